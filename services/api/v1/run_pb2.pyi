@@ -1,0 +1,100 @@
+from ludus.api.v1 import health_pb2 as _health_pb2
+from ludus.api.v1 import standings_pb2 as _standings_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class RunState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RUN_STATE_UNSPECIFIED: _ClassVar[RunState]
+    RUN_STATE_STARTING: _ClassVar[RunState]
+    RUN_STATE_TRAINING: _ClassVar[RunState]
+    RUN_STATE_PAUSED: _ClassVar[RunState]
+    RUN_STATE_EVALUATING: _ClassVar[RunState]
+    RUN_STATE_FINISHED: _ClassVar[RunState]
+    RUN_STATE_STOPPED: _ClassVar[RunState]
+    RUN_STATE_FAILED: _ClassVar[RunState]
+RUN_STATE_UNSPECIFIED: RunState
+RUN_STATE_STARTING: RunState
+RUN_STATE_TRAINING: RunState
+RUN_STATE_PAUSED: RunState
+RUN_STATE_EVALUATING: RunState
+RUN_STATE_FINISHED: RunState
+RUN_STATE_STOPPED: RunState
+RUN_STATE_FAILED: RunState
+
+class RunRecord(_message.Message):
+    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches")
+    class EvaluationMatchesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    NEXT_MATCH_FIELD_NUMBER: _ClassVar[int]
+    NEXT_TICKET_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    LAST_SNAPSHOT_STEP_FIELD_NUMBER: _ClassVar[int]
+    LAST_EVALUATION_STEP_FIELD_NUMBER: _ClassVar[int]
+    COMMANDS_DONE_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    EVALUATION_MATCHES_FIELD_NUMBER: _ClassVar[int]
+    state: RunState
+    phase: str
+    reason: str
+    next_match: int
+    next_ticket: int
+    pool: _containers.RepeatedScalarFieldContainer[str]
+    last_snapshot_step: int
+    last_evaluation_step: int
+    commands_done: _containers.RepeatedScalarFieldContainer[str]
+    epoch: int
+    evaluation_matches: _containers.ScalarMap[str, int]
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class ServiceStatus(_message.Message):
+    __slots__ = ("service", "state", "heartbeat_age_milliseconds", "restarts")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_AGE_MILLISECONDS_FIELD_NUMBER: _ClassVar[int]
+    RESTARTS_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    state: str
+    heartbeat_age_milliseconds: int
+    restarts: int
+    def __init__(self, service: _Optional[str] = ..., state: _Optional[str] = ..., heartbeat_age_milliseconds: _Optional[int] = ..., restarts: _Optional[int] = ...) -> None: ...
+
+class RunStatus(_message.Message):
+    __slots__ = ("run", "game", "record", "health", "progress", "eta_seconds", "standings", "warnings", "tickets_waiting", "scripted_share", "elapsed_seconds")
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    GAME_FIELD_NUMBER: _ClassVar[int]
+    RECORD_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    ETA_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    STANDINGS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    TICKETS_WAITING_FIELD_NUMBER: _ClassVar[int]
+    SCRIPTED_SHARE_FIELD_NUMBER: _ClassVar[int]
+    ELAPSED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    run: str
+    game: str
+    record: RunRecord
+    health: _health_pb2.LearnerHealth
+    progress: float
+    eta_seconds: float
+    standings: _standings_pb2.Standings
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    tickets_waiting: int
+    scripted_share: float
+    elapsed_seconds: float
+    def __init__(self, run: _Optional[str] = ..., game: _Optional[str] = ..., record: _Optional[_Union[RunRecord, _Mapping]] = ..., health: _Optional[_Union[_health_pb2.LearnerHealth, _Mapping]] = ..., progress: _Optional[float] = ..., eta_seconds: _Optional[float] = ..., standings: _Optional[_Union[_standings_pb2.Standings, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., tickets_waiting: _Optional[int] = ..., scripted_share: _Optional[float] = ..., elapsed_seconds: _Optional[float] = ...) -> None: ...

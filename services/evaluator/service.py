@@ -1,0 +1,92 @@
+"""The evaluator: plays evaluation tickets on their own seeds, and writes the report when the run has finished."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Sequence
+
+import torch
+
+from ..api.v1.match_pb2 import MatchResult
+from ..api.v1.run_pb2 import RUN_STATE_FINISHED
+from ..games import make
+from ..kernel.service import Context
+from ..kernel.topology import CONSUMERS, EVALUATE_POOL
+from ..play.arena import Arena
+from ..play.bank import PolicyBank
+from ..play.intake import Intake
+from ..play.store import PolicyStore
+from ..play.tickets import OpenTickets
+from .report import write_report
+
+#: Decisions played between two looks at the bus.
+CHUNK_STEPS = 32
+#: Measuring must not delay the learner: the scheduler prefers everybody else.
+NICENESS = 10
+
+
+class Evaluator:
+    """Match slots that are only filled while somebody wants to know something."""
+
+    def __init__(self, ctx: Context, arena: Arena, intake: Intake, tickets: OpenTickets) -> None:
+        self._ctx = ctx
+        self._arena = arena
+        self._intake = intake
+        self._tickets = tickets
+
+    async def run(self) -> None:
+        """Play evaluation matches until told to stop."""
+        self._ctx.ready()
+        while not self._ctx.stopping.is_set():
+            busy = bool(self._arena.playing)
+            await self._intake.top_up(self._arena.game.batch, timeout_seconds=0.01 if busy else 0.5)
+            self._arena.fill()
+            if self._arena.playing:
+                results = await asyncio.to_thread(self._play_chunk)
+                await self._tickets.publish(results)
+                self._report(results)
+
+    def _play_chunk(self) -> list[MatchResult]:
+        results: list[MatchResult] = []
+        with torch.inference_mode():
+            for _ in range(CHUNK_STEPS):
+                results += self._arena.step()
+                if not self._arena.playing:
+                    break
+        return results
+
+    def _report(self, results: Sequence[MatchResult]) -> None:
+        metrics, arena = self._ctx.metrics, self._arena
+        metrics.inc("ludus_evaluator_matches_total", len(results))
+        metrics.set("ludus_evaluator_decisions", arena.decisions)
+        self._ctx.beat(decisions=arena.decisions, matches_playing=arena.playing)
+
+
+async def serve(ctx: Context) -> None:
+    """Build the evaluator from the run's configuration and measure until the run ends."""
+    config = ctx.config
+    os.nice(NICENESS)
+    torch.set_num_threads(config.evaluator.threads)
+    game = make(
+        config.game,
+        rules=config.rules,
+        batch=config.evaluator.matches,
+        seed=config.seed,
+        device=config.evaluator.device,
+        autoreset="disabled",
+        **config.game_parameters,
+    )
+    bank = PolicyBank.for_run(config, game, device=config.evaluator.device, seed=config.seed)
+    arena = Arena(game, bank, worker=ctx.name, never_idle=False, seed=config.seed)
+    store = await PolicyStore.open(ctx.bus, bank, config.learner.agent)
+    tickets = OpenTickets(ctx.bus)
+    puller = await ctx.bus.puller(CONSUMERS["evaluator"], EVALUATE_POOL)
+    keeper = asyncio.create_task(tickets.keep_alive())
+    try:
+        await Evaluator(ctx, arena, Intake(ctx, puller, arena, store, tickets, config.game_parameters), tickets).run()
+    finally:
+        keeper.cancel()
+    record = await ctx.run_record()
+    if record is not None and record.state == RUN_STATE_FINISHED:
+        await write_report(ctx)

@@ -1,0 +1,126 @@
+"""One tick of one aircraft: turning, energy, stall, walls, gun. docs/games/dogfight.md, "A tick"."""
+
+import warp as wp
+
+from ..constants import (
+    ARENA_HALF_WIDTH,
+    ARENA_HEIGHT,
+    DT,
+    SPEED_LOSS_PER_HP,
+    STALL_EXIT_SPEED,
+    STALL_SPEED,
+    STALL_TICKS,
+    STALL_TURN_RATE,
+    TURN_LOSS_PER_HP,
+    WALL_HIGH,
+    WALL_MARGIN,
+    WALL_STRENGTH,
+    WALL_X,
+)
+from .layout import Fighter, Physics
+
+PI = 3.141592653589793
+TWO_PI = 6.283185307179586
+NOSE_DOWN = -1.5707963267948966
+
+
+@wp.func
+def wrap_angle(angle: float):
+    """The same angle in [−π, π]; one turn is enough because no caller exceeds 3π."""
+    if angle > PI:
+        return angle - TWO_PI
+    if angle < -PI:
+        return angle + TWO_PI
+    return angle
+
+
+@wp.func
+def wall_push(inside: float):
+    """Metres per tick at depth `inside` into a soft wall."""
+    depth = wp.clamp(inside / WALL_MARGIN, 0.0, 1.0)
+    return depth * depth * WALL_STRENGTH * DT
+
+
+@wp.func
+def clamp_speed(speed: float, lost_hp: int, p: Physics):
+    """Damage lowers the top speed, never below the lowest."""
+    top = p.max_speed * (1.0 - SPEED_LOSS_PER_HP * float(lost_hp))
+    return wp.clamp(speed, p.min_speed, wp.max(top, p.min_speed))
+
+
+@wp.func
+def point_nose(f: Fighter, yaw: float):
+    f.yaw = wrap_angle(yaw)
+    f.nose_x = wp.cos(f.yaw)
+    f.nose_y = wp.sin(f.yaw)
+    return f
+
+
+@wp.func
+def move(f: Fighter):
+    """Advance along the nose, then let the soft walls push: sides, ground, ceiling, in this order."""
+    f.x = f.x + f.nose_x * f.speed * DT
+    f.y = f.y + f.nose_y * f.speed * DT
+    if wp.abs(f.x) > WALL_X:
+        f.x = f.x - wp.sign(f.x) * wall_push(wp.abs(f.x) - WALL_X)
+        f.x = wp.clamp(f.x, -ARENA_HALF_WIDTH, ARENA_HALF_WIDTH)
+    if f.y < WALL_MARGIN:
+        f.y = wp.max(f.y + wall_push(WALL_MARGIN - f.y), 0.0)
+    if f.y > WALL_HIGH:
+        f.y = wp.min(f.y - wall_push(f.y - WALL_HIGH), ARENA_HEIGHT)
+    return f
+
+
+@wp.func
+def fall(f: Fighter, p: Physics):
+    """A stalled tick: the nose drops, nothing answers."""
+    f.stall_ticks = f.stall_ticks - 1
+    turn = STALL_TURN_RATE * DT
+    f = point_nose(f, f.yaw + wp.clamp(wrap_angle(NOSE_DOWN - f.yaw), -turn, turn))
+    f.speed = f.speed - p.gravity * f.nose_y * DT
+    f.speed = f.speed - p.drag_coeff * f.speed * DT
+    f.speed = clamp_speed(f.speed, p.max_hp - f.hp, p)
+    if f.speed > STALL_EXIT_SPEED:
+        f.stall_ticks = 0
+    f = move(f)
+    f.cooldown = wp.max(f.cooldown - 1, 0)
+    return f
+
+
+@wp.func
+def turn_rate(f: Fighter, p: Physics):
+    """rad/s; slower when fast and when damaged. The scale ends at the undamaged top speed."""
+    t = wp.clamp((f.speed - p.min_speed) / (p.max_speed - p.min_speed), 0.0, 1.0)
+    rate = p.max_turn_rate + t * (p.min_turn_rate - p.max_turn_rate)
+    return rate * (1.0 - TURN_LOSS_PER_HP * float(p.max_hp - f.hp))
+
+
+@wp.func
+def fly(f: Fighter, action: wp.vec3, p: Physics):
+    """A tick in control of (yaw, throttle, shoot)."""
+    turn = wp.clamp(action[0], -1.0, 1.0) * turn_rate(f, p) * DT
+    f = point_nose(f, f.yaw + turn)
+    f.speed = f.speed - p.turn_bleed_coeff * wp.abs(turn) * f.speed
+    f.speed = f.speed + (wp.clamp(action[1], 0.0, 1.0) * p.max_thrust - p.drag_coeff * f.speed) * DT
+    f.speed = f.speed - p.gravity * f.nose_y * DT
+    f.speed = clamp_speed(f.speed, p.max_hp - f.hp, p)
+    f = move(f)
+    f.cooldown = wp.max(f.cooldown - 1, 0)
+    if action[2] > 0.0 and f.cooldown == 0:
+        f.fired = True
+        f.cooldown = p.gun_cooldown_ticks
+    return f
+
+
+@wp.func
+def fighter_tick(f: Fighter, action: wp.vec3, p: Physics):
+    """One tick of an aircraft; `fired` tells whether a bullet leaves its gun."""
+    f.fired = False
+    if f.stall_ticks > 0:
+        f = fall(f, p)
+    elif f.speed < STALL_SPEED:
+        # The tick in which the stall begins is lost altogether: no movement, no cooling of the gun.
+        f.stall_ticks = STALL_TICKS
+    else:
+        f = fly(f, action, p)
+    return f

@@ -1,0 +1,77 @@
+"""The eight reward terms of one player, and who has won."""
+
+import warp as wp
+
+from ..constants import (
+    ELIMINATION,
+    FACING_COSINE,
+    FACING_NEAREST,
+    FACING_RANGE,
+    MATCH_TICKS,
+    OUTCOME_DRAW,
+    OUTCOME_RUNNING,
+    OUTCOME_SEAT_0,
+    OUTCOME_SEAT_1,
+    PROXIMITY_RANGE,
+    RUNNING,
+    TIMEOUT,
+)
+from .layout import Fighter, Rules
+
+
+@wp.func
+def separation(a: Fighter, b: Fighter):
+    dx = b.x - a.x
+    dy = b.y - a.y
+    return wp.sqrt(dx * dx + dy * dy)
+
+
+@wp.func
+def shaping(me: Fighter, other: Fighter, before: float, now: float, r: Rules):
+    """Approach, alive, proximity and facing, from the distances before and after a tick (or decision)."""
+    total = r.approach * (before - now)
+    if me.alive:
+        total += r.alive
+        if now < PROXIMITY_RANGE:
+            total += r.proximity
+        if now > FACING_NEAREST and now < FACING_RANGE:
+            ahead = me.nose_x * (other.x - me.x) + me.nose_y * (other.y - me.y)
+            if ahead > FACING_COSINE * now:
+                total += r.facing
+    return total
+
+
+@wp.func
+def damage(dealt: int, taken: int, r: Rules):
+    return r.damage_dealt * float(dealt) + r.damage_taken * float(taken)
+
+
+@wp.func
+def result(seat: int, outcome: int, r: Rules):
+    """The terminal reward of `seat`; a draw is worth nothing."""
+    if outcome == OUTCOME_SEAT_0:
+        return wp.where(seat == 0, r.win, r.lose)
+    if outcome == OUTCOME_SEAT_1:
+        return wp.where(seat == 1, r.win, r.lose)
+    return 0.0
+
+
+@wp.func
+def judge(f0: Fighter, f1: Fighter, tick: int):
+    """(outcome, ending). A survivor wins; at the end of the time the less damaged one does."""
+    margin = int(0)
+    ending = int(RUNNING)
+    if not (f0.alive and f1.alive):
+        margin = wp.where(f0.alive, 1, 0) - wp.where(f1.alive, 1, 0)
+        ending = ELIMINATION
+    elif tick >= MATCH_TICKS:
+        margin = f0.hp - f1.hp
+        ending = TIMEOUT
+    outcome = int(OUTCOME_RUNNING)
+    if ending != RUNNING:
+        outcome = OUTCOME_DRAW
+        if margin > 0:
+            outcome = OUTCOME_SEAT_0
+        if margin < 0:
+            outcome = OUTCOME_SEAT_1
+    return wp.vec2i(outcome, ending)

@@ -1,0 +1,169 @@
+"""What the scripted bots share: reading the situation, aiming, shooting, not stalling.
+
+Everything derives from the observation a player gets (docs/games/dogfight.md, "Bots").
+"""
+
+import warp as wp
+
+from .bullets import nearest_enemy_bullet
+from .flight import wrap_angle
+from .layout import Fighter, Physics, State
+
+PI = 3.141592653589793
+HALF_PI = 1.5707963267948966
+BEHIND_ANGLE = 2.0
+CROSSING_SHIFT = 60.0
+GUN_READY = 0.01
+REAR_SHOT_ANGLE = 0.5
+GUARD_SPEED = 45.0
+GUARD_BAND = 15.0
+
+
+@wp.struct
+class View:
+    """The situation of one bot. Angles in (−π, π], `off`: of the opponent off my nose, `other_off`: of me off his."""
+
+    me: Fighter
+    other: Fighter
+    rx: float
+    ry: float
+    distance: float
+    bearing: float
+    off: float
+    other_off: float
+    chased: bool
+    behind: bool
+    gun_ready: bool
+    rear_shot: bool
+    bullet_speed: float
+
+
+@wp.struct
+class Memory:
+    """One row of bot_memory; the columns of constants.BOT_MEMORY."""
+
+    direction: int
+    evade: int
+    mode: int
+    mode_calls: int
+    patience: int
+    punish: int
+    yoyo: int
+    yoyo_phase: int
+
+
+@wp.struct
+class Choice:
+    """What a bot answers."""
+
+    memory: Memory
+    action: wp.vec3
+
+
+@wp.func
+def look(me: Fighter, other: Fighter, p: Physics):
+    v = View()
+    v.me = me
+    v.other = other
+    v.rx = other.x - me.x
+    v.ry = other.y - me.y
+    v.distance = wp.sqrt(v.rx * v.rx + v.ry * v.ry)
+    v.bearing = wp.atan2(v.ry, v.rx)
+    v.off = wrap_angle(v.bearing - me.yaw)
+    v.other_off = wrap_angle(wrap_angle(v.bearing + PI) - other.yaw)
+    v.chased = wp.abs(v.off) > BEHIND_ANGLE
+    v.behind = wp.abs(v.other_off) > BEHIND_ANGLE
+    v.gun_ready = float(me.cooldown) / float(p.gun_cooldown_ticks) < GUN_READY
+    same_way = me.nose_x * other.nose_x + me.nose_y * other.nose_y
+    v.rear_shot = wp.abs(v.off) <= REAR_SHOT_ANGLE and same_way > p.cone_cosine
+    v.bullet_speed = p.bullet_speed
+    return v
+
+
+@wp.func
+def closing_speed(v: View):
+    """Speed at which the gap shrinks, m/s; 0 when almost touching."""
+    if v.distance <= 1.0:
+        return 0.0
+    wx = v.me.speed * v.me.nose_x - v.other.speed * v.other.nose_x
+    wy = v.me.speed * v.me.nose_y - v.other.speed * v.other.nose_y
+    return (wx * v.rx + wy * v.ry) / v.distance
+
+
+@wp.func
+def can_shoot(v: View, angle: float, reach: float):
+    """1 to shoot, 0 not to: in the cone, in reach, gun ready, and not into the armoured tail."""
+    if wp.abs(v.off) < angle and v.distance < reach and v.gun_ready and not v.rear_shot:
+        return 1.0
+    return 0.0
+
+
+@wp.func
+def aim(v: View, lead: float):
+    """Heading to the point where a bullet would meet the opponent; from behind, to the side he may break to."""
+    ahead = v.other.speed * lead * v.distance / v.bullet_speed
+    px = v.rx + v.other.nose_x * ahead
+    py = v.ry + v.other.nose_y * ahead
+    if v.behind:
+        shift = wp.where(v.ry * v.other.nose_x - v.rx * v.other.nose_y > 0.0, CROSSING_SHIFT, -CROSSING_SHIFT)
+        px = px - shift * v.other.nose_y
+        py = py + shift * v.other.nose_x
+    return wp.atan2(py, px)
+
+
+@wp.func
+def toward(v: View, heading: float, gain: float):
+    return wp.clamp(gain * wrap_angle(heading - v.me.yaw), -1.0, 1.0)
+
+
+@wp.func
+def break_heading(v: View):
+    """A quarter turn beyond the pursuer, to the side he is on."""
+    return v.bearing + wp.where(v.off > 0.0, HALF_PI, -HALF_PI)
+
+
+@wp.func
+def cruise_throttle(v: View, stick: float):
+    if v.me.speed < 80.0:
+        return 1.0
+    if wp.abs(stick) > 0.7:
+        return 0.5
+    return wp.where(v.distance > 250.0, 1.0, 0.7)
+
+
+@wp.func
+def guarded(v: View, stick: float, throttle: float, shoot: float):
+    """The action with less stick and more throttle the closer a stall is."""
+    u = wp.clamp((GUARD_SPEED - v.me.speed) / GUARD_BAND, 0.0, 1.0)
+    limit = 1.0 - 0.7 * u
+    return wp.vec3(wp.clamp(stick, -limit, limit), wp.max(throttle, 0.8 * u), shoot)
+
+
+@wp.func
+def altitude_override(v: View):
+    """Stick (+1 or −1) that saves from the ground or the ceiling; 0 when there is no danger."""
+    up = wp.where(v.me.nose_x > 0.0, 1.0, -1.0)
+    if v.me.y < 70.0 and v.me.nose_y < -0.3:
+        return up
+    if v.me.y > 570.0 and v.me.nose_y > 0.3:
+        return -up
+    return 0.0
+
+
+@wp.func
+def count_down(m: Memory):
+    """All timers lose one call."""
+    m.evade = wp.max(m.evade - 1, 0)
+    m.mode_calls = wp.max(m.mode_calls - 1, 0)
+    m.punish = wp.max(m.punish - 1, 0)
+    m.yoyo = wp.max(m.yoyo - 1, 0)
+    return m
+
+
+@wp.func
+def notice_bullet(m: Memory, s: State, i: int, count: int, seat: int, v: View, reach: float, calls: int):
+    """Start to dodge, to the other side than last time, when an enemy bullet comes within `reach`."""
+    if m.evade == 0 and count > 0 and nearest_enemy_bullet(s, i, count, seat, v.me) < reach:
+        m.evade = calls
+        m.direction = -m.direction
+    return m

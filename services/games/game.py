@@ -1,0 +1,104 @@
+"""What every game offers: a batch of B matches with S seats, stepped together.
+
+Shapes: B matches, S seats, obs = size of one observation, act = size of one action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int32]
+BoolArray = npt.NDArray[np.bool_]
+
+#: What happens to a match that ended (names as in Gymnasium's AutoresetMode).
+#: same_step: it restarts inside `step`, which returns the first observation of the new episode;
+#: disabled: it stands still until `reset(matches=...)`.
+AutoresetMode = Literal["same_step", "disabled"]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionSpec:
+    """Components of one action vector, in order: first the Gaussian ones, then the Bernoulli ones."""
+
+    continuous: tuple[str, ...]
+    binary: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        return len(self.continuous) + len(self.binary)
+
+
+@dataclass(frozen=True, slots=True)
+class GameSpec:
+    """Everything about a game that can be known without building it (no warp, no torch needed)."""
+
+    name: str
+    rules: tuple[str, ...]
+    seats: int
+    roles: tuple[str, ...]
+    action: ActionSpec
+    observations: Mapping[str, Mapping[str, int]]
+    """rules -> observation layout -> size"""
+    bots: Mapping[str, tuple[str, ...]]
+    """rules -> scripted bots"""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """keyword of `make` -> meaning, default and unit, for errors and documentation"""
+    symmetric: bool = True
+    max_decisions: int = 0
+    """longest episode, in decisions"""
+
+
+@dataclass(slots=True)
+class StepInfo:
+    """What `step` tells beside observation and reward. Arrays are owned by the caller."""
+
+    done: BoolArray
+    """[B] the match ended in this step"""
+    outcome: IntArray
+    """[B] 0 running, 1 seat 0 won, 2 draw, 3 seat 1 won; valid where done"""
+    ending: IntArray
+    """[B] index into the game's `endings`; valid where done"""
+    decisions: IntArray
+    """[B] length of the episode so far, in decisions"""
+    final_observation: FloatArray
+    """[B, S, obs] observation after this step before any auto-reset"""
+
+
+class Game(Protocol):
+    """A batch of matches. Symmetric in memory layout, deterministic given seeds and actions."""
+
+    spec: GameSpec
+    rules: str
+    batch: int
+    num_seats: int
+    obs_size: int
+    act_size: int
+    autoreset: AutoresetMode
+    endings: tuple[str, ...]
+
+    def reset(self, matches: IntArray | None = None, seeds: npt.NDArray[np.uint64] | None = None) -> FloatArray:
+        """Start new episodes in the given slots (all when None) with the given seeds, one per slot.
+
+        Returns the observations [B, S, obs] of all slots. Seeds default to a stream derived from the game's own seed.
+        """
+
+    def step(self, actions: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray, BoolArray, StepInfo]:
+        """One decision of everybody. actions [B, S, act]; seats taken by bots ignore theirs.
+
+        Returns observation [B, S, obs], reward [B, S], terminated [B], truncated [B], info.
+        """
+
+    def seat_bots(self, seat: int, bots: Sequence[str | None] | str | None, matches: IntArray | None = None) -> None:
+        """Put a scripted bot (None: an external player) into `seat`, one for all or one per given match."""
+
+    def snapshot(self) -> dict[str, npt.NDArray[Any]]:
+        """The full state as named arrays; `restore(snapshot())` changes nothing."""
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
+        """Take a state as given by `snapshot`; returns the observations [B, S, obs]."""

@@ -1,0 +1,66 @@
+"""Finding games by name: the bundled ones and those of the entry-point group `ludus.games`.
+
+An entry point names a module with `SPEC: GameSpec` and `make(rules, batch, seed, device, **parameters) -> Game`.
+The module must be cheap to import: it loads its engine inside `make`.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any
+
+from .game import Game, GameSpec
+
+BUNDLED = {"dogfight": "ludus.games.dogfight"}
+ENTRY_POINT_GROUP = "ludus.games"
+
+
+def names() -> list[str]:
+    """Names of all games that can be made."""
+    return sorted({*BUNDLED, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
+
+
+def expect(kind: str, value: str, known: list[str] | tuple[str, ...]) -> str:
+    """Return `value` if it is known; otherwise raise a ValueError that names the choices and the nearest one."""
+    if value in known:
+        return value
+    near = get_close_matches(value, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"unknown {kind} {value!r}: expected one of {', '.join(map(repr, known))}.{hint}")
+
+
+def _module(name: str) -> ModuleType:
+    expect("game", name, names())
+    if name in BUNDLED:
+        return import_module(BUNDLED[name])
+    (point,) = entry_points(group=ENTRY_POINT_GROUP, name=name)
+    module = point.load()
+    assert isinstance(module, ModuleType), f"entry point {point.value} must name a module"
+    return module
+
+
+def spec(name: str) -> GameSpec:
+    """The specification of a game. Raises ValueError for an unknown name."""
+    found = _module(name).SPEC
+    assert isinstance(found, GameSpec)
+    return found
+
+
+def make(
+    name: str, *, rules: str = "", batch: int = 256, seed: int = 0, device: str = "cpu", **parameters: Any
+) -> Game:
+    """Build a batch of matches. `rules` defaults to the game's first rule set.
+
+    Raises ValueError for an unknown game, rule set or parameter, naming what was expected.
+    """
+    game_spec = spec(name)
+    rules = expect(f"rule set of {name}", rules or game_spec.rules[0], game_spec.rules)
+    for key in parameters:
+        expect(f"parameter of {name}", key, list(game_spec.parameters))
+    if batch < 1:
+        raise ValueError(f"batch must be at least 1, not {batch}")
+    game: Game = _module(name).make(rules=rules, batch=batch, seed=seed, device=device, **parameters)
+    return game

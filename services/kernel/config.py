@@ -1,0 +1,261 @@
+"""The configuration of a run: one tree, one file, every key checked.
+
+A hand-written file is TOML; what a run really used is written beside it as JSON (`config.json` in the run's folder), and each of
+the four services reads that same file. Later sources win: defaults < preset file < environment (`LUDUS__LEARNER__CLIP=0.1`)
+< `--set learner.clip=0.1`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,47}$"
+ENV_PREFIX = "LUDUS__"
+
+
+class ConfigError(ValueError):
+    """The configuration is wrong. The message names the key, what was expected and what was found."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SimulatorConfig(Section):
+    workers: int = Field(1, ge=1, description="simulator processes")
+    matches: int = Field(256, ge=1, description="matches played side by side in each worker")
+    steps: int = Field(128, ge=1, description="decisions per match in one rollout window")
+    slabs: int = Field(4, ge=1, description="messages one window is split into, by matches")
+    threads: int = Field(1, ge=1, description="CPU threads of the policy networks")
+    device: str = Field("cpu", description="'cpu' or 'cuda' (games and acting)")
+
+    @model_validator(mode="after")
+    def _divides(self) -> SimulatorConfig:
+        if self.matches % self.slabs:
+            raise ValueError(f"matches ({self.matches}) must be a multiple of slabs ({self.slabs})")
+        return self
+
+
+class NetworkConfig(Section):
+    hidden: int = Field(256, ge=1, description="width of both hidden layers, in actor and critic")
+    blocks: int = Field(0, ge=0, description="residual blocks; 0 is a plain two-layer network")
+    activation: Literal["relu", "tanh"] = "relu"
+    log_std_init: float = -1.0
+    log_std_min: float = -2.0
+    log_std_max: float = 0.0
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="of the hidden layers; auto is bf16 where the CPU or GPU has it"
+    )
+
+
+class LearnerConfig(Section):
+    batch_decisions: int = Field(32_768, ge=1, description="decisions per update")
+    epochs: int = Field(2, ge=1)
+    minibatch: int = Field(4096, ge=1)
+    gamma: float = Field(0.99, ge=0, le=1)
+    gae_lambda: float = Field(0.95, ge=0, le=1)
+    clip: float = Field(0.2, gt=0)
+    value_clip: float = Field(0.0, ge=0, description="0 switches value clipping off")
+    value_coefficient: float = Field(0.5, ge=0)
+    entropy_coefficient: float = Field(0.0, ge=0)
+    learning_rate: float = Field(1.5e-3, gt=0)
+    learning_rate_final_ratio: float = Field(0.1, ge=0, le=1, description="linear decay ends at this share of the rate")
+    learning_rate_warmup_updates: int = Field(5, ge=0, description="linear rise from 0 over the first updates")
+    adam_epsilon: float = Field(1e-5, gt=0)
+    max_gradient_norm: float = Field(0.5, gt=0)
+    separate_gradient_norms: bool = Field(True, description="clip actor and critic apart instead of together")
+    target_kl: float = Field(0.045, gt=0, description="the update stops before a minibatch whose KL is not below this")
+    log_ratio_clamp: float = Field(20.0, gt=0, description="of the loss; alarms see the unclamped value")
+    reward_scale: float = Field(0.2, gt=0)
+    max_lag: int = Field(4, ge=0, description="rollouts of versions more steps behind are dropped and counted")
+    buffer_slabs: int = Field(4, ge=1, description="depth of the ROLLOUTS stream; producers wait when it is full")
+    threads: int = Field(1, ge=1, description="CPU threads of an update")
+    device: str = "cpu"
+    checkpoint_seconds: float = Field(15.0, gt=0, description="at most this long between checkpoints")
+    checkpoints_kept: int = Field(3, ge=1, description="newest ones, beside the pinned ones")
+    agent: str = Field("main", pattern=NAME_PATTERN)
+
+
+class Ramp(Section):
+    """A number that moves linearly over a phase."""
+
+    start: float
+    end: float
+
+    def at(self, progress: float) -> float:
+        return self.start + (self.end - self.start) * min(max(progress, 0.0), 1.0)
+
+
+class BotPool(Section):
+    from_progress: float = Field(0.0, ge=0, le=1, description="share of the phase after which this pool is used")
+    bots: tuple[str, ...] = Field(min_length=1)
+
+
+class PhaseConfig(Section):
+    name: Literal["curriculum", "transition", "self-play"]
+    share: float = Field(gt=0, le=1, description="of all updates")
+    scripted_share: Ramp = Field(description="share of matches against scripted bots")
+    bots: tuple[BotPool, ...] = Field(min_length=1)
+    opponents: Literal["uniform", "latest", "pfsp", "mixed"] = Field("mixed", description="sampler of the pool")
+
+
+class LeagueConfig(Section):
+    phases: tuple[PhaseConfig, ...] = Field(min_length=1)
+    snapshot_updates: int = Field(25, ge=1, description="the learner joins the pool every so many updates")
+    pool_size: int = Field(40, ge=1)
+    elo_k: int = Field(16, ge=1, description="step of the online Elo rating, in points")
+    matches_per_ticket: int = Field(8, ge=2, multiple_of=2, description="half of them with the seats swapped")
+    tickets_ahead: int = Field(64, ge=1, description="unfinished training tickets kept in the stream")
+
+    @model_validator(mode="after")
+    def _whole(self) -> LeagueConfig:
+        total = sum(phase.share for phase in self.phases)
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"the shares of the phases must add up to 1, not {total:g}")
+        return self
+
+
+class EvaluatorConfig(Section):
+    matches: int = Field(256, ge=1, description="matches played side by side")
+    every_updates: int = Field(40, ge=1, description="updates between two evaluations of the newest version")
+    matches_per_opponent: int = Field(40, ge=2, multiple_of=2)
+    final_matches_per_opponent: int = Field(200, ge=2, multiple_of=2)
+    deterministic: bool = True
+    threads: int = Field(1, ge=1)
+    device: str = "cpu"
+
+
+class BusConfig(Section):
+    url: str = Field("", description="NATS to use; empty: the stack's own nats-server")
+    patience_seconds: float = Field(60.0, gt=0, description="how long a publish is retried while the server is away")
+
+
+class RunConfig(Section):
+    """Everything that defines a run."""
+
+    game: str
+    rules: str
+    preset: str = "default"
+    run: str = Field("", pattern=r"^$|" + NAME_PATTERN)
+    directory: str = Field("", description="the run's folder; filled in when the run is created")
+    seed: int = Field(1, ge=0)
+    decisions: int = Field(ge=1, description="decisions to train on")
+    game_parameters: dict[str, Any] = Field(default_factory=dict)
+    bus: BusConfig = BusConfig()
+    simulator: SimulatorConfig = SimulatorConfig()  # type: ignore[call-arg]
+    network: NetworkConfig = NetworkConfig()  # type: ignore[call-arg]
+    learner: LearnerConfig = LearnerConfig()  # type: ignore[call-arg]
+    league: LeagueConfig
+    evaluator: EvaluatorConfig = EvaluatorConfig()  # type: ignore[call-arg]
+
+    @property
+    def total_updates(self) -> int:
+        return max(1, self.decisions // self.learner.batch_decisions)
+
+    @model_validator(mode="after")
+    def _slabs_fill_batches(self) -> RunConfig:
+        slab = self.simulator.matches // self.simulator.slabs * self.simulator.steps
+        if self.learner.batch_decisions % slab:
+            raise ValueError(
+                f"learner.batch_decisions ({self.learner.batch_decisions}) must be a multiple of one slab: "
+                f"simulator.matches / simulator.slabs * simulator.steps = {slab}"
+            )
+        return self
+
+
+def parse_assignment(text: str) -> tuple[str, Any]:
+    """`learner.clip=0.1` -> ("learner.clip", 0.1). Values are TOML; a bare word is a string."""
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"--set expects KEY=VALUE, found {text!r}")
+    return key.strip(), _parse_value(value.strip())
+
+
+def _parse_value(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _assign(tree: dict[str, Any], path: Iterable[str], value: Any) -> None:
+    *parents, leaf = path
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+        if not isinstance(tree, dict):
+            raise ConfigError(f"{'.'.join([*parents, leaf])}: {parent!r} is not a section")
+    tree[leaf] = value
+
+
+def load(
+    path: Path, overrides: Iterable[tuple[str, Any]] = (), environment: Mapping[str, str] | None = None
+) -> RunConfig:
+    """Read a TOML or JSON file, apply environment and overrides, check everything. Raises ConfigError."""
+    tree = _read(path)
+    for name, value in sorted((os.environ if environment is None else environment).items()):
+        if name.startswith(ENV_PREFIX):
+            _assign(tree, name[len(ENV_PREFIX) :].lower().split("__"), _parse_value(value))
+    for key, value in overrides:
+        _assign(tree, key.split("."), value)
+    return check(tree, str(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error
+    try:
+        tree = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} is not valid {path.suffix.lstrip('.').upper() or 'TOML'}: {error}") from error
+    if not isinstance(tree, dict):
+        raise ConfigError(f"{path}: expected a table of keys at the top")
+    return tree
+
+
+def check(tree: Mapping[str, Any], source: str) -> RunConfig:
+    """Validate a tree of keys. Raises ConfigError with one line per wrong key."""
+    try:
+        return RunConfig.model_validate(tree)
+    except ValidationError as error:
+        lines = [_explain(tree, problem) for problem in error.errors()]
+        raise ConfigError(f"{source}: " + "; ".join(lines)) from error
+
+
+def _explain(tree: Mapping[str, Any], problem: Any) -> str:
+    where = [part for part in problem["loc"] if not str(part).startswith("function-")]
+    key = ".".join(map(str, where)) or "configuration"
+    if problem["type"] == "extra_forbidden":
+        known = _keys_of(where[:-1])
+        near = get_close_matches(str(where[-1]), known, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return f"unknown key {key!r}: expected one of {', '.join(known)}.{hint}"
+    if problem["type"] == "missing":
+        return f"missing key {key!r}"
+    found = f", found {problem['input']!r}" if not isinstance(problem["input"], dict) else ""
+    return f"{key}: {problem['msg'].removeprefix('Value error, ')}{found}"
+
+
+def _keys_of(path: list[Any]) -> list[str]:
+    """The keys that the section at `path` knows."""
+    section: Any = RunConfig
+    for part in path:
+        if isinstance(part, int):
+            continue
+        annotation = section.model_fields[part].annotation
+        section = next((arg for arg in getattr(annotation, "__args__", ()) if isinstance(arg, type)), annotation)
+    return list(section.model_fields)
+
+
+def dump(config: RunConfig) -> str:
+    """The resolved configuration as JSON, for `config.json`."""
+    return json.dumps(config.model_dump(mode="json"), indent=2) + "\n"

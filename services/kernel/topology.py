@@ -1,0 +1,111 @@
+"""THE table of subjects, streams, consumers and buckets. Every publisher and consumer is declared here and nowhere else.
+
+Each run has streams of its own (`RESULTS_<run>`), so that the sequence numbers of its ledger have no gaps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+#: Largest message the server accepts; slabs and policies stay below it.
+MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
+DEDUPE_SECONDS = 120.0
+MIN_SERVER_VERSION = (2, 12, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One JetStream stream. `producers` and `consumers` name the services that may write and read."""
+
+    name: str
+    subject: str
+    """with one `{token}` for what follows the run, or none"""
+    storage: Literal["memory", "file"]
+    retention: Literal["limits", "workqueue"]
+    discard: Literal["old", "new"]
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    message: str
+    """protobuf message carried"""
+    max_messages: int = -1
+    max_bytes: int = -1
+    max_age_seconds: float = 0.0
+    max_messages_per_subject: int = -1
+    deny_delete: bool = False
+    deny_purge: bool = False
+    allow_direct: bool = False
+
+    def stream_name(self, run: str) -> str:
+        return f"{self.name}_{run}"
+
+    def subject_for(self, run: str, token: str = "") -> str:
+        """Subject of one message. `token` fills what follows the noun (agent, pool, event kind, hash)."""
+        return self.subject.format(run=run, token=token)
+
+    def filter_for(self, run: str) -> str:
+        """Subject the stream binds."""
+        return self.subject.format(run=run, token=">")
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A durable pull consumer."""
+
+    name: str
+    stream: Stream
+    ack_wait_seconds: float
+    max_ack_pending: int
+    max_deliver: int = -1
+
+
+ROLLOUTS = Stream(
+    "ROLLOUTS", "ludus.{run}.rollout.{token}", "memory", "workqueue", "new",
+    producers=("simulator",), consumers=("learner",), message="Rollout",
+)  # fmt: skip
+TICKETS = Stream(
+    "TICKETS", "ludus.{run}.ticket.{token}", "file", "workqueue", "old",
+    producers=("league",), consumers=("simulator", "evaluator"), message="Ticket",
+)  # fmt: skip
+RESULTS = Stream(
+    "RESULTS", "ludus.{run}.result", "file", "limits", "old",
+    producers=("simulator", "evaluator"), consumers=("league",), message="MatchResult",
+    deny_delete=True, deny_purge=True, allow_direct=True,
+)  # fmt: skip
+HEALTH = Stream(
+    "HEALTH", "ludus.{run}.health.{token}", "file", "limits", "old",
+    producers=("learner", "evaluator"), consumers=("league",), message="LearnerHealth",
+    max_messages=20_000, allow_direct=True,
+)  # fmt: skip
+EVENTS = Stream(
+    "EVENTS", "ludus.{run}.event.{token}", "file", "limits", "old",
+    producers=("simulator", "learner", "league", "evaluator"), consumers=("league", "console"), message="Event",
+    max_messages=100_000, allow_direct=True,
+)  # fmt: skip
+BLOBS = Stream(
+    "BLOBS", "ludus.{run}.blob.{token}", "file", "limits", "old",
+    producers=("learner", "league"), consumers=("simulator", "evaluator", "league"), message="raw bytes named by their sha256",
+    max_messages_per_subject=1, allow_direct=True,
+)  # fmt: skip
+
+STREAMS = (ROLLOUTS, TICKETS, RESULTS, HEALTH, EVENTS, BLOBS)
+
+CONSUMERS = {
+    "learner": Consumer("learner", ROLLOUTS, ack_wait_seconds=60, max_ack_pending=256),
+    "simulator": Consumer("simulator", TICKETS, ack_wait_seconds=20, max_ack_pending=4096),
+    "evaluator": Consumer("evaluator", TICKETS, ack_wait_seconds=20, max_ack_pending=4096),
+}
+
+#: Key-value buckets per run, with history for audit; writes that matter are compare-and-set.
+POLICIES_BUCKET = "POLICIES"
+RUN_BUCKET = "RUN"
+KV_HISTORY = 16
+
+TRAIN_POOL = "train"
+EVALUATE_POOL = "evaluate"
+#: How long the blob of a version that was never pinned is kept.
+LIVE_BLOB_SECONDS = 900.0
+
+
+def bucket_name(bucket: str, run: str) -> str:
+    return f"{bucket}_{run}"

@@ -1,0 +1,99 @@
+"""The shape of a policy: enough to build its network and to tell whether two policies are interchangeable. No torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ..games.game import GameSpec
+from ..games.registry import expect
+from ..kernel.config import NetworkConfig
+
+ACTIVATIONS = ("relu", "tanh")
+#: Nothing above this is a policy; a size read from a file is checked against it before anything is built.
+MAX_WIDTH = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """Sizes of actor and critic. How exactly they compute (precision, device) is not part of it."""
+
+    obs_size: int
+    continuous: int
+    """Gaussian action components, first in the action vector"""
+    binary: int
+    """Bernoulli action components, after the Gaussian ones"""
+    hidden: int
+    blocks: int
+    """residual blocks; 0 is the plain two-layer network"""
+    activation: str
+    log_std_init: float
+    log_std_min: float
+    log_std_max: float
+
+    def __post_init__(self) -> None:
+        for name, smallest in (("obs_size", 1), ("continuous", 0), ("binary", 0), ("hidden", 1), ("blocks", 0)):
+            if not smallest <= getattr(self, name) <= MAX_WIDTH:
+                raise ValueError(f"{name}: expected {smallest} to {MAX_WIDTH}, found {getattr(self, name)}")
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, found {self.activation!r}")
+        if not self.log_std_min <= self.log_std_init <= self.log_std_max:
+            found = f"{self.log_std_min}, {self.log_std_init}, {self.log_std_max}"
+            raise ValueError(f"log_std: expected min <= init <= max, found {found}")
+
+    @property
+    def act_size(self) -> int:
+        return self.continuous + self.binary
+
+    @classmethod
+    def of(cls, spec: GameSpec, rules: str, observation: str, network: NetworkConfig) -> Architecture:
+        """The architecture for a game's rule set and observation layout. Raises ValueError naming what is unknown."""
+        layouts = spec.observations[expect(f"rule set of {spec.name}", rules, spec.rules)]
+        layout = expect(f"observation of {spec.name} {rules}", observation, list(layouts))
+        return cls(
+            obs_size=layouts[layout],
+            continuous=len(spec.action.continuous),
+            binary=len(spec.action.binary),
+            hidden=network.hidden,
+            blocks=network.blocks,
+            activation=network.activation,
+            log_std_init=network.log_std_init,
+            log_std_min=network.log_std_min,
+            log_std_max=network.log_std_max,
+        )
+
+    def to_json(self) -> str:
+        """Canonical: sorted keys, no blanks. Equal architectures give equal text."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Architecture:
+        """Inverse of `to_json`. Raises ValueError naming the wrong or missing key."""
+        tree = json.loads(text)
+        if not isinstance(tree, dict):
+            raise ValueError("architecture: expected a JSON object")
+        known = {field.name: field.type for field in fields(cls)}
+        if odd := sorted(set(tree) ^ set(known)):
+            raise ValueError(f"architecture: unknown or missing keys {', '.join(map(repr, odd))}")
+        return cls(**{name: _checked(name, str(kind), tree[name]) for name, kind in known.items()})
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.to_json().encode()).hexdigest()
+
+    def difference(self, other: Architecture) -> str:
+        """What differs, one `name: mine here, theirs there` per field; empty when equal."""
+        mine, theirs = asdict(self), asdict(other)
+        return "; ".join(
+            f"{name}: expected {mine[name]!r}, found {theirs[name]!r}" for name in mine if mine[name] != theirs[name]
+        )
+
+
+def _checked(name: str, kind: str, value: Any) -> Any:
+    """`value` as the declared type. A bool is not an int here, and an int is a fine float."""
+    accepted: tuple[type, ...] = {"int": (int,), "float": (int, float), "str": (str,)}[kind]
+    if isinstance(value, bool) or not isinstance(value, accepted):
+        raise ValueError(f"architecture: {name!r} must be a {kind}, found {value!r}")
+    return float(value) if kind == "float" else value

@@ -1,0 +1,172 @@
+"""A batch of match slots: many tickets played side by side in one batched game.
+
+Every slot holds one match. When it ends, the slot takes the next queued match; the weights of every seat are those the
+match started with, except in live seats, which follow the learner (`set_live`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ..api.v1.match_pb2 import MatchResult, Ticket
+from ..api.v1.policy_pb2 import PolicyRef
+from ..games import Game, StepInfo
+from ..games.registry import expect
+from .bank import LIVE, PolicyBank
+from .matches import Match, matches_of, result_of
+
+FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Recorder(Protocol):
+    """Takes what happened in every slot, once per decision (the simulator's rollout window)."""
+
+    def record(
+        self,
+        observations: FloatArray,
+        actions: FloatArray,
+        log_probs: FloatArray,
+        rewards: FloatArray,
+        terminated: BoolArray,
+        truncated: BoolArray,
+    ) -> None:
+        """Arrays [B, S, ...]; views that are only valid during the call."""
+
+
+@dataclass(slots=True)
+class _Slot:
+    match: Match
+    policies: list[str]
+    """per player: bank key, "" for a bot"""
+    refs_at_start: list[PolicyRef] = field(default_factory=list)
+
+
+class Arena:
+    """Plays queued matches in all slots of `game` (built with autoreset="disabled")."""
+
+    def __init__(self, game: Game, bank: PolicyBank, *, worker: str, never_idle: bool, seed: int) -> None:
+        """`never_idle`: a slot without a queued match repeats its last pairing, unrated, so that training goes on."""
+        self.game = game
+        self.bank = bank
+        self.worker = worker
+        self.never_idle = never_idle
+        self.queue: deque[Match] = deque()
+        self.observations: FloatArray = game.reset()
+        self.decisions = 0
+        self.unrated_matches = 0
+        self._seeds = np.random.default_rng(seed)
+        self._slots: list[_Slot | None] = [None] * game.batch
+        self._actions = np.zeros((game.batch, game.num_seats, game.act_size), np.float32)
+        self._log_probs = np.zeros((game.batch, game.num_seats), np.float32)
+        self._scores = np.zeros((game.batch, game.num_seats), np.float64)
+        self.live_seats = np.zeros(game.batch, np.int64)
+
+    @property
+    def playing(self) -> int:
+        """Slots with a match in progress."""
+        return sum(slot is not None for slot in self._slots)
+
+    def offer(self, ticket: Ticket) -> None:
+        """Queue the matches of a ticket; the bank must hold every policy it names. Raises ValueError."""
+        for player in ticket.players:
+            if player.bot:
+                expect(f"bot of {self.game.spec.name}", player.bot, self.game.spec.bots[self.game.rules])
+            elif not player.live and player.policy.sha256 not in self.bank:
+                raise ValueError(f"ticket {ticket.ticket_id!r} needs policy {player.policy.sha256!r}, not in the bank")
+        self.queue.extend(matches_of(ticket))
+
+    def fill(self) -> None:
+        """Start queued matches in the empty slots."""
+        free = [index for index, slot in enumerate(self._slots) if slot is None]
+        self._start({slot: self.queue.popleft() for slot in free[: len(self.queue)]})
+
+    def step(self, recorder: Recorder | None = None) -> list[MatchResult]:
+        """One decision in every slot. Returns the results of the rated matches that ended."""
+        self.bank.act(self.observations, self._actions, self._log_probs)
+        before = self.observations.copy() if recorder else self.observations
+        after, rewards, terminated, truncated, info = self.game.step(self._actions)
+        self._scores += rewards
+        self.decisions += self.playing
+        if recorder:
+            recorder.record(before, self._actions, self._log_probs, rewards, terminated, truncated)
+        self.observations = after
+        ended = np.flatnonzero(info.done)
+        return self._finish(ended, info) if len(ended) else []
+
+    def _finish(self, ended: npt.NDArray[np.intp], info: StepInfo) -> list[MatchResult]:
+        results, starting = [], {}
+        for index in map(int, ended):
+            slot = self._slots[index]
+            if slot is None:
+                continue
+            if slot.match.rated:
+                results.append(self._result(index, slot, info))
+            following = self._next_match(slot.match)
+            if following:
+                starting[index] = following
+            else:
+                self._clear(index)
+        self._start(starting)
+        return results
+
+    def _result(self, index: int, slot: _Slot, info: StepInfo) -> MatchResult:
+        return result_of(
+            slot.match,
+            seat_outcome=int(info.outcome[index]),
+            ending=self.game.endings[int(info.ending[index])],
+            decisions=int(info.decisions[index]),
+            seat_scores=[float(score) for score in self._scores[index]],
+            policies_at_start=slot.refs_at_start,
+            policies_at_end=self._refs(slot.policies),
+            worker=self.worker,
+        )
+
+    def _refs(self, keys: Sequence[str]) -> list[PolicyRef]:
+        return [self.bank.ref(key) if key else PolicyRef() for key in keys]
+
+    def _next_match(self, last: Match) -> Match | None:
+        if self.queue:
+            return self.queue.popleft()
+        if not self.never_idle:
+            return None
+        self.unrated_matches += 1
+        seed = int(self._seeds.integers(0, 2**62))
+        return Match(last.ticket, 0, seed, first_seat=1 - last.first_seat, rated=False)
+
+    def _clear(self, index: int) -> None:
+        self._slots[index] = None
+        for seat in range(self.game.num_seats):
+            self.bank.seat(index, seat, "", deterministic=True)
+
+    def _start(self, matches: dict[int, Match]) -> None:
+        """Seat players and restart the given slots."""
+        if not matches:
+            return
+        indices = np.fromiter(matches, np.int32)
+        for seat in range(self.game.num_seats):
+            bots = [match.player_in(seat).bot or None for match in matches.values()]
+            self.game.seat_bots(seat, bots, matches=indices)
+        seeds = np.fromiter((match.seed for match in matches.values()), np.uint64)
+        self.observations = self.game.reset(matches=indices, seeds=seeds)
+        self._scores[indices] = 0
+        for index, match in matches.items():
+            self._take(index, match)
+
+    def _take(self, index: int, match: Match) -> None:
+        keys = [self._key(match, player) for player in range(self.game.num_seats)]
+        for player, key in enumerate(keys):
+            self.bank.seat(index, match.seat_of(player), key, deterministic=match.ticket.deterministic)
+        self.live_seats[index] = match.live_seat
+        self._slots[index] = _Slot(match, keys, self._refs(keys))
+
+    @staticmethod
+    def _key(match: Match, player: int) -> str:
+        entry = match.ticket.players[player]
+        return "" if entry.bot else LIVE if entry.live else entry.policy.sha256

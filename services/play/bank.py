@@ -1,0 +1,137 @@
+"""The policies at the table: which version plays which seat of which slot, and one pass that acts for all of them.
+
+B slots, S seats, N rows = seats held by policies. Seats of the same version are one matrix product.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from ..api.v1.policy_pb2 import PolicyRef
+from ..games import Game
+from ..kernel.config import RunConfig
+from .architecture import Architecture
+from .distribution import log_prob, mode, sample
+from .network import Actor
+from .precision import resolve
+
+#: Key of the live version: the newest of the learner.
+LIVE = "live"
+#: Versions kept in memory; far more than an opponent pool holds, so none that a queued match needs is dropped.
+MAX_VERSIONS = 256
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(slots=True)
+class _Group:
+    """The rows one version plays in one manner."""
+
+    key: str
+    deterministic: bool
+    rows: Tensor
+
+
+class PolicyBank:
+    """Versions in memory and the seating plan. `act` is the hot loop of simulator and evaluator."""
+
+    def __init__(
+        self, architecture: Architecture, slots: int, seats: int, *, device: str, compute_dtype: torch.dtype, seed: int
+    ) -> None:
+        self.architecture = architecture
+        self.compute_dtype = compute_dtype
+        self._device = torch.device(device)
+        self._generator = torch.Generator(self._device).manual_seed(seed % 2**63)
+        self._versions: OrderedDict[str, tuple[PolicyRef, Actor]] = OrderedDict()
+        self._keys: list[list[str]] = [[""] * seats for _ in range(slots)]
+        self._modes = np.zeros((slots, seats), np.bool_)
+        self._groups: list[_Group] | None = None
+
+    @classmethod
+    def for_run(cls, config: RunConfig, game: Game, *, device: str, seed: int) -> PolicyBank:
+        """The bank for a game and the network that the run's configuration asks for."""
+        observation = config.game_parameters.get("observation", next(iter(game.spec.observations[config.rules])))
+        architecture = Architecture.of(game.spec, config.rules, observation, config.network)
+        dtype = resolve(config.network.precision, device)
+        return cls(architecture, game.batch, game.num_seats, device=device, compute_dtype=dtype, seed=seed)
+
+    def __contains__(self, key: str) -> bool:
+        if key in self._versions:
+            self._versions.move_to_end(key)
+            return True
+        return False
+
+    @property
+    def live_ref(self) -> PolicyRef:
+        """The newest version; an empty ref before the first."""
+        return self.ref(LIVE) if LIVE in self._versions else PolicyRef()
+
+    def ref(self, key: str) -> PolicyRef:
+        """Which version a key stands for right now."""
+        return self._versions[key][0]
+
+    def set_live(self, ref: PolicyRef, actor: Actor) -> None:
+        """Every live seat plays this version from the next decision on."""
+        self._versions[LIVE] = (ref, self._prepare(actor))
+
+    def add(self, ref: PolicyRef, actor: Actor) -> None:
+        """Keep a version under its content hash; the one asked for longest ago makes room."""
+        self._versions[ref.sha256] = (ref, self._prepare(actor))
+        while len(self._versions) > MAX_VERSIONS:
+            seated = {key for row in self._keys for key in row} | {LIVE}
+            self._versions.pop(next(key for key in self._versions if key not in seated))
+
+    def seat(self, slot: int, seat: int, key: str, *, deterministic: bool) -> None:
+        """Give a seat to a version (LIVE or a content hash), or to nobody ("": a bot, or an empty slot)."""
+        self._keys[slot][seat] = key
+        self._modes[slot, seat] = deterministic
+        self._groups = None
+
+    def act(self, observations: FloatArray, actions: FloatArray, log_probs: FloatArray) -> None:
+        """Choose for every seat held by a policy.
+
+        observations [B, S, obs] in; actions [B, S, act] and log_probs [B, S] are written where a policy sits (log_probs
+        only where it samples). Call under `torch.inference_mode()`.
+        """
+        flat = _flat(observations).to(self._device)
+        flat_actions, flat_log_probs = _flat(actions), torch.from_numpy(log_probs).view(-1)
+        for group in self._plan():
+            actor = self._versions[group.key][1]
+            means, logits = actor(flat.index_select(0, group.rows))
+            if group.deterministic:
+                chosen = mode(means, logits)
+            else:
+                chosen = sample(means, actor.log_std, logits, self._generator)
+                density = log_prob(chosen, means, actor.log_std, logits)
+                flat_log_probs.index_copy_(0, group.rows.cpu(), density.cpu())
+            flat_actions.index_copy_(0, group.rows.cpu(), chosen.cpu())
+
+    def _plan(self) -> list[_Group]:
+        if self._groups is None:
+            self._groups = list(self._grouped())
+        return self._groups
+
+    def _grouped(self) -> Iterator[_Group]:
+        rows: dict[tuple[str, bool], list[int]] = {}
+        seats = self._modes.shape[1]
+        for slot, keys in enumerate(self._keys):
+            for seat, key in enumerate(keys):
+                if key:
+                    rows.setdefault((key, bool(self._modes[slot, seat])), []).append(slot * seats + seat)
+        for (key, deterministic), indices in rows.items():
+            yield _Group(key, deterministic, torch.tensor(indices, device=self._device))
+
+    def _prepare(self, actor: Actor) -> Actor:
+        return actor.to(self._device).eval()
+
+
+def _flat(array: FloatArray) -> Tensor:
+    """[B, S, k] -> a view [B * S, k]."""
+    return torch.from_numpy(array).view(-1, array.shape[-1])

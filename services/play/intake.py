@@ -1,0 +1,73 @@
+"""From the ticket stream into the arena."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from ..api.v1.match_pb2 import Ticket
+from ..kernel.bus import Delivery, Puller
+from ..kernel.service import Context
+from .arena import Arena
+from .store import PolicyStore
+from .tickets import OpenTickets
+
+#: After this long the server hands a ticket that could not be played to somebody else.
+RETRY_SECONDS = 2.0
+
+
+class Intake:
+    """Takes tickets of one pool, loads the policies they name and queues their matches."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        puller: Puller,
+        arena: Arena,
+        store: PolicyStore,
+        tickets: OpenTickets,
+        parameters: Mapping[str, Any],
+    ) -> None:
+        self._ctx = ctx
+        self._puller = puller
+        self._arena = arena
+        self._store = store
+        self._tickets = tickets
+        self._parameters = dict(parameters)
+
+    async def top_up(self, matches: int, timeout_seconds: float) -> None:
+        """Pull tickets until `matches` are queued or none is left."""
+        per_ticket = self._ctx.config.league.matches_per_ticket
+        missing = matches - len(self._arena.queue)
+        if missing <= 0:
+            return
+        for delivery in await self._puller.fetch(-(-missing // per_ticket), timeout_seconds):
+            await self._accept(delivery)
+
+    async def _accept(self, delivery: Delivery) -> None:
+        try:
+            ticket = Ticket.FromString(delivery.data)
+            self._check(ticket)
+        except (DecodeError, ValueError) as error:
+            await delivery.term()
+            await self._ctx.event("ticket_refused", f"ticket refused: {error}")
+            return
+        problem = await self._store.load_all(ticket)
+        if problem:
+            await delivery.nak(RETRY_SECONDS)
+            self._ctx.log.warning("ticket %s waits: %s", ticket.ticket_id, problem)
+        elif self._tickets.take(ticket, delivery):
+            self._arena.offer(ticket)
+
+    def _check(self, ticket: Ticket) -> None:
+        config = self._ctx.config
+        asked = (ticket.run, ticket.game, ticket.rules)
+        have = (config.run, config.game, config.rules)
+        if asked != have:
+            raise ValueError(f"it is for {asked}, this process plays {have}")
+        parameters = json.loads(ticket.parameters_json or "{}")
+        if parameters != self._parameters:
+            raise ValueError(f"it asks for parameters {parameters}, this process was built with {self._parameters}")

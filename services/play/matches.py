@@ -1,0 +1,103 @@
+"""From a ticket to matches, and from a finished match to its result. Pure: no clocks, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..api.v1.match_pb2 import (
+    OUTCOME_DRAW,
+    OUTCOME_FIRST_WINS,
+    OUTCOME_SECOND_WINS,
+    MatchResult,
+    Outcome,
+    Player,
+    Ticket,
+)
+from ..api.v1.policy_pb2 import PolicyRef
+
+
+@dataclass(slots=True, eq=False)
+class Match:
+    """One match of a ticket. Player k sits in seat (k + first_seat) mod S; odd matches swap the seats of a pair."""
+
+    ticket: Ticket
+    number: int
+    seed: int
+    first_seat: int
+    rated: bool = True
+    """an unrated match only fills a training slot for which no ticket was at hand; it gives no result"""
+
+    def player_in(self, seat: int) -> Player:
+        return self.ticket.players[self.player_index(seat)]
+
+    def player_index(self, seat: int) -> int:
+        return (seat - self.first_seat) % len(self.ticket.players)
+
+    def seat_of(self, player: int) -> int:
+        return (player + self.first_seat) % len(self.ticket.players)
+
+    @property
+    def live_seat(self) -> int:
+        """Seat of the live (learning) player, -1 if there is none."""
+        for player, entry in enumerate(self.ticket.players):
+            if entry.live:
+                return self.seat_of(player)
+        return -1
+
+
+def matches_of(ticket: Ticket) -> list[Match]:
+    """The matches a ticket orders. Raises ValueError for a ticket that cannot be played."""
+    if len(ticket.players) < 2 or ticket.matches < 1:
+        raise ValueError(f"ticket {ticket.ticket_id!r}: at least two players and one match are needed")
+    if len(ticket.seeds) * 2 < ticket.matches:
+        raise ValueError(f"ticket {ticket.ticket_id!r}: {ticket.matches} matches need a seed per pair of matches")
+    return [
+        Match(ticket, ticket.first_match + i, ticket.seeds[i // 2], first_seat=i % 2) for i in range(ticket.matches)
+    ]
+
+
+def outcome_for_players(seat_outcome: int, first_seat: int) -> Outcome:
+    """Turn a game's outcome (1: seat 0 won, 2: draw, 3: seat 1 won) into the one seen from the players' order."""
+    if seat_outcome == 2:
+        return OUTCOME_DRAW
+    if seat_outcome not in (1, 3):
+        raise ValueError(f"a finished match has outcome 1, 2 or 3, not {seat_outcome}")
+    winner_seat = 0 if seat_outcome == 1 else 1
+    return OUTCOME_FIRST_WINS if winner_seat == first_seat else OUTCOME_SECOND_WINS
+
+
+def result_of(
+    match: Match,
+    *,
+    seat_outcome: int,
+    ending: str,
+    decisions: int,
+    seat_scores: Sequence[float],
+    policies_at_start: Sequence[PolicyRef],
+    policies_at_end: Sequence[PolicyRef],
+    worker: str,
+) -> MatchResult:
+    """The ledger entry of a finished match. Lists are per player; `seat_scores` is per seat."""
+    ticket = match.ticket
+    players = []
+    for entry, policy in zip(ticket.players, policies_at_start, strict=True):
+        stamped = Player(bot=entry.bot, live=entry.live)
+        if not entry.bot:
+            stamped.policy.CopyFrom(policy)
+        players.append(stamped)
+    return MatchResult(
+        match=match.number,
+        ticket_id=ticket.ticket_id,
+        run=ticket.run,
+        purpose=ticket.purpose,
+        players=players,
+        first_seat=match.first_seat,
+        outcome=outcome_for_players(seat_outcome, match.first_seat),
+        ending=ending,
+        seed=match.seed,
+        decisions=decisions,
+        policies_at_end=policies_at_end,
+        scores=[seat_scores[match.seat_of(player)] for player in range(len(players))],
+        worker=worker,
+    )

@@ -1,0 +1,145 @@
+"""Actor and critic: two separate networks of the same shape.
+
+N rows, obs inputs, h hidden width, C Gaussian and K Bernoulli components. With 0 blocks the trunk is
+Linear-ReLU-Linear-ReLU; with blocks it is Linear-ReLU followed by x + Linear(ReLU(Linear(LayerNorm(x)))) per block.
+
+Precision: the matrix products of the hidden layers run in `compute_dtype` (inputs and weights are cast, gradients
+flow back through the cast into float32 weights). The heads are float32 always: a simulator that acts with the same
+`compute_dtype` gets the log-probabilities that the learner recomputes, whatever the number of rows.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .architecture import Architecture
+
+__all__ = ["Actor", "Architecture", "Critic", "Dense", "Residual", "Trunk", "activate"]
+
+TRUNK_GAIN = math.sqrt(2.0)
+POLICY_GAIN = 0.01
+VALUE_GAIN = 1.0
+
+
+class Dense(nn.Module):
+    """y = x Wᵀ + b. `gain` of the orthogonal initialisation; the bias starts at zero."""
+
+    def __init__(self, inputs: int, outputs: int, gain: float, generator: torch.Generator | None) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs))
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        if self.weight.device.type != "meta":
+            nn.init.orthogonal_(self.weight, gain, generator=generator)
+        self._cast: tuple[int, int, Tensor, Tensor] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, *self._parameters_as(x.dtype))
+
+    def _parameters_as(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Weight and bias in `dtype`. Without gradients the cast is kept until a parameter changes."""
+        if dtype == self.weight.dtype:
+            return self.weight, self.bias
+        if torch.is_grad_enabled():
+            return self.weight.to(dtype), self.bias.to(dtype)
+        versions = (self.weight._version, self.bias._version)
+        if self._cast is None or self._cast[:2] != versions or self._cast[2].device != self.weight.device:
+            self._cast = (*versions, self.weight.to(dtype), self.bias.to(dtype))
+        return self._cast[2:]
+
+
+class Residual(nn.Module):
+    """x + Linear(ReLU(Linear(LayerNorm(x)))); the sum and the norm are float32."""
+
+    def __init__(self, width: int, generator: torch.Generator | None) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.inner = Dense(width, width, TRUNK_GAIN, generator)
+        self.outer = Dense(width, width, TRUNK_GAIN, generator)
+
+    def forward(self, x: Tensor, activation: str, dtype: torch.dtype) -> Tensor:
+        inner = activate(self.inner(self.norm(x).to(dtype)), activation)
+        out: Tensor = x + self.outer(inner).float()
+        return out
+
+
+def activate(x: Tensor, activation: str) -> Tensor:
+    return torch.tanh(x) if activation == "tanh" else F.relu(x)
+
+
+class Trunk(nn.Module):
+    """The hidden layers: float32 [N, obs] -> float32 [N, h]."""
+
+    def __init__(
+        self, architecture: Architecture, compute_dtype: torch.dtype, generator: torch.Generator | None
+    ) -> None:
+        super().__init__()
+        self.activation = architecture.activation
+        self.compute_dtype = compute_dtype
+        self.input = Dense(architecture.obs_size, architecture.hidden, TRUNK_GAIN, generator)
+        self.hidden: Dense | None = None
+        if not architecture.blocks:
+            self.hidden = Dense(architecture.hidden, architecture.hidden, TRUNK_GAIN, generator)
+        self.blocks = nn.ModuleList(Residual(architecture.hidden, generator) for _ in range(architecture.blocks))
+
+    def forward(self, obs: Tensor) -> Tensor:
+        x = activate(self.input(obs.to(self.compute_dtype)), self.activation)
+        if self.hidden is not None:
+            x = activate(self.hidden(x), self.activation)
+        x = x.float()
+        for block in self.blocks:
+            x = block(x, self.activation, self.compute_dtype)
+        return x
+
+
+class Actor(nn.Module):
+    """The policy: observations -> parameters of the action distribution.
+
+    `generator` seeds the initialisation; without it torch's global one is used.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        compute_dtype: torch.dtype = torch.float32,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.trunk = Trunk(architecture, compute_dtype, generator)
+        self.head = Dense(architecture.hidden, architecture.act_size, POLICY_GAIN, generator)
+        self.log_std_raw = nn.Parameter(torch.full((architecture.continuous,), architecture.log_std_init))
+
+    @property
+    def log_std(self) -> Tensor:
+        """[C], clamped to the architecture's limits; its gradient is zero outside them."""
+        return self.log_std_raw.clamp(self.architecture.log_std_min, self.architecture.log_std_max)
+
+    def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """float32 [N, obs] -> means [N, C] (not squashed), logits [N, K], both float32."""
+        out: Tensor = self.head(self.trunk(obs))
+        continuous = self.architecture.continuous
+        return out[:, :continuous], out[:, continuous:]
+
+
+class Critic(nn.Module):
+    """The value function: observations -> expected return."""
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        compute_dtype: torch.dtype = torch.float32,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.trunk = Trunk(architecture, compute_dtype, generator)
+        self.head = Dense(architecture.hidden, 1, VALUE_GAIN, generator)
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """float32 [N, obs] -> float32 [N]."""
+        out: Tensor = self.head(self.trunk(obs))
+        return out.squeeze(-1)

@@ -1,0 +1,77 @@
+"""Weights from the bus into the bank: by content hash, verified, once."""
+
+from __future__ import annotations
+
+import logging
+
+from ..api.v1.match_pb2 import Ticket
+from ..api.v1.policy_pb2 import PolicyHead, PolicyRef
+from ..kernel.blobs import BlobMissing, get_blob
+from ..kernel.bus import Bucket, Bus
+from ..kernel.topology import POLICIES_BUCKET
+from .architecture import ArchitectureMismatch
+from .bank import PolicyBank
+from .network import Actor
+from .weights import CorruptWeights, from_bytes
+
+log = logging.getLogger(__name__)
+
+
+class PolicyStore:
+    """Loads policies named by tickets and follows the newest version of the learner."""
+
+    def __init__(self, bus: Bus, heads: Bucket, bank: PolicyBank, agent: str) -> None:
+        self._bus = bus
+        self._heads = heads
+        self._bank = bank
+        self._agent = agent
+
+    @classmethod
+    async def open(cls, bus: Bus, bank: PolicyBank, agent: str) -> PolicyStore:
+        return cls(bus, await bus.bucket(POLICIES_BUCKET), bank, agent)
+
+    async def head(self) -> PolicyHead | None:
+        """The newest version announced, None before the learner's first."""
+        entry = await self._heads.get(f"{self._agent}.head")
+        return PolicyHead.FromString(entry.value) if entry else None
+
+    async def follow(self) -> bool:
+        """Make the newest version the live one. False while there is none, or while its weights are not readable."""
+        head = await self.head()
+        if head is None:
+            return False
+        ref = head.policy
+        live = self._bank.live_ref
+        if (ref.epoch, ref.step) <= (live.epoch, live.step):
+            return bool(live.sha256)
+        try:
+            data = await get_blob(self._bus, ref.sha256)
+        except BlobMissing:
+            log.warning("weights %s of %s %d.%d are not readable yet", ref.sha256[:12], ref.agent, ref.epoch, ref.step)
+            return False
+        self._bank.set_live(ref, self._actor(data))
+        return True
+
+    async def load_all(self, ticket: Ticket) -> str:
+        """Load every held policy of a ticket. Returns "" or why it cannot be played."""
+        for player in ticket.players:
+            if player.bot or player.live:
+                continue
+            problem = await self._load(player.policy)
+            if problem:
+                return problem
+        return ""
+
+    async def _load(self, ref: PolicyRef) -> str:
+        if ref.sha256 in self._bank:
+            return ""
+        try:
+            data = await get_blob(self._bus, ref.sha256)
+            self._bank.add(ref, self._actor(data))
+        except (BlobMissing, CorruptWeights, ArchitectureMismatch) as error:
+            return f"policy {ref.agent}@{ref.epoch}.{ref.step}: {error}"
+        return ""
+
+    def _actor(self, data: bytes) -> Actor:
+        actor, _ = from_bytes(data, self._bank.architecture, compute_dtype=self._bank.compute_dtype)
+        return actor
