@@ -34,6 +34,7 @@ class Evaluator:
         self._arena = arena
         self._intake = intake
         self._tickets = tickets
+        self._reported = 0
 
     async def run(self) -> None:
         """Play evaluation matches until told to stop."""
@@ -59,7 +60,9 @@ class Evaluator:
     def _report(self, results: Sequence[MatchResult]) -> None:
         metrics, arena = self._ctx.metrics, self._arena
         metrics.inc("ludus_evaluator_matches_total", len(results))
-        metrics.set("ludus_evaluator_decisions", arena.decisions)
+        metrics.inc("ludus_evaluator_decisions_total", arena.decisions - self._reported)
+        metrics.set("ludus_evaluator_matches_playing", arena.playing)
+        self._reported = arena.decisions
         self._ctx.beat(decisions=arena.decisions, matches_playing=arena.playing)
 
 

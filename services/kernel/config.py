@@ -1,8 +1,8 @@
 """The configuration of a run: one tree, one file, every key checked.
 
-A hand-written file is TOML; what a run really used is written beside it as JSON (`config.json` in the run's folder), and each of
-the four services reads that same file. Later sources win: defaults < preset file < environment (`LUDUS__LEARNER__CLIP=0.1`)
-< `--set learner.clip=0.1`.
+A hand-written file is TOML; what a run really used is written beside it as JSON (`config.json` in the run's folder),
+and each of the four services reads that same file. Later sources win: defaults < preset file < environment
+(`LUDUS__LEARNER__CLIP=0.1`) < `--set learner.clip=0.1`.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class RunConfig(Section):
     seed: int = Field(1, ge=0)
     decisions: int = Field(ge=1, description="decisions to train on")
     game_parameters: dict[str, Any] = Field(default_factory=dict)
-    bus: BusConfig = BusConfig()
+    bus: BusConfig = BusConfig()  # type: ignore[call-arg]
     simulator: SimulatorConfig = SimulatorConfig()  # type: ignore[call-arg]
     network: NetworkConfig = NetworkConfig()  # type: ignore[call-arg]
     learner: LearnerConfig = LearnerConfig()  # type: ignore[call-arg]

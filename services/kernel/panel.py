@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ..api.v1.standings_pb2 import PairRow, Standings
-from .players import bot_id
+from .players import bot_id, version_of
 from .wilson import wilson_interval
 
 EVALUATE = "evaluate"
@@ -52,6 +52,15 @@ def panel_rows(standings: Standings, candidate: str, opponents: Sequence[str]) -
     """One row per opponent, in the given order; a pair that has not played yet has zeros."""
     found = {pair.second: pair for pair in standings.pairs if pair.purpose == EVALUATE and pair.first == candidate}
     return [_row(candidate, opponent, found.get(opponent)) for opponent in opponents]
+
+
+def final_candidate(ordered: Iterable[str]) -> str:
+    """The last version among the candidates of `RunRecord.evaluation_matches`; "" when there is none."""
+    versions = [version_of(candidate) for candidate in ordered]
+    if not versions:
+        return ""
+    agent, epoch, step = max(versions, key=lambda version: (version[2], version[1]))
+    return f"{agent}@{epoch}.{step}"
 
 
 def candidates(standings: Standings) -> list[str]:

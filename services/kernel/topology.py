@@ -1,4 +1,4 @@
-"""THE table of subjects, streams, consumers and buckets. Every publisher and consumer is declared here and nowhere else.
+"""THE table of subjects, streams, consumers and buckets: every publisher and consumer is declared here, nowhere else.
 
 Each run has streams of its own (`RESULTS_<run>`), so that the sequence numbers of its ledger have no gaps.
 """
@@ -35,6 +35,8 @@ class Stream:
     deny_delete: bool = False
     deny_purge: bool = False
     allow_direct: bool = False
+    allow_message_ttl: bool = False
+    """single messages may expire"""
 
     def stream_name(self, run: str) -> str:
         return f"{self.name}_{run}"
@@ -45,7 +47,7 @@ class Stream:
 
     def filter_for(self, run: str) -> str:
         """Subject the stream binds."""
-        return self.subject.format(run=run, token=">")
+        return self.subject.format(run=run, token=">")  # noqa: S106 no password
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,9 @@ EVENTS = Stream(
 )  # fmt: skip
 BLOBS = Stream(
     "BLOBS", "ludus.{run}.blob.{token}", "file", "limits", "old",
-    producers=("learner", "league"), consumers=("simulator", "evaluator", "league"), message="raw bytes named by their sha256",
-    max_messages_per_subject=1, allow_direct=True,
+    producers=("learner", "league"), consumers=("simulator", "evaluator", "league"),
+    message="raw bytes named by their sha256",
+    max_messages_per_subject=1, allow_direct=True, allow_message_ttl=True,
 )  # fmt: skip
 
 STREAMS = (ROLLOUTS, TICKETS, RESULTS, HEALTH, EVENTS, BLOBS)

@@ -1,7 +1,8 @@
 """Interval of a rate measured on a finite number of matches.
 
-Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927) 209–212. Recommended over the
-textbook interval by Brown, Cai and DasGupta, Statistical Science 16 (2001): it keeps its coverage near 0 and 1.
+Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927) 209–212. Recommended
+over the textbook interval by Brown, Cai and DasGupta, Statistical Science 16 (2001), because it keeps its coverage
+near 0 and 1.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 A. Elo, The Rating of Chessplayers (1978): expected score 1 / (1 + 10^(-d / 400)), step K · (score − expected).
 
-Ratings must be bit-equal wherever the ledger is replayed. `pow` of the C library differs between machines in its last bit,
-so the expected score comes from `decimal`, whose `exp` is correctly rounded by its specification, and is cut to an integer
-number of billionths; the rest is integer arithmetic. One integer is added to one side and subtracted from the other, so the
-sum of all ratings never moves. Swapping the two players only flips its sign.
+Ratings must be bit-equal wherever the ledger is replayed. `pow` of the C library differs between machines in its last
+bit, so the expected score comes from `decimal`, whose `exp` is correctly rounded by its specification, and is rounded
+to an integer number of billionths; the rest is integer arithmetic. One integer is added to one side and subtracted from
+the other, so the sum of all ratings never moves. Swapping the two players only flips its sign.
 """
 
 from __future__ import annotations
@@ -37,7 +37,10 @@ def _expected_ahead(difference_milli: int) -> int:
 
 
 def gain_milli(first_milli: int, second_milli: int, halves: int, k: int) -> int:
-    """What `first` gains and `second` loses. `halves`: 2 for a win of `first`, 1 for a draw, 0 for a loss; `k` in points."""
+    """What `first` gains and `second` loses.
+
+    `halves`: 2 for a win of `first`, 1 for a draw, 0 for a loss; `k`: largest step, in points.
+    """
     surprise = halves * (_BILLION // 2) - expected_billionths(first_milli - second_milli)
     return _divide_half_even(k * MILLI * surprise, _BILLION)
 

@@ -1,4 +1,4 @@
-"""A set of natural numbers kept as disjoint ranges: match numbers are nearly consecutive, so millions need a few ranges."""
+"""A set of natural numbers kept as disjoint ranges. Match numbers are nearly consecutive, so they need few ranges."""
 
 from __future__ import annotations
 

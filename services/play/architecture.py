@@ -16,6 +16,10 @@ ACTIVATIONS = ("relu", "tanh")
 MAX_WIDTH = 1 << 16
 
 
+class ArchitectureMismatch(ValueError):
+    """Weights belong to another architecture. The message lists what differs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """Sizes of actor and critic. How exactly they compute (precision, device) is not part of it."""
@@ -96,4 +100,4 @@ def _checked(name: str, kind: str, value: Any) -> Any:
     accepted: tuple[type, ...] = {"int": (int,), "float": (int, float), "str": (str,)}[kind]
     if isinstance(value, bool) or not isinstance(value, accepted):
         raise ValueError(f"architecture: {name!r} must be a {kind}, found {value!r}")
-    return float(value) if kind == "float" else value
+    return float(value) if isinstance(value, int) and kind == "float" else value

@@ -34,21 +34,20 @@ class Dense(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs))
         if self.weight.device.type != "meta":
             nn.init.orthogonal_(self.weight, gain, generator=generator)
-        self._cast: tuple[int, int, Tensor, Tensor] | None = None
+        self._cast: tuple[Tensor, Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, *self._parameters_as(x.dtype))
 
     def _parameters_as(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Weight and bias in `dtype`. Without gradients the cast is kept until a parameter changes."""
+        """Weight and bias in `dtype`. A frozen network (one whose weights need no gradient) casts them once."""
         if dtype == self.weight.dtype:
             return self.weight, self.bias
-        if torch.is_grad_enabled():
+        if self.weight.requires_grad:
             return self.weight.to(dtype), self.bias.to(dtype)
-        versions = (self.weight._version, self.bias._version)
-        if self._cast is None or self._cast[:2] != versions or self._cast[2].device != self.weight.device:
-            self._cast = (*versions, self.weight.to(dtype), self.bias.to(dtype))
-        return self._cast[2:]
+        if self._cast is None or (self._cast[0].dtype, self._cast[0].device) != (dtype, self.weight.device):
+            self._cast = (self.weight.to(dtype), self.bias.to(dtype))
+        return self._cast
 
 
 class Residual(nn.Module):
@@ -98,7 +97,8 @@ class Trunk(nn.Module):
 class Actor(nn.Module):
     """The policy: observations -> parameters of the action distribution.
 
-    `generator` seeds the initialisation; without it torch's global one is used.
+    `generator` seeds the initialisation; without it torch's global one is used. After `requires_grad_(False)` the
+    weights must not change any more: their casts are kept.
     """
 
     def __init__(

@@ -18,7 +18,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from .architecture import Architecture
+from .architecture import Architecture, ArchitectureMismatch
 from .network import Actor
 
 MAX_HEADER_BYTES = 1 << 20
@@ -31,15 +31,7 @@ MANIFEST_KEY = "ludus"
 _DTYPES = {torch.float32: ("F32", 4), torch.uint8: ("U8", 1), torch.int64: ("I64", 8)}
 
 
-class WeightsError(ValueError):
-    """These bytes cannot be used as weights."""
-
-
-class ArchitectureMismatch(WeightsError):
-    """Weights of another architecture. The message lists what differs."""
-
-
-class CorruptWeights(WeightsError):
+class CorruptWeights(ValueError):
     """The bytes are not what they should be: truncated, altered, oversized or not finite."""
 
 
@@ -81,7 +73,7 @@ class Manifest:
         return cls(**tree)
 
 
-def pack_actor(actor: Actor, manifest: Manifest) -> bytes:
+def to_bytes(actor: Actor, manifest: Manifest) -> bytes:
     """The actor as safetensors. Raises ValueError if a weight is not finite: such a policy must never leave."""
     tensors = cpu_state(actor)
     if bad := non_finite(tensors):
@@ -89,14 +81,14 @@ def pack_actor(actor: Actor, manifest: Manifest) -> bytes:
     return encode(tensors, manifest.to_json())
 
 
-def unpack_actor(
+def from_bytes(
     data: bytes,
-    *,
     expected: Architecture | None = None,
+    *,
     compute_dtype: torch.dtype = torch.float32,
     max_bytes: int = MAX_FILE_BYTES,
-) -> Actor:
-    """Build the actor that `pack_actor` wrote. `max_bytes`: the declared size, e.g. PolicyHead.size_bytes.
+) -> tuple[Actor, Manifest]:
+    """Build the actor that `to_bytes` wrote, frozen. `max_bytes`: the declared size, e.g. PolicyHead.size_bytes.
 
     Raises CorruptWeights, or ArchitectureMismatch when `expected` is given and differs.
     """
@@ -109,7 +101,7 @@ def unpack_actor(
     tensors, _ = decode(data, shapes_of(meta_actor(manifest.architecture)), max_bytes)
     actor = meta_actor(manifest.architecture, compute_dtype)
     actor.load_state_dict(tensors, strict=True, assign=True)
-    return actor
+    return actor.requires_grad_(False), manifest
 
 
 def meta_actor(architecture: Architecture, compute_dtype: torch.dtype = torch.float32) -> Actor:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ..api.v1.match_pb2 import MatchResult
+from ..api.v1.match_pb2 import OUTCOME_DRAW, OUTCOME_FIRST_WINS, OUTCOME_SECOND_WINS, MatchResult
 from ..api.v1.rollout_pb2 import Rollout
 from ..games import make
 from ..kernel.bus import Bus, StreamFull
@@ -27,6 +27,7 @@ from .recorder import Window
 
 ROOM_POLL_SECONDS = 0.01
 WAIT_SECONDS = 0.2
+OUTCOME_NAMES = {OUTCOME_FIRST_WINS: "win", OUTCOME_DRAW: "draw", OUTCOME_SECOND_WINS: "loss"}
 
 
 class Simulator:
@@ -134,7 +135,8 @@ class Simulator:
         arena, metrics = self._arena, self._ctx.metrics
         played = self._ctx.config.simulator.steps * arena.game.batch
         metrics.inc("ludus_simulator_decisions_total", played)
-        metrics.inc("ludus_simulator_matches_total", len(results))
+        for result in results:
+            metrics.inc("ludus_simulator_matches_total", 1, purpose="train", outcome=OUTCOME_NAMES[result.outcome])
         metrics.set("ludus_simulator_tickets_open", len(self._tickets))
         metrics.set("ludus_simulator_policy_step", arena.bank.live_ref.step)
         self._ctx.beat(step=arena.bank.live_ref.step, decisions=arena.decisions, unrated=arena.unrated_matches)

@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted(
-    path for path in (ROOT / "services").rglob("*.py") if "api/v1" not in path.as_posix() and "__pycache__" not in path.parts
+    path
+    for path in (ROOT / "services").rglob("*.py")
+    if "api/v1" not in path.as_posix() and "__pycache__" not in path.parts
 )
 BANNED = {"pickle", "cloudpickle", "dill", "joblib", "shelve"}
 
@@ -37,7 +39,9 @@ def test_files_and_functions_stay_small(path: Path) -> None:
     long = [
         f"{node.name}: {node.end_lineno - node.lineno + 1}"
         for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno and node.end_lineno - node.lineno >= 80
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno
+        and node.end_lineno - node.lineno >= 80
     ]
     assert not long, f"functions of 80 lines or more: {long}"
 

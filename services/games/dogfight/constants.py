@@ -61,18 +61,6 @@ OUTCOME_RUNNING, OUTCOME_SEAT_0, OUTCOME_DRAW, OUTCOME_SEAT_1 = range(4)
 BOTS: Final = ("do_nothing", "chaser", "dogfighter", "ace", "brawler")
 EXTERNAL: Final = 0
 """bot number of a seat played from outside; the bots are 1 … 5 in the order of BOTS"""
-BOT_MEMORY: Final = (
-    "bot_evade_direction",
-    "bot_evade_calls",
-    "bot_mode",
-    "bot_mode_calls",
-    "bot_patience_calls",
-    "bot_punish_calls",
-    "bot_yoyo_calls",
-    "bot_yoyo_phase",
-)
-"""columns of the bots' memory, all integers; the meaning per bot stands in docs/games/dogfight.md"""
-FRESH_MEMORY: Final = (1, 0, 0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,26 +2,25 @@
 
 import warp as wp
 
-from .flight import wrap_angle
-from .tactics import Choice, Memory, View, aim, break_heading, can_shoot, cruise_throttle, guarded, toward
+from .angles import wrap_angle
+from .layout import Seat
+from .tactics import View, act_guarded, aim, break_heading, can_shoot, cruise_throttle, toward
 
 
 @wp.func
-def ace_evade(m: Memory, v: View):
-    """Dodge, but not into the ground or the ceiling."""
-    c = Choice()
-    if v.me.y < 90.0 and m.direction < 0 and v.me.nose_y < 0.0:
-        m.direction = 1
-    if v.me.y > 540.0 and m.direction > 0 and v.me.nose_y > 0.0:
-        m.direction = -1
-    c.memory = m
-    c.action = guarded(v, float(m.direction), 0.7, can_shoot(v, 0.30, 380.0))
-    return c
+def ace_evade(m: Seat, v: View):
+    """Dodge, but not into the ground or the ceiling; the memory keeps the direction that was due."""
+    stick = float(m.evade_direction)
+    if v.me.y < 90.0 and stick < 0.0 and v.me.nose_y < 0.0:
+        stick = 1.0
+    if v.me.y > 540.0 and stick > 0.0 and v.me.nose_y > 0.0:
+        stick = -1.0
+    return act_guarded(m, v, stick, 0.7, can_shoot(v, 0.30, 380.0))
 
 
 @wp.func
 def altitude_bias(v: View):
-    bias = float(0.0)
+    bias = 0.0
     if v.me.y < 250.0:
         if v.me.nose_y < 0.2:
             bias += 0.35 * wp.min((250.0 - v.me.y) / 100.0, 1.0)
@@ -34,17 +33,13 @@ def altitude_bias(v: View):
 
 
 @wp.func
-def ace(m: Memory, v: View):
-    if m.evade > 0:
+def ace(m: Seat, v: View):
+    if m.evade_calls > 0:
         return ace_evade(m, v)
-    c = Choice()
-    c.memory = m
     if v.chased and v.distance < 250.0:
         throttle = wp.where(v.me.speed > 100.0, 0.3, 0.5)
         stick = toward(v, break_heading(v) + 0.15, 3.5)
-        c.action = guarded(v, stick, throttle, can_shoot(v, 0.35, 350.0))
-        return c
+        return act_guarded(m, v, stick, throttle, can_shoot(v, 0.35, 350.0))
     e = wrap_angle(aim(v, 1.0) - v.me.yaw) + altitude_bias(v)
     stick = wp.clamp(3.0 * e, -1.0, 1.0)
-    c.action = guarded(v, stick, cruise_throttle(v, stick), can_shoot(v, 0.20, 380.0))
-    return c
+    return act_guarded(m, v, stick, cruise_throttle(v, stick), can_shoot(v, 0.20, 380.0))

@@ -2,7 +2,9 @@
 
 import warp as wp
 
-from .tactics import HALF_PI, PI, Choice, Memory, View, aim, can_shoot, closing_speed, guarded, toward
+from .angles import HALF_PI, PI
+from .layout import Seat
+from .tactics import View, act_guarded, aim, can_shoot, closing_speed, toward
 
 CLOSE = 0
 BRAWL = 1
@@ -36,14 +38,14 @@ def after_bait(v: View):
 
 
 @wp.func
-def next_phase(m: Memory, v: View):
+def next_phase(m: Seat, v: View):
     if m.mode == CLOSE and v.distance < 200.0:
         return BRAWL
     if m.mode == BRAWL:
         return after_brawl(v)
     if m.mode == BAIT:
         return after_bait(v)
-    if m.mode == PUNISH and m.punish == 0:
+    if m.mode == PUNISH and m.punish_calls == 0:
         return BRAWL
     if m.mode == RETREAT and v.me.y > 180.0 and v.me.speed > 80.0:
         return CLOSE
@@ -51,47 +53,43 @@ def next_phase(m: Memory, v: View):
 
 
 @wp.func
-def close_in(v: View):
+def close_in(m: Seat, v: View):
     stick = toward(v, aim(v, 1.0), 3.0)
     if v.me.y < 120.0 and v.me.nose_y < 0.0:
         stick = wp.clamp(stick + 0.3, -1.0, 1.0)
-    return guarded(v, stick, 1.0, can_shoot(v, 0.25, 300.0))
+    return act_guarded(m, v, stick, 1.0, can_shoot(v, 0.25, 300.0))
 
 
 @wp.func
-def turn_tightly(m: Memory, v: View):
+def turn_tightly(m: Seat, v: View):
     stick = toward(v, aim(v, 0.7), 4.0)
-    if m.evade > 0:
-        stick = float(m.direction)
-    throttle = float(0.2)
+    if m.evade_calls > 0:
+        stick = float(m.evade_direction)
+    throttle = 0.2
     if v.me.speed > 120.0:
         throttle = 0.0
     elif v.me.speed < 70.0:
         throttle = 0.6
-    return guarded(v, stick, throttle, can_shoot(v, 0.30, 250.0))
+    return act_guarded(m, v, stick, throttle, can_shoot(v, 0.30, 250.0))
 
 
 @wp.func
-def brawler(m: Memory, v: View):
+def brawler(m: Seat, v: View):
     if m.mode_calls == 0:
         phase = next_phase(m, v)
         if phase != m.mode:
             m.mode = phase
             m.mode_calls = HOLD_CALLS
             if phase == PUNISH:
-                m.punish = PUNISH_CALLS
-    c = Choice()
-    c.memory = m
+                m.punish_calls = PUNISH_CALLS
     if m.mode == CLOSE:
-        c.action = close_in(v)
-    elif m.mode == BRAWL:
-        c.action = turn_tightly(m, v)
-    elif m.mode == BAIT:
-        heading = v.bearing + float(m.direction) * HALF_PI
-        c.action = guarded(v, toward(v, heading, 2.0), 0.0, can_shoot(v, 0.35, 200.0))
-    elif m.mode == PUNISH:
-        c.action = guarded(v, toward(v, aim(v, 0.8), 4.0), 0.5, can_shoot(v, 0.35, 300.0))
-    else:
-        heading = wp.where(v.me.nose_x > 0.0, 0.5, PI - 0.5)
-        c.action = guarded(v, toward(v, heading, 2.0), 1.0, 0.0)
-    return c
+        return close_in(m, v)
+    if m.mode == BRAWL:
+        return turn_tightly(m, v)
+    if m.mode == BAIT:
+        heading = v.bearing + float(m.evade_direction) * HALF_PI
+        return act_guarded(m, v, toward(v, heading, 2.0), 0.0, can_shoot(v, 0.35, 200.0))
+    if m.mode == PUNISH:
+        return act_guarded(m, v, toward(v, aim(v, 0.8), 4.0), 0.5, can_shoot(v, 0.35, 300.0))
+    heading = wp.where(v.me.nose_x > 0.0, 0.5, PI - 0.5)
+    return act_guarded(m, v, toward(v, heading, 2.0), 1.0, 0.0)

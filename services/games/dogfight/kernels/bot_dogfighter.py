@@ -2,18 +2,15 @@
 
 import warp as wp
 
-from .flight import wrap_angle
-from .layout import Physics
+from .angles import PI, wrap_angle
+from .layout import Physics, Seat
 from .tactics import (
-    PI,
-    Choice,
-    Memory,
     View,
+    act_guarded,
     aim,
     break_heading,
     can_shoot,
     cruise_throttle,
-    guarded,
     toward,
 )
 
@@ -48,14 +45,14 @@ def energy_advantage(v: View, p: Physics):
 
 
 @wp.func
-def next_mode(m: Memory, v: View, p: Physics):
+def next_mode(m: Seat, v: View, p: Physics):
     advantage = energy_advantage(v, p)
     if m.mode == ATTACK:
         if v.chased and v.distance < 200.0:
             return DEFEND
         if advantage < 0.7 and v.me.y > 100.0:
             return ENERGY
-        if m.patience > PATIENCE and v.distance < 250.0:
+        if m.patience_calls > PATIENCE and v.distance < 250.0:
             return DISENGAGE
     elif m.mode == DEFEND:
         if not v.chased or v.distance > 300.0:
@@ -78,7 +75,7 @@ def next_mode(m: Memory, v: View, p: Physics):
 @wp.func
 def attack_bias(v: View):
     """Correction of the aim near the ceiling, near the ground, and when slow."""
-    bias = float(0.0)
+    bias = 0.0
     if v.me.y > 550.0 and v.me.nose_y > 0.0:
         bias -= 0.3 * wp.min((v.me.y - 550.0) / 50.0, 1.0)
     elif v.me.y > 450.0 and v.me.nose_y > 0.3:
@@ -93,51 +90,46 @@ def attack_bias(v: View):
 
 
 @wp.func
-def attack(v: View):
+def attack(m: Seat, v: View):
     e = wrap_angle(aim(v, 1.0) - v.me.yaw) + attack_bias(v)
     stick = wp.clamp(3.0 * e, -1.0, 1.0)
-    return guarded(v, stick, cruise_throttle(v, stick), can_shoot(v, 0.22, 350.0))
+    return act_guarded(m, v, stick, cruise_throttle(v, stick), can_shoot(v, 0.22, 350.0))
 
 
 @wp.func
-def gain_energy(v: View):
+def gain_energy(m: Seat, v: View):
     """Climb to the right while low, then fly level."""
     heading = float(CLIMB_HEADING)
     if v.me.y >= 400.0:
         heading = wp.where(v.me.nose_x > 0.0, 0.0, PI)
-    return guarded(v, toward(v, heading, 2.0), 1.0, can_shoot(v, 0.25, 300.0))
+    return act_guarded(m, v, toward(v, heading, 2.0), 1.0, can_shoot(v, 0.25, 300.0))
 
 
 @wp.func
-def dogfighter_evade(m: Memory, v: View):
-    c = Choice()
-    if v.me.y < 80.0 and m.direction < 0 and v.me.nose_y < 0.0:
-        m.direction = 1
-    c.memory = m
-    c.action = guarded(v, float(m.direction), 0.8, can_shoot(v, 0.30, 350.0))
-    return c
+def dogfighter_evade(m: Seat, v: View):
+    """Dodge, but not into the ground; the memory keeps the direction that was due."""
+    stick = float(m.evade_direction)
+    if v.me.y < 80.0 and stick < 0.0 and v.me.nose_y < 0.0:
+        stick = 1.0
+    return act_guarded(m, v, stick, 0.8, can_shoot(v, 0.30, 350.0))
 
 
 @wp.func
-def dogfighter(m: Memory, v: View, p: Physics):
-    if m.evade > 0:
+def dogfighter(m: Seat, v: View, p: Physics):
+    if m.evade_calls > 0:
         return dogfighter_evade(m, v)
     if m.mode_calls == 0:
         mode = next_mode(m, v, p)
         if mode != m.mode:
             m.mode = mode
             m.mode_calls = hold_calls(mode)
-            m.patience = 0
-    c = Choice()
+            m.patience_calls = 0
     if m.mode == ATTACK:
-        m.patience = m.patience + 1
-        c.action = attack(v)
-    elif m.mode == DEFEND:
+        m.patience_calls = m.patience_calls + 1
+        return attack(m, v)
+    if m.mode == DEFEND:
         throttle = wp.where(v.me.speed > 100.0, 0.3, 0.6)
-        c.action = guarded(v, toward(v, break_heading(v), 3.5), throttle, can_shoot(v, 0.30, 250.0))
-    elif m.mode == ENERGY:
-        c.action = gain_energy(v)
-    else:
-        c.action = guarded(v, toward(v, wrap_angle(v.bearing + PI), 2.5), 1.0, 0.0)
-    c.memory = m
-    return c
+        return act_guarded(m, v, toward(v, break_heading(v), 3.5), throttle, can_shoot(v, 0.30, 250.0))
+    if m.mode == ENERGY:
+        return gain_energy(m, v)
+    return act_guarded(m, v, toward(v, wrap_angle(v.bearing + PI), 2.5), 1.0, 0.0)

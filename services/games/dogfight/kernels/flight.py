@@ -17,21 +17,10 @@ from ..constants import (
     WALL_STRENGTH,
     WALL_X,
 )
-from .layout import Fighter, Physics
+from .angles import HALF_PI, unit_vector, wrap_angle
+from .layout import Fighter, Physics, Seat
 
-PI = 3.141592653589793
-TWO_PI = 6.283185307179586
-NOSE_DOWN = -1.5707963267948966
-
-
-@wp.func
-def wrap_angle(angle: float):
-    """The same angle in [−π, π]; one turn is enough because no caller exceeds 3π."""
-    if angle > PI:
-        return angle - TWO_PI
-    if angle < -PI:
-        return angle + TWO_PI
-    return angle
+NOSE_DOWN = -HALF_PI
 
 
 @wp.func
@@ -51,8 +40,9 @@ def clamp_speed(speed: float, lost_hp: int, p: Physics):
 @wp.func
 def point_nose(f: Fighter, yaw: float):
     f.yaw = wrap_angle(yaw)
-    f.nose_x = wp.cos(f.yaw)
-    f.nose_y = wp.sin(f.yaw)
+    nose = unit_vector(f.yaw)
+    f.nose_x = nose[0]
+    f.nose_y = nose[1]
     return f
 
 
@@ -96,31 +86,30 @@ def turn_rate(f: Fighter, p: Physics):
 
 
 @wp.func
-def fly(f: Fighter, action: wp.vec3, p: Physics):
-    """A tick in control of (yaw, throttle, shoot)."""
-    turn = wp.clamp(action[0], -1.0, 1.0) * turn_rate(f, p) * DT
+def fly(f: Fighter, seat: Seat, p: Physics):
+    """A tick in control, under the action in force."""
+    turn = wp.clamp(seat.yaw, -1.0, 1.0) * turn_rate(f, p) * DT
     f = point_nose(f, f.yaw + turn)
     f.speed = f.speed - p.turn_bleed_coeff * wp.abs(turn) * f.speed
-    f.speed = f.speed + (wp.clamp(action[1], 0.0, 1.0) * p.max_thrust - p.drag_coeff * f.speed) * DT
+    f.speed = f.speed + (wp.clamp(seat.throttle, 0.0, 1.0) * p.max_thrust - p.drag_coeff * f.speed) * DT
     f.speed = f.speed - p.gravity * f.nose_y * DT
     f.speed = clamp_speed(f.speed, p.max_hp - f.hp, p)
     f = move(f)
     f.cooldown = wp.max(f.cooldown - 1, 0)
-    if action[2] > 0.0 and f.cooldown == 0:
-        f.fired = True
+    if seat.shoot > 0.0 and f.cooldown == 0:
+        f.fired = 1
         f.cooldown = p.gun_cooldown_ticks
     return f
 
 
 @wp.func
-def fighter_tick(f: Fighter, action: wp.vec3, p: Physics):
+def fighter_tick(f: Fighter, seat: Seat, p: Physics):
     """One tick of an aircraft; `fired` tells whether a bullet leaves its gun."""
-    f.fired = False
+    f.fired = 0
     if f.stall_ticks > 0:
-        f = fall(f, p)
-    elif f.speed < STALL_SPEED:
+        return fall(f, p)
+    if f.speed < STALL_SPEED:
         # The tick in which the stall begins is lost altogether: no movement, no cooling of the gun.
         f.stall_ticks = STALL_TICKS
-    else:
-        f = fly(f, action, p)
-    return f
+        return f
+    return fly(f, seat, p)

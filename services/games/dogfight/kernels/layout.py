@@ -1,94 +1,77 @@
-"""The structs the kernels share: arrays over the batch, and one match unpacked into registers.
+"""The structs of the state, as they lie in memory and in registers. One array of each, over the batch.
 
-Shapes: B matches, 2 seats, N bullet slots, O observation size.
+Shapes: matches [B], fighters [B, 2], seats [B, 2], bullets [B, N], physics [B]. NumPy sees the same memory as
+structured arrays, so the names of the fields here are the names of the snapshot's arrays (`state.FIELDS`).
 """
 
 import warp as wp
 
-
-@wp.struct
-class State:
-    """The matches' state; free bullet slots follow the live ones and are all zero."""
-
-    tick: wp.array(dtype=int)  # [B]
-    x: wp.array2d(dtype=float)  # [B, 2] and so on
-    y: wp.array2d(dtype=float)
-    yaw: wp.array2d(dtype=float)
-    speed: wp.array2d(dtype=float)
-    hp: wp.array2d(dtype=int)
-    cooldown: wp.array2d(dtype=int)
-    alive: wp.array2d(dtype=bool)
-    stall_ticks: wp.array2d(dtype=int)
-    bullet_x: wp.array2d(dtype=float)  # [B, N] and so on
-    bullet_y: wp.array2d(dtype=float)
-    bullet_vx: wp.array2d(dtype=float)
-    bullet_vy: wp.array2d(dtype=float)
-    bullet_owner: wp.array2d(dtype=int)
-    bullet_ticks: wp.array2d(dtype=int)
-    seed: wp.array(dtype=wp.uint64)  # [B] of the running episode
-    episode: wp.array(dtype=int)  # [B] episodes begun in this slot
-    decisions: wp.array(dtype=int)  # [B] of the running episode
-    bot: wp.array2d(dtype=int)  # [B, 2] 0 external, else 1 + index into BOTS
-    bot_memory: wp.array3d(dtype=int)  # [B, 2, 8] columns of BOT_MEMORY
-    bot_action: wp.array2d(dtype=wp.vec3)  # [B, 2] held between two calls of the bot
+from .angles import unit_vector
 
 
 @wp.struct
-class PhysicsArrays:
-    """The 13 configurable numbers of every match, each [B]."""
+class Match:
+    """One match and its running episode."""
 
-    gravity: wp.array(dtype=float)
-    drag_coeff: wp.array(dtype=float)
-    turn_bleed_coeff: wp.array(dtype=float)
-    max_speed: wp.array(dtype=float)
-    min_speed: wp.array(dtype=float)
-    max_thrust: wp.array(dtype=float)
-    bullet_speed: wp.array(dtype=float)
-    gun_cooldown_ticks: wp.array(dtype=int)
-    bullet_lifetime_ticks: wp.array(dtype=int)
-    max_hp: wp.array(dtype=int)
-    max_turn_rate: wp.array(dtype=float)
-    min_turn_rate: wp.array(dtype=float)
-    rear_aspect_cone: wp.array(dtype=float)
+    seed: wp.uint64
+    episode: int  # number of the episode in this slot, from 1
+    tick: int
+    decisions: int
 
 
 @wp.struct
-class Rules:
-    """What holds for the whole batch."""
+class Fighter:
+    """One aircraft. nose_x, nose_y and fired are scratch: the unit vector of `yaw`, and whether this tick fired.
 
-    base_seed: wp.uint64
-    ticks_per_decision: int
-    bot_period_ticks: int
-    reward_per_decision: int
-    random_spawn: int
-    same_step: int
-    egocentric: int
-    damage_dealt: float
-    damage_taken: float
-    win: float
-    lose: float
-    approach: float
-    alive: float
-    proximity: float
-    facing: float
+    alive is 1 or 0: a bool would leave a hole in the struct, and copies of structs with holes are slow.
+    """
+
+    x: float
+    y: float
+    yaw: float
+    speed: float
+    hp: int
+    cooldown: int
+    stall_ticks: int
+    nose_x: float
+    nose_y: float
+    fired: int
+    alive: int
 
 
 @wp.struct
-class Outputs:
-    """What a step hands out."""
+class Bullet:
+    """One bullet; a free slot is all zero. The live ones come first, in the order in which they were fired."""
 
-    observation: wp.array3d(dtype=float)  # [B, 2, O]
-    final_observation: wp.array3d(dtype=float)  # [B, 2, O]
-    reward: wp.array2d(dtype=float)  # [B, 2]
-    done: wp.array(dtype=bool)  # [B] and so on
-    outcome: wp.array(dtype=int)
-    ending: wp.array(dtype=int)
-    decisions: wp.array(dtype=int)
+    x: float
+    y: float
+    vx: float
+    vy: float
+    owner: int
+    ticks: int
+
+
+@wp.struct
+class Seat:
+    """Who plays a seat, the action in force, and the bot's memory (docs/games/dogfight.md, "Bots")."""
+
+    bot: int  # 0 external, else 1 + index into BOTS
+    yaw: float
+    throttle: float
+    shoot: float
+    evade_direction: int
+    evade_calls: int
+    mode: int
+    mode_calls: int
+    patience_calls: int
+    punish_calls: int
+    yoyo_calls: int
+    yoyo_phase: int
 
 
 @wp.struct
 class Physics:
-    """PhysicsArrays of one match, with the cosine the armour test needs."""
+    """The 13 configurable numbers of a match."""
 
     gravity: float
     drag_coeff: float
@@ -102,78 +85,45 @@ class Physics:
     max_hp: int
     max_turn_rate: float
     min_turn_rate: float
-    cone_cosine: float
+    rear_aspect_cone: float
 
 
 @wp.struct
-class Fighter:
-    """One aircraft. (nose_x, nose_y) is the unit vector of `yaw`, kept to spare a sine and a cosine per use."""
+class Rules:
+    """What holds for the whole batch."""
 
-    x: float
-    y: float
-    yaw: float
-    speed: float
-    nose_x: float
-    nose_y: float
-    hp: int
-    cooldown: int
-    alive: bool
-    stall_ticks: int
-    fired: bool
-
-
-@wp.func
-def load_physics(a: PhysicsArrays, i: int):
-    p = Physics()
-    p.gravity = a.gravity[i]
-    p.drag_coeff = a.drag_coeff[i]
-    p.turn_bleed_coeff = a.turn_bleed_coeff[i]
-    p.max_speed = a.max_speed[i]
-    p.min_speed = a.min_speed[i]
-    p.max_thrust = a.max_thrust[i]
-    p.bullet_speed = a.bullet_speed[i]
-    p.gun_cooldown_ticks = a.gun_cooldown_ticks[i]
-    p.bullet_lifetime_ticks = a.bullet_lifetime_ticks[i]
-    p.max_hp = a.max_hp[i]
-    p.max_turn_rate = a.max_turn_rate[i]
-    p.min_turn_rate = a.min_turn_rate[i]
-    p.cone_cosine = wp.cos(a.rear_aspect_cone[i])
-    return p
+    base_seed: wp.uint64
+    ticks_per_decision: int
+    bot_period_ticks: int
+    reward_per_decision: bool
+    random_spawn: bool
+    same_step: bool
+    egocentric: bool
+    damage_dealt: float
+    damage_taken: float
+    win: float
+    lose: float
+    approach: float
+    alive: float
+    proximity: float
+    facing: float
 
 
 @wp.func
-def load_fighter(s: State, i: int, seat: int):
-    f = Fighter()
-    f.x = s.x[i, seat]
-    f.y = s.y[i, seat]
-    f.yaw = s.yaw[i, seat]
-    f.speed = s.speed[i, seat]
-    f.nose_x = wp.cos(f.yaw)
-    f.nose_y = wp.sin(f.yaw)
-    f.hp = s.hp[i, seat]
-    f.cooldown = s.cooldown[i, seat]
-    f.alive = s.alive[i, seat]
-    f.stall_ticks = s.stall_ticks[i, seat]
-    f.fired = False
+def load_fighter(fighters: wp.array2d(dtype=Fighter), i: int, seat: int):
+    """The stored aircraft, its scratch fields made good."""
+    f = fighters[i, seat]
+    nose = unit_vector(f.yaw)
+    f.nose_x = nose[0]
+    f.nose_y = nose[1]
+    f.fired = 0
     return f
 
 
 @wp.func
-def store_fighter(s: State, i: int, seat: int, f: Fighter):
-    s.x[i, seat] = f.x
-    s.y[i, seat] = f.y
-    s.yaw[i, seat] = f.yaw
-    s.speed[i, seat] = f.speed
-    s.hp[i, seat] = f.hp
-    s.cooldown[i, seat] = f.cooldown
-    s.alive[i, seat] = f.alive
-    s.stall_ticks[i, seat] = f.stall_ticks
-
-
-@wp.func
-def count_bullets(s: State, i: int):
-    """Live bullets of match i: they fill the first slots."""
-    n = int(0)
-    while n < s.bullet_ticks.shape[1] and s.bullet_ticks[i, n] > 0:
+def count_bullets(bullets: wp.array2d(dtype=Bullet), i: int):
+    """Live bullets of match i."""
+    n = 0
+    while n < bullets.shape[1] and bullets[i, n].ticks > 0:
         n += 1
     return n

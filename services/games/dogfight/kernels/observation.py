@@ -3,8 +3,8 @@
 import warp as wp
 
 from ..constants import ARENA_DIAMETER, ARENA_HEIGHT, BULLET_SLOTS, MATCH_TICKS
-from .bullets import FAR, distance_to_bullet
-from .layout import Fighter, Physics, State
+from .bullets import FAR, distance_to
+from .layout import Bullet, Fighter, Physics
 
 PI = 3.141592653589793
 FIRST_BULLET = 13
@@ -15,40 +15,38 @@ SPEED_SCALE = 200.0
 
 
 @wp.func
-def see_bullet(out: wp.array3d(dtype=float), i: int, seat: int, slot: int, s: State, j: int, me: Fighter):
-    """Write bullet j (none: −1) into observation slot `slot`."""
+def see_bullet(out: wp.array3d(dtype=float), i: int, seat: int, slot: int, b: Bullet, me: Fighter):
+    """Write a bullet into observation slot `slot`."""
     k = FIRST_BULLET + 4 * slot
-    if j < 0:
-        out[i, seat, k] = 0.0
-        out[i, seat, k + 1] = 0.0
-        out[i, seat, k + 2] = 0.0
-        out[i, seat, k + 3] = 0.0
-        return
-    dx = s.bullet_x[i, j] - me.x
-    dy = s.bullet_y[i, j] - me.y
+    dx = b.x - me.x
+    dy = b.y - me.y
     out[i, seat, k] = dx / ARENA_DIAMETER
     out[i, seat, k + 1] = dy / ARENA_DIAMETER
-    out[i, seat, k + 2] = wp.where(s.bullet_owner[i, j] == seat, 1.0, 0.0)
+    out[i, seat, k + 2] = wp.where(b.owner == seat, 1.0, 0.0)
     out[i, seat, k + 3] = wp.atan2(dy, dx) / PI
 
 
 @wp.func
-def see_bullets(out: wp.array3d(dtype=float), i: int, seat: int, s: State, count: int, me: Fighter):
-    """The eight nearest bullets, nearest first, older first where equally near."""
-    last = float(-1.0)
-    last_slot = int(-1)
-    for slot in range(BULLET_SLOTS):
+def see_bullets(
+    out: wp.array3d(dtype=float), i: int, seat: int, bullets: wp.array2d(dtype=Bullet), count: int, me: Fighter
+):
+    """The eight nearest bullets, nearest first, older first where equally near; zeros in empty slots."""
+    last = -1.0
+    last_slot = -1
+    seen = wp.min(count, BULLET_SLOTS)
+    for slot in range(seen):
         nearest = float(FAR)
-        chosen = int(-1)
-        if slot < count:
-            for j in range(count):
-                d = distance_to_bullet(s, i, j, me)
-                if d < nearest and (d > last or (d == last and j > last_slot)):
-                    nearest = d
-                    chosen = j
-        see_bullet(out, i, seat, slot, s, chosen, me)
+        chosen = 0
+        for j in range(count):
+            d = distance_to(bullets[i, j], me)
+            if d < nearest and (d > last or (d == last and j > last_slot)):
+                nearest = d
+                chosen = j
+        see_bullet(out, i, seat, slot, bullets[i, chosen], me)
         last = nearest
         last_slot = chosen
+    for k in range(FIRST_BULLET + 4 * seen, TIME_LEFT):
+        out[i, seat, k] = 0.0
 
 
 @wp.func
@@ -112,10 +110,10 @@ def egocentric_flight(out: wp.array3d(dtype=float), i: int, seat: int):
 @wp.func
 def egocentric_bullet(out: wp.array3d(dtype=float), i: int, seat: int):
     """The 3 features about the nearest enemy bullet among the eight slots; zeros without one."""
-    forward = float(0.0)
-    left = float(0.0)
-    near = float(0.0)
-    found = bool(False)
+    forward = 0.0
+    left = 0.0
+    near = 0.0
+    found = False
     for slot in range(BULLET_SLOTS):
         k = FIRST_BULLET + 4 * slot
         bx = ARENA_DIAMETER * out[i, seat, k]
@@ -137,18 +135,18 @@ def observe(
     out: wp.array3d(dtype=float),
     i: int,
     seat: int,
-    s: State,
+    bullets: wp.array2d(dtype=Bullet),
     count: int,
     me: Fighter,
     other: Fighter,
     tick: int,
     p: Physics,
-    egocentric: int,
+    egocentric: bool,
 ):
     """Write the observation of one player."""
     see_fighters(out, i, seat, me, other, p)
-    see_bullets(out, i, seat, s, count, me)
+    see_bullets(out, i, seat, bullets, count, me)
     out[i, seat, TIME_LEFT] = float(MATCH_TICKS - tick) / float(MATCH_TICKS)
-    if egocentric > 0:
+    if egocentric:
         egocentric_flight(out, i, seat)
         egocentric_bullet(out, i, seat)

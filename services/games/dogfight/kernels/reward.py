@@ -30,7 +30,7 @@ def separation(a: Fighter, b: Fighter):
 def shaping(me: Fighter, other: Fighter, before: float, now: float, r: Rules):
     """Approach, alive, proximity and facing, from the distances before and after a tick (or decision)."""
     total = r.approach * (before - now)
-    if me.alive:
+    if me.alive > 0:
         total += r.alive
         if now < PROXIMITY_RANGE:
             total += r.proximity
@@ -59,10 +59,10 @@ def result(seat: int, outcome: int, r: Rules):
 @wp.func
 def judge(f0: Fighter, f1: Fighter, tick: int):
     """(outcome, ending). A survivor wins; at the end of the time the less damaged one does."""
-    margin = int(0)
+    margin = 0
     ending = int(RUNNING)
-    if not (f0.alive and f1.alive):
-        margin = wp.where(f0.alive, 1, 0) - wp.where(f1.alive, 1, 0)
+    if f0.alive == 0 or f1.alive == 0:
+        margin = f0.alive - f1.alive
         ending = ELIMINATION
     elif tick >= MATCH_TICKS:
         margin = f0.hp - f1.hp

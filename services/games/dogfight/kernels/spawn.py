@@ -15,10 +15,9 @@ from ..constants import (
     SPAWN_X,
     SPAWN_Y,
 )
-from .bullets import free_slots
-from .layout import Physics, PhysicsArrays, State, load_physics
+from .angles import PI
+from .layout import Bullet, Fighter, Match, Physics, Seat
 
-PI = 3.141592653589793
 OFFSET_LOW, OFFSET_HIGH = SPAWN_OFFSET_RANGE
 ALTITUDE_LOW, ALTITUDE_HIGH = SPAWN_ALTITUDE_RANGE
 GAMMA = wp.constant(wp.uint64(0x9E3779B97F4A7C15))
@@ -51,54 +50,62 @@ def draw(seed: wp.uint64, number: int, low: float, high: float):
 
 
 @wp.func
-def place(s: State, i: int, seat: int, x: float, y: float, yaw: float, speed: float, hp: int):
-    s.x[i, seat] = x
-    s.y[i, seat] = y
-    s.yaw[i, seat] = yaw
-    s.speed[i, seat] = speed
-    s.hp[i, seat] = hp
-    s.cooldown[i, seat] = 0
-    s.alive[i, seat] = True
-    s.stall_ticks[i, seat] = 0
+def placed(x: float, y: float, yaw: float, speed: float, hp: int):
+    """A fresh aircraft."""
+    f = Fighter()
+    f.x = x
+    f.y = y
+    f.yaw = yaw
+    f.speed = speed
+    f.hp = hp
+    f.alive = 1
+    return f
 
 
 @wp.func
-def place_at_random(s: State, i: int, seed: wp.uint64, p: Physics):
-    """Draws in this order: x offset, altitudes, yaws, speeds, each for seat 0, then seat 1."""
+def random_fighter(seed: wp.uint64, seat: int, p: Physics):
+    """Draws in this order: x offset, two altitudes, two yaws, two speeds, each for seat 0, then seat 1."""
     slow = p.min_speed + SPAWN_SPEED_MARGIN
-    fast = wp.max(slow, SPAWN_SPEED_HIGH)
     offset = draw(seed, 1, OFFSET_LOW, OFFSET_HIGH)
-    y0 = draw(seed, 2, ALTITUDE_LOW, ALTITUDE_HIGH)
-    y1 = draw(seed, 3, ALTITUDE_LOW, ALTITUDE_HIGH)
-    yaw0 = draw(seed, 4, -PI, PI)
-    yaw1 = draw(seed, 5, -PI, PI)
-    speed0 = draw(seed, 6, slow, fast)
-    speed1 = draw(seed, 7, slow, fast)
-    place(s, i, 0, -offset, y0, yaw0, speed0, p.max_hp)
-    place(s, i, 1, offset, y1, yaw1, speed1, p.max_hp)
+    y = draw(seed, 2 + seat, ALTITUDE_LOW, ALTITUDE_HIGH)
+    yaw = draw(seed, 4 + seat, -PI, PI)
+    speed = draw(seed, 6 + seat, slow, wp.max(slow, SPAWN_SPEED_HIGH))
+    return placed(wp.where(seat == 0, -offset, offset), y, yaw, speed, p.max_hp)
 
 
 @wp.func
-def forget(s: State, i: int, seat: int):
-    """Give the bot of `seat` a fresh memory and a neutral stick."""
-    s.bot_memory[i, seat, 0] = 1
-    for column in range(1, s.bot_memory.shape[2]):
-        s.bot_memory[i, seat, column] = 0
-    s.bot_action[i, seat] = wp.vec3(0.0, 0.0, 0.0)
+def vacated(seat: Seat):
+    """The same player with a fresh memory and a neutral stick."""
+    fresh = Seat()
+    fresh.bot = seat.bot
+    fresh.evade_direction = 1
+    return fresh
 
 
 @wp.func
-def begin(s: State, physics: PhysicsArrays, i: int, seed: wp.uint64, random_spawn: int):
+def begin(
+    matches: wp.array(dtype=Match),
+    fighters: wp.array2d(dtype=Fighter),
+    bullets: wp.array2d(dtype=Bullet),
+    seats: wp.array2d(dtype=Seat),
+    physics: wp.array(dtype=Physics),
+    i: int,
+    seed: wp.uint64,
+    random_spawn: bool,
+):
     """Start the episode of `seed` in slot i."""
-    p = load_physics(physics, i)
-    s.seed[i] = seed
-    s.tick[i] = 0
-    s.decisions[i] = 0
-    if random_spawn > 0:
-        place_at_random(s, i, seed, p)
+    m = Match()
+    m.seed = seed
+    m.episode = matches[i].episode + 1
+    matches[i] = m
+    p = physics[i]
+    if random_spawn:
+        fighters[i, 0] = random_fighter(seed, 0, p)
+        fighters[i, 1] = random_fighter(seed, 1, p)
     else:
-        place(s, i, 0, -SPAWN_X, SPAWN_Y, 0.0, SPAWN_SPEED, p.max_hp)
-        place(s, i, 1, SPAWN_X, SPAWN_Y, PI, SPAWN_SPEED, p.max_hp)
-    free_slots(s, i, 0, s.bullet_ticks.shape[1])
-    forget(s, i, 0)
-    forget(s, i, 1)
+        fighters[i, 0] = placed(-SPAWN_X, SPAWN_Y, 0.0, SPAWN_SPEED, p.max_hp)
+        fighters[i, 1] = placed(SPAWN_X, SPAWN_Y, PI, SPAWN_SPEED, p.max_hp)
+    for j in range(bullets.shape[1]):
+        bullets[i, j] = Bullet()
+    seats[i, 0] = vacated(seats[i, 0])
+    seats[i, 1] = vacated(seats[i, 1])

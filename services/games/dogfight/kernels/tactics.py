@@ -5,12 +5,9 @@ Everything derives from the observation a player gets (docs/games/dogfight.md, "
 
 import warp as wp
 
-from .bullets import nearest_enemy_bullet
-from .flight import wrap_angle
-from .layout import Fighter, Physics, State
+from .angles import HALF_PI, PI, wrap_angle
+from .layout import Fighter, Physics, Seat
 
-PI = 3.141592653589793
-HALF_PI = 1.5707963267948966
 BEHIND_ANGLE = 2.0
 CROSSING_SHIFT = 60.0
 GUN_READY = 0.01
@@ -38,28 +35,6 @@ class View:
     bullet_speed: float
 
 
-@wp.struct
-class Memory:
-    """One row of bot_memory; the columns of constants.BOT_MEMORY."""
-
-    direction: int
-    evade: int
-    mode: int
-    mode_calls: int
-    patience: int
-    punish: int
-    yoyo: int
-    yoyo_phase: int
-
-
-@wp.struct
-class Choice:
-    """What a bot answers."""
-
-    memory: Memory
-    action: wp.vec3
-
-
 @wp.func
 def look(me: Fighter, other: Fighter, p: Physics):
     v = View()
@@ -75,7 +50,7 @@ def look(me: Fighter, other: Fighter, p: Physics):
     v.behind = wp.abs(v.other_off) > BEHIND_ANGLE
     v.gun_ready = float(me.cooldown) / float(p.gun_cooldown_ticks) < GUN_READY
     same_way = me.nose_x * other.nose_x + me.nose_y * other.nose_y
-    v.rear_shot = wp.abs(v.off) <= REAR_SHOT_ANGLE and same_way > p.cone_cosine
+    v.rear_shot = wp.abs(v.off) <= REAR_SHOT_ANGLE and same_way > wp.cos(p.rear_aspect_cone)
     v.bullet_speed = p.bullet_speed
     return v
 
@@ -132,11 +107,20 @@ def cruise_throttle(v: View, stick: float):
 
 
 @wp.func
-def guarded(v: View, stick: float, throttle: float, shoot: float):
-    """The action with less stick and more throttle the closer a stall is."""
+def act(m: Seat, stick: float, throttle: float, shoot: float):
+    """The bot's memory with this action put in force."""
+    m.yaw = stick
+    m.throttle = throttle
+    m.shoot = shoot
+    return m
+
+
+@wp.func
+def act_guarded(m: Seat, v: View, stick: float, throttle: float, shoot: float):
+    """`act`, with less stick and more throttle the closer a stall is."""
     u = wp.clamp((GUARD_SPEED - v.me.speed) / GUARD_BAND, 0.0, 1.0)
     limit = 1.0 - 0.7 * u
-    return wp.vec3(wp.clamp(stick, -limit, limit), wp.max(throttle, 0.8 * u), shoot)
+    return act(m, wp.clamp(stick, -limit, limit), wp.max(throttle, 0.8 * u), shoot)
 
 
 @wp.func
@@ -151,19 +135,19 @@ def altitude_override(v: View):
 
 
 @wp.func
-def count_down(m: Memory):
+def count_down(m: Seat):
     """All timers lose one call."""
-    m.evade = wp.max(m.evade - 1, 0)
+    m.evade_calls = wp.max(m.evade_calls - 1, 0)
     m.mode_calls = wp.max(m.mode_calls - 1, 0)
-    m.punish = wp.max(m.punish - 1, 0)
-    m.yoyo = wp.max(m.yoyo - 1, 0)
+    m.punish_calls = wp.max(m.punish_calls - 1, 0)
+    m.yoyo_calls = wp.max(m.yoyo_calls - 1, 0)
     return m
 
 
 @wp.func
-def notice_bullet(m: Memory, s: State, i: int, count: int, seat: int, v: View, reach: float, calls: int):
+def notice_bullet(m: Seat, nearest: float, reach: float, calls: int):
     """Start to dodge, to the other side than last time, when an enemy bullet comes within `reach`."""
-    if m.evade == 0 and count > 0 and nearest_enemy_bullet(s, i, count, seat, v.me) < reach:
-        m.evade = calls
-        m.direction = -m.direction
+    if m.evade_calls == 0 and nearest < reach:
+        m.evade_calls = calls
+        m.evade_direction = -m.evade_direction
     return m

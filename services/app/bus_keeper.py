@@ -1,0 +1,103 @@
+"""Keeps the stack's own nats-server alive, on the same port and store through every restart."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from .child import Child, ChildSpec
+from .deaths import cause_of, record_death
+from .errors import CommandError
+from .home import Home
+from .processes import Identity
+from .wire import free_port, port_is_free, server_info
+
+log = logging.getLogger(__name__)
+
+NAME = "nats-server"
+STOP_SECONDS = 10.0
+HOST = "127.0.0.1"
+
+
+class BusKeeper:
+    """`ready` once the server answers. `error` says why it does not start."""
+
+    def __init__(self, home: Home, binary: Path, port: int) -> None:
+        self.home = home
+        self.binary = binary
+        self.port = port
+        self.ready = False
+        self.error = ""
+        self._starts = 0
+        self._asked = 0.0
+        self.child = Child(
+            ChildSpec(
+                name=NAME,
+                argv=lambda resume: [str(binary), "--config", str(self._write_config())],
+                process_file=home.nats_folder / "process.json",
+                log_file=home.log_file(NAME),
+                environment=os.environ,
+                folder=home.nats_folder,
+            )
+        )
+
+    @property
+    def url(self) -> str:
+        return f"nats://{HOST}:{self.port}"
+
+    def adopt(self, strays: Mapping[str, Identity]) -> None:
+        if exit_ := self.child.adopt(strays):
+            record_death(self.home.deaths_file, NAME, exit_.pid, cause_of(None, {}), {}, restarted=True)
+
+    def tick(self, *, clients: bool, fixed_port: bool, memory_kills: int = 0) -> None:
+        """`clients`: services are connected to this port, so that it cannot be changed; nor if the user chose it."""
+        self.poll(memory_kills)
+        if self.child.due:
+            self._start(may_move=not clients and not fixed_port)
+        elif self.child.alive and not self.ready and time.monotonic() - self._asked > 0.05:
+            self._look()
+
+    def poll(self, memory_kills: int = 0) -> None:
+        """Notice that it has ended."""
+        if exit_ := self.child.poll():
+            self.ready = False
+            if self.child.asked_to_stop:
+                self.child.settle(exit_.code or 0)
+                return
+            cause = cause_of(exit_.code, {}, memory_kills=memory_kills)
+            record_death(self.home.deaths_file, NAME, exit_.pid, cause, {}, restarted=True)
+            self.child.delay()
+
+    def stop(self) -> None:
+        """Ask it to end, insist later; it flushes its files first."""
+        self.ready = False
+        self.child.stop(STOP_SECONDS)
+
+    def _start(self, *, may_move: bool) -> None:
+        self.home.nats_folder.mkdir(parents=True, exist_ok=True)
+        if not port_is_free(self.port, HOST):
+            if not may_move:
+                self.error = f"port {self.port} is taken by another program: end that, or use --nats-port"
+                log.error("%s: %s", NAME, self.error)
+                self.child.delay()
+                return
+            self.port = free_port(HOST)
+        self.error = ""
+        self.child.start(1, again=self._starts > 0)
+        self._starts += 1
+
+    def _look(self) -> None:
+        self._asked = time.monotonic()
+        try:
+            server_info(self.url, timeout_seconds=0.5)
+        except CommandError:
+            return
+        self.ready = True
+        log.info("%s answers at %s", NAME, self.url)
+
+    def _write_config(self) -> Path:
+        """Loopback only, messages up to the size Ludus uses, files synced often enough for a power cut."""
+        raise NotImplementedError

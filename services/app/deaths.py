@@ -1,0 +1,44 @@
+"""What is written down when a process dies."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+from .home import Json, append_row
+from .processes import describe_exit
+
+log = logging.getLogger(__name__)
+
+UNSEEN = "gone; its exit was not seen (it belonged to an earlier supervisor)"
+
+
+def cause_of(code: int | None, heartbeat: Json, *, memory_kills: int = 0) -> str:
+    """`killed by SIGKILL`, `exit code 1: <last error>`. `memory_kills`: kills for memory since the last look."""
+    text = UNSEEN if code is None else describe_exit(code)
+    if code == -9 and memory_kills:
+        text += " (the machine ran out of memory at that time)"
+    error = str(heartbeat.get("error") or "").strip()
+    return f"{text}: {error}" if error and (code is None or code > 0) else text
+
+
+def record_death(path: Path, service: str, pid: int, cause: str, heartbeat: Json, *, restarted: bool) -> None:
+    """Append one row. `heartbeat` is the last one of the process that died; empty when it never had one."""
+    beat = heartbeat.get("beat")
+    now = time.time()
+    row: Json = {
+        "time": now,
+        "service": service,
+        "pid": pid,
+        "cause": cause,
+        "heartbeat_age_seconds": round(now - beat, 3) if isinstance(beat, int | float) else None,
+        "step": heartbeat.get("step"),
+        "durable_step": heartbeat.get("durable_step"),
+        "restarted": restarted,
+    }
+    log.warning("%s (process %d): %s%s", service, pid, cause, "; starting it again" if restarted else "")
+    try:
+        append_row(path, row)
+    except OSError as error:
+        log.error("cannot write %s: %s", path, error.strerror)

@@ -1,0 +1,42 @@
+"""The configurations that come with Ludus: configs/<game>.toml is preset "default", configs/<game>-<preset>.toml another."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .errors import UsageError, unknown
+
+VARIABLE = "LUDUS_CONFIGS"
+DEFAULT = "default"
+
+
+def folders() -> list[Path]:
+    """Where presets are looked for, first one first: $LUDUS_CONFIGS, the installed package, the repository."""
+    own = [Path(part).expanduser() for part in os.environ.get(VARIABLE, "").split(os.pathsep) if part]
+    packaged = Path(__file__).parent / "configs"
+    repository = Path(__file__).parents[2]
+    in_repository = [repository / "configs"] if (repository / "pyproject.toml").exists() else []
+    return [folder for folder in (*own, packaged, *in_repository) if folder.is_dir()]
+
+
+def presets(game: str) -> dict[str, Path]:
+    """Preset -> file, "default" first."""
+    found: dict[str, Path] = {}
+    for folder in folders():
+        for path in sorted(folder.glob(f"{game}*.toml")):
+            name = DEFAULT if path.stem == game else path.stem.removeprefix(f"{game}-")
+            if path.stem in (game, f"{game}-{name}"):
+                found.setdefault(name, path)
+    return dict(sorted(found.items(), key=lambda item: (item[0] != DEFAULT, item[0])))
+
+
+def preset_file(game: str, preset: str) -> Path:
+    """Raises UsageError naming the presets there are."""
+    found = presets(game)
+    if not found:
+        looked = ", ".join(map(str, folders())) or "no folder"
+        raise UsageError(f"no preset for {game!r} in {looked}: give a configuration with --config FILE")
+    if preset not in found:
+        raise unknown(f"preset of {game}", preset, found)
+    return found[preset]

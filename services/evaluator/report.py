@@ -1,0 +1,136 @@
+"""The end of a run in numbers: summary.json for programs, report.md with a picture for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ..api.v1.health_pb2 import LearnerHealth
+from ..api.v1.standings_pb2 import Standings
+from ..games import spec
+from ..kernel.config import RunConfig
+from ..kernel.files import write_atomically
+from ..kernel.panel import PanelRow, candidates, panel_opponents, panel_rows
+from ..kernel.players import version_id, version_of
+from ..kernel.service import Context
+from ..kernel.topology import HEALTH, RUN_BUCKET
+from .chart import line_chart
+
+CHART_FILE = "win_rates.svg"
+
+
+async def write_report(ctx: Context) -> None:
+    """Read the ledger's standings and the learner's last word, write the three files into the run's folder."""
+    run = await ctx.bus.bucket(RUN_BUCKET)
+    entry = await run.get("ledger")
+    last = await ctx.bus.last(HEALTH, ctx.config.learner.agent)
+    if entry is None or last is None:
+        ctx.log.warning("no report: the run has neither standings nor health")
+        return
+    standings, health = Standings.FromString(entry.value), LearnerHealth.FromString(last.data)
+    summary = build_summary(ctx.config, standings, health)
+    folder = Path(ctx.config.directory)
+    write_atomically(folder / CHART_FILE, win_rate_chart(ctx.config, summary).encode())
+    write_atomically(folder / "report.md", render(ctx.config, summary).encode())
+    write_atomically(folder / "summary.json", (json.dumps(summary, indent=2) + "\n").encode())
+    await ctx.event("report", f"report written to {folder / 'report.md'}")
+
+
+def build_summary(config: RunConfig, standings: Standings, health: LearnerHealth) -> dict[str, Any]:
+    """Everything the report says. Candidates are in order of training; the last one is the final policy."""
+    bots = spec(config.game).bots[config.rules]
+    measured = sorted(candidates(standings), key=lambda name: version_of(name)[1:][::-1])
+    first = next((name for name in measured if version_of(name)[2] == 0), "")
+    final = version_id(health.policy)
+    folder = Path(config.directory)
+    return {
+        "run": config.run,
+        "game": config.game,
+        "rules": config.rules,
+        "preset": config.preset,
+        "seed": config.seed,
+        "decisions": health.decisions,
+        "steps": health.policy.step,
+        "seconds": health.metrics.get("elapsed_seconds", 0.0),
+        "decisions_per_second": health.decisions_per_second,
+        "results": standings.results,
+        "refused": dict(standings.refused),
+        "ratings": {row.player: row.milli_elo / 1000 for row in standings.players},
+        "candidates": [
+            {
+                "policy": name,
+                "label": "final" if name == final else "step 0" if name == first else f"step {version_of(name)[2]}",
+                "step": version_of(name)[2],
+                "rows": [_row(row) for row in panel_rows(standings, name, panel_opponents(name, bots, first))],
+            }
+            for name in measured
+        ],
+        "paths": {
+            "weights": str(folder / "weights" / "final.safetensors"),
+            "report": str(folder / "report.md"),
+            "checkpoints": str(folder / "checkpoints"),
+            "logs": str(folder / "logs"),
+        },
+    }
+
+
+def _row(row: PanelRow) -> dict[str, Any]:
+    low, high = row.interval
+    counts = {"wins": row.wins, "draws": row.draws, "losses": row.losses, "n": row.matches}
+    return {"opponent": row.opponent, **counts, "win_rate": row.win_rate, "low": low, "high": high}
+
+
+def win_rate_chart(config: RunConfig, summary: dict[str, Any]) -> str:
+    """Win rate against each opponent of the panel over the decisions trained on."""
+    series: dict[str, list[tuple[float, float]]] = {}
+    for candidate in summary["candidates"]:
+        millions = candidate["step"] * config.learner.batch_decisions / 1e6
+        for row in candidate["rows"]:
+            if row["n"]:
+                name = row["opponent"].removeprefix("bot:") if row["opponent"].startswith("bot:") else "step 0"
+                series.setdefault(name, []).append((millions, row["win_rate"]))
+    return line_chart("Win rate on evaluation seeds", "million decisions", series)
+
+
+def render(config: RunConfig, summary: dict[str, Any]) -> str:
+    """report.md."""
+    lines = [
+        f"# {summary['run']}",
+        "",
+        f"{summary['game']} / {summary['rules']}, preset `{summary['preset']}`, seed {summary['seed']}: "
+        f"{summary['decisions']:,} decisions in {summary['steps']:,} updates, "
+        f"{summary['seconds']:,.0f} s, {summary['decisions_per_second']:,.0f} decisions/s.",
+        "",
+        f"![Win rate on evaluation seeds]({CHART_FILE})",
+        "",
+    ]
+    for label in ("final", "step 0"):
+        for candidate in summary["candidates"]:
+            if candidate["label"] == label:
+                lines += [f"## {label.capitalize()}: {candidate['policy']}", "", *_table(candidate["rows"]), ""]
+    refused = ", ".join(f"{reason} {count}" for reason, count in sorted(summary["refused"].items())) or "none"
+    lines += [
+        f"Deterministic play: {config.evaluator.deterministic}. Seeds are never used in training; both seats are played "
+        "equally often. Intervals: Wilson, 95 %.",
+        "",
+        f"The ledger holds {summary['results']:,} rated results; refused: {refused}.",
+        "",
+        "## Again",
+        "",
+        "```",
+        f"ludus train {summary['game']} --config {Path(config.directory) / 'config.json'}",
+        "```",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    head = ["| opponent | wins | draws | losses | n | win rate | 95 % interval |", "|---|---:|---:|---:|---:|---:|---|"]
+    return head + [
+        f"| {row['opponent']} | {row['wins']} | {row['draws']} | {row['losses']} | {row['n']} "
+        f"| {row['win_rate']:.1%} | {row['low']:.1%} – {row['high']:.1%} |"
+        for row in rows
+    ]

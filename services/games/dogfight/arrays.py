@@ -1,0 +1,35 @@
+"""Arrays that NumPy and the kernels share: the same memory on the CPU, a mirror on a GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import warp as wp
+
+
+class Mirror:
+    """One zeroed array seen from both sides.
+
+    `host` is the NumPy side, `device` the kernels' side. On the CPU they are one memory and `push` and `pull` cost
+    nothing; on a GPU they copy. `dtype` is a Warp type, scalar or struct; a struct is a structured array in NumPy.
+    """
+
+    __slots__ = ("device", "host", "shared")
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, device: str) -> None:
+        layout = dtype.numpy_dtype() if hasattr(dtype, "numpy_dtype") else wp.dtype_to_numpy(dtype)
+        self.host: npt.NDArray[Any] = np.zeros(shape, layout)
+        self.shared = bool(wp.get_device(device).is_cpu)
+        self.device = wp.array(self.host, dtype=dtype, device=device, copy=not self.shared)
+
+    def push(self) -> None:
+        """Make the kernels see what was written to `host`."""
+        if not self.shared:
+            self.device.assign(self.host)
+
+    def pull(self) -> None:
+        """Make `host` show what the kernels wrote."""
+        if not self.shared:
+            np.copyto(self.host, self.device.numpy())

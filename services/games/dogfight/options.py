@@ -1,0 +1,94 @@
+"""The parameters of `make`, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from ..game import AutoresetMode
+from ..registry import expect
+from .constants import MATCH_TICKS, OBSERVATION_SIZES, PHYSICS, REWARDS, TICKS_PER_DECISION
+
+AUTORESET_MODES: tuple[AutoresetMode, ...] = ("same_step", "disabled")
+REWARD_MOMENTS = ("tick", "decision")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What can be chosen about a batch of matches, complete and valid."""
+
+    observation: str
+    physics: dict[str, float]
+    rewards: dict[str, float]
+    reward_every: str
+    bot_period_ticks: int
+    random_spawn: bool
+    autoreset: AutoresetMode
+    ticks_per_decision: int
+
+    @classmethod
+    def parse(
+        cls,
+        observation: str = "original",
+        physics: Mapping[str, float] | None = None,
+        rewards: Mapping[str, float] | None = None,
+        reward_every: str = "tick",
+        bot_period_ticks: int = 1,
+        random_spawn: bool = True,
+        autoreset: str = "same_step",
+        ticks_per_decision: int = TICKS_PER_DECISION,
+    ) -> Options:
+        """Fill in the defaults. Raises ValueError that names the parameter and what it takes."""
+        expect("autoreset mode", autoreset, AUTORESET_MODES)
+        return cls(
+            observation=expect("observation of dogfight", observation, tuple(OBSERVATION_SIZES)),
+            physics=_physics(physics or {}),
+            rewards=_rewards(rewards or {}),
+            reward_every=expect("reward_every", reward_every, REWARD_MOMENTS),
+            bot_period_ticks=_whole("bot_period_ticks", bot_period_ticks, 1, MATCH_TICKS),
+            random_spawn=_flag("random_spawn", random_spawn),
+            autoreset="same_step" if autoreset == "same_step" else "disabled",
+            ticks_per_decision=_whole("ticks_per_decision", ticks_per_decision, 1, MATCH_TICKS),
+        )
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value):
+        raise ValueError(f"{name} must be a finite number, not {value!r}")
+    return float(value)
+
+
+def _whole(name: str, value: Any, low: int, high: int) -> int:
+    if _number(name, value) != int(value) or not low <= value <= high:
+        raise ValueError(f"{name} must be a whole number in {low} … {high}, not {value!r}")
+    return int(value)
+
+
+def _flag(name: str, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{name} must be True or False, not {value!r}")
+    return value
+
+
+def _rewards(given: Mapping[str, float]) -> dict[str, float]:
+    for name in given:
+        expect("reward term of dogfight", name, tuple(REWARDS))
+    return {name: _number(f"reward {name}", given.get(name, weight)) for name, weight in REWARDS.items()}
+
+
+def _physics(given: Mapping[str, float]) -> dict[str, float]:
+    values = {name: parameter.default for name, parameter in PHYSICS.items()}
+    for name, value in given.items():
+        parameter = PHYSICS[expect("physics parameter of dogfight", name, tuple(PHYSICS))]
+        values[name] = _number(f"physics {name}", value)
+        if parameter.whole:
+            values[name] = _whole(f"physics {name}", value, int(parameter.low), int(parameter.high))
+        if not parameter.low <= values[name] <= parameter.high:
+            raise ValueError(f"physics {name} must be in {parameter.low:g} … {parameter.high:g}, not {value!r}")
+    if values["min_speed"] >= values["max_speed"]:
+        raise ValueError(
+            f"physics min_speed ({values['min_speed']:g}) must be below max_speed ({values['max_speed']:g})"
+        )
+    return values

@@ -1,0 +1,71 @@
+"""/healthz, /readyz and /metrics of one process, on a background thread."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from .metrics import CONTENT_TYPE
+
+#: "" while all is well, otherwise the reason why not.
+Check = Callable[[], str]
+
+
+class PortTaken(OSError):
+    """Another process listens on the port."""
+
+
+class HealthServer:
+    """Serves until the process ends. Port 0 takes a free one; `port` is the real one."""
+
+    def __init__(self, host: str, port: int, *, alive: Check, ready: Check, metrics: Callable[[], bytes]) -> None:
+        pages: dict[str, Callable[[], tuple[int, bytes]]] = {
+            "/healthz": lambda: _answer(alive()),
+            "/readyz": lambda: _answer(ready()),
+            "/metrics": lambda: (200, metrics()),
+        }
+        try:
+            self._server = _Server((host, port), _handler(pages))
+        except OSError as error:
+            raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
+        self.port = int(self._server.server_address[1])
+        thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
+        thread.start()
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    # A port taken by another process must be noticed; one left behind by a process that died must not.
+    allow_reuse_address = True
+
+
+def _answer(problem: str) -> tuple[int, bytes]:
+    return (503, f"{problem}\n".encode()) if problem else (200, b"ok\n")
+
+
+def _handler(pages: dict[str, Callable[[], tuple[int, bytes]]]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10
+        server_version = "ludus"
+        sys_version = ""
+
+        def do_GET(self) -> None:
+            page = pages.get(self.path.partition("?")[0])
+            code, body = page() if page else (404, f"expected one of {', '.join(pages)}\n".encode())
+            self.send_response(code)
+            self.send_header("Content-Type", CONTENT_TYPE if self.path == "/metrics" else "text/plain; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Scrapes are not news."""
+
+    return Handler

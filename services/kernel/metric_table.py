@@ -1,0 +1,222 @@
+"""THE table of metrics: every number a service exports, declared before it may be used.
+
+Prometheus conventions: one prefix, base units, `_total` for counters, timestamps instead of ages, no labels with
+unbounded values (versions, match ids). Dashboards, alerts, docs/metrics.md and tests are checked against this table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+SERVICES = ("simulator", "learner", "league", "evaluator")
+PHASES = ("curriculum", "transition", "self-play")
+STATES = ("starting", "training", "paused", "evaluating", "finished", "stopped", "failed")
+PURPOSES = ("train", "evaluate", "probe")
+OUTCOMES = ("win", "draw", "loss", "void")
+POOLS = ("train", "evaluate")
+
+Kind = Literal["gauge", "counter", "info"]
+Labels = dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric. `labels` maps each label to its known values; () where they depend on the run and are bounded by it."""
+
+    name: str
+    kind: Kind
+    service: str
+    meaning: str
+    unit: str = ""
+    healthy: str = ""
+    labels: Labels = field(default_factory=dict)
+
+
+def _common(service: str) -> tuple[Metric, ...]:
+    """What every service exports."""
+    prefix = f"ludus_{service}"
+    run: Labels = {"run": (), "name": (), "version": (), "game": ()}
+    return (
+        Metric(f"{prefix}_info", "info", service, "what this process is", labels=run),
+        Metric(
+            f"{prefix}_heartbeat_timestamp_seconds",
+            "gauge",
+            service,
+            "last beat of the event loop",
+            "seconds",
+            "time() - x < 5",
+        ),
+        Metric(f"{prefix}_event_loop_lag_seconds", "gauge", service, "how late the last beat was", "seconds", "< 0.5"),
+        Metric(f"{prefix}_ready", "gauge", service, "1 while the service can do its work", "", "1"),
+        Metric(
+            f"{prefix}_bus_connections_total",
+            "counter",
+            service,
+            "connections made to NATS, the first included",
+            "",
+            "constant",
+        ),
+    )
+
+
+def _learner(
+    name: str, meaning: str, healthy: str = "", unit: str = "", kind: Kind = "gauge", **labels: tuple[str, ...]
+) -> Metric:
+    return Metric(f"ludus_learner_{name}", kind, "learner", meaning, unit, healthy, labels)
+
+
+_REJECTED = ("kl", "not_finite", "no_minibatch")
+_DROPPED = ("stale", "epoch", "invalid", "not_finite", "duplicate", "unknown_version")
+_PARTS = ("prepare", "optimise", "measure", "publish", "checkpoint", "wait")
+
+_LEARNER = (
+    _learner("kl", "closed-form KL of the new policy to the behaviour policy, over the batch", "0.005 to 0.05"),
+    _learner("kl_component", "the same per action component", component=()),
+    _learner("target_kl", "limit at which an update stops early (learner.target_kl)"),
+    _learner("k1", "KL estimate mean(-log ratio)", "near kl"),
+    _learner("k3", "KL estimate mean(ratio - 1 - log ratio)", "near kl"),
+    _learner("kl_last_minibatch", "k3 of the minibatch looked at last", "< target_kl"),
+    _learner("log_ratio_p99", "99th percentile of |log ratio| after the update", "< 1"),
+    _learner("ratio_error_max", "largest |ratio - 1| before the first step: 0 if the reference is right", "< 0.01"),
+    _learner("ratio_error_p99", "99th percentile of the same", "< 0.001"),
+    _learner("clip_fraction", "share of decisions outside the clip range", "0.05 to 0.3"),
+    _learner("entropy", "mean entropy of the policy", "falls slowly"),
+    _learner("action_std", "standard deviation of a Gaussian action component", "0.1 to 1", component=()),
+    _learner("learning_rate", "of this update"),
+    _learner("policy_loss", "mean over minibatches", "near 0"),
+    _learner("value_loss", "mean over minibatches", "falls, then level"),
+    _learner(
+        "explained_variance", "share of the returns' variance the critic explains", "> 0.5 after the first minutes"
+    ),
+    _learner("gradient_norm", "mean norm before clipping", "< 10"),
+    _learner("gradient_norm_max", "largest norm before clipping", "< 100"),
+    _learner("update_norm", "Euclidean norm of the change of all weights", "steady"),
+    _learner("minibatches", "applied in the last update"),
+    _learner("early_stop", "1 if the KL limit ended the last update early", "0 most of the time"),
+    _learner("advantage_std", "standard deviation of the advantages before normalisation", "> 0"),
+    _learner("reward_mean", "mean scaled reward per decision"),
+    _learner("episode_return", "mean return of the episodes that ended in the batch", "rises"),
+    _learner("episodes", "episodes that ended in the batch", "> 0"),
+    _learner("lag_mean", "mean steps between the version that played and the one that learns", "<= 1", "versions"),
+    _learner("lag_max", "largest such lag in the batch", "<= learner.max_lag", "versions"),
+    _learner("update_part_seconds", "wall time of the parts of the last update", unit="seconds", part=_PARTS),
+    _learner("queue_depth", "slabs waiting in ROLLOUTS", "1 to learner.buffer_slabs", "slabs"),
+    _learner("decisions_total", "decisions trained on by this process", "rises", "decisions", "counter"),
+    _learner("decisions_per_second", "over the last updates", "steady", "decisions per second"),
+    _learner("rollouts_accepted_total", "slabs used", "rises", "slabs", "counter"),
+    _learner("rollouts_dropped_total", "slabs not used", "under 1 % of accepted", "slabs", "counter", reason=_DROPPED),
+    _learner("updates_total", "updates committed by this process", "rises", "updates", "counter"),
+    _learner("updates_rejected_total", "updates taken back", "constant", "updates", "counter", reason=_REJECTED),
+    _learner("nonfinite_total", "times a number that is not finite was met and kept out", "0", kind="counter"),
+    _learner("epoch", "fencing token: rises at every start of the learner and every rollback"),
+    _learner("step", "committed updates of the run", "rises", "updates"),
+    _learner("total_updates", "updates of the whole run", unit="updates"),
+    _learner("durable_step", "step of the newest checkpoint on disk", "close to step", "updates"),
+    _learner("checkpoint_timestamp_seconds", "when it was written", "time() - x < 3 * checkpoint_seconds", "seconds"),
+    _learner("last_step_timestamp_seconds", "when the last update was committed", "time() - x < 60", "seconds"),
+)
+
+
+def _of(
+    service: str, name: str, kind: Kind, meaning: str, unit: str = "", healthy: str = "", **labels: tuple[str, ...]
+) -> Metric:
+    return Metric(f"ludus_{service}_{name}", kind, service, meaning, unit, healthy, labels)
+
+
+_SIMULATOR = (
+    _of("simulator", "decisions_total", "counter", "decisions played", "decisions", "rises"),
+    _of(
+        "simulator",
+        "matches_total",
+        "counter",
+        "matches finished, outcome seen from the first player",
+        "matches",
+        "rises",
+        purpose=PURPOSES,
+        outcome=OUTCOMES,
+    ),
+    _of("simulator", "tickets_open", "gauge", "tickets being played", "tickets", "> 0"),
+    _of(
+        "simulator",
+        "backpressure_seconds_total",
+        "counter",
+        "time spent waiting for room in the learner's buffer",
+        "seconds",
+        "rises slowly",
+    ),
+    _of(
+        "simulator",
+        "policy_step",
+        "gauge",
+        "step of the version that plays the learner's seat",
+        "updates",
+        "close to ludus_learner_step",
+    ),
+    _of("simulator", "window_seconds", "gauge", "wall time of the last window", "seconds", "steady"),
+    _of("simulator", "decisions_per_second", "gauge", "over the last windows", "decisions per second", "steady"),
+)
+
+_LEAGUE = (
+    _of("league", "results_applied_total", "counter", "results folded into the standings", "results", "rises"),
+    _of(
+        "league",
+        "results_refused_total",
+        "counter",
+        "results that were not rated",
+        "results",
+        "constant",
+        reason=("duplicate", "void", "invalid"),
+    ),
+    _of(
+        "league",
+        "ledger_position",
+        "gauge",
+        "stream sequence of the last result applied",
+        "",
+        "close to the end of RESULTS",
+    ),
+    _of("league", "tickets_issued_total", "counter", "tickets written", "tickets", "rises", pool=POOLS),
+    _of(
+        "league",
+        "tickets_waiting",
+        "gauge",
+        "tickets in the stream",
+        "tickets",
+        "near league.tickets_ahead",
+        pool=POOLS,
+    ),
+    _of("league", "elo", "gauge", "online rating", "points", "", player=()),
+    _of(
+        "league", "win_ratio", "gauge", "score of the learner against an opponent, draws half", "", "rises", opponent=()
+    ),
+    _of("league", "pool_size", "gauge", "snapshots in the opponent pool", "snapshots", "<= league.pool_size"),
+    _of("league", "snapshots_total", "counter", "snapshots taken by this process", "snapshots", "rises"),
+    _of("league", "phase", "gauge", "1 for the phase of the schedule, 0 for the others", "", "", phase=PHASES),
+    _of("league", "run_state", "gauge", "1 for the state of the run, 0 for the others", "", "training", state=STATES),
+    _of("league", "scripted_share_ratio", "gauge", "share of new matches against scripted bots"),
+    _of("league", "progress_ratio", "gauge", "committed updates / all updates", "", "rises"),
+)
+
+_EVALUATOR = (
+    _of("evaluator", "matches_total", "counter", "evaluation matches finished", "matches", "rises during evaluations"),
+    _of("evaluator", "decisions_total", "counter", "decisions played", "decisions", "rises during evaluations"),
+    _of("evaluator", "matches_playing", "gauge", "matches in play", "matches"),
+    _of(
+        "evaluator",
+        "win_ratio",
+        "gauge",
+        "wins of the newest version measured against an opponent",
+        "",
+        "rises",
+        opponent=(),
+    ),
+)
+
+METRICS: tuple[Metric, ...] = (
+    *(metric for service in SERVICES for metric in _common(service)),
+    *_SIMULATOR,
+    *_LEARNER,
+    *_LEAGUE,
+    *_EVALUATOR,
+)

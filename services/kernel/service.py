@@ -1,0 +1,274 @@
+"""One process of Ludus: command line, configuration, bus, heartbeat, signals, exit code.
+
+A service is crash-only: whatever happens to the process, starting it again is the recovery. Exit codes: 0 the run is
+over or the service was told to stop, 1 it crashed (start it again), 2 a person has to act (starting it again would not
+help).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import faulthandler
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from .bus import Bus, Unsupported
+from .config import ConfigError, RunConfig, load
+from .context import Context
+from .heartbeat import BEAT_SECONDS, Heartbeat
+from .http import HealthServer, PortTaken
+from .logs import set_up
+from .metrics import Metrics
+
+__all__ = ["Context", "Fatal", "main"]
+
+Build = Callable[[Context], Awaitable[None]]
+
+DEFAULT_URL = "nats://127.0.0.1:4222"
+DRAIN_SECONDS = 10.0
+#: Threads that still compute after the loop has ended are given this long.
+EXIT_SECONDS = 5.0
+
+log = logging.getLogger("ludus")
+
+
+class Fatal(Exception):
+    """The user must act; not restarted. exit code 2."""
+
+
+def main(service: str, build: Build, argv: Sequence[str] | None = None) -> int:
+    """Run one service until it is done; returns its exit code."""
+    options = _parser(service).parse_args(argv)
+    try:
+        config = _configuration(options.config)
+    except (ConfigError, Fatal) as error:
+        print(f"ludus-{service}: {error}", file=sys.stderr)
+        return 2
+    return _Process(service, build, config, options).run()
+
+
+def _parser(service: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"ludus-{service}",
+        description=f"The {service} of one run. `ludus up` starts it for you; start it alone to use several.",
+        epilog="Endpoints: /healthz, /readyz, /metrics on the HTTP port. The heartbeat is DIRECTORY/services/NAME.json. "
+        "Exit codes: 0 done or told to stop, 1 crashed (restart it), 2 wrong set-up (the message says what to do).",
+    )
+    parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the run's config.json, or TOML")
+    parser.add_argument("--http-port", type=int, default=0, metavar="N", help="of health and metrics; 0: a free one")
+    parser.add_argument("--grpc-port", type=int, default=0, metavar="N", help="of the gRPC API; 0: a free one")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    parser.add_argument(
+        "--nats-url", metavar="URL", help=f"default: bus.url of the configuration, $NATS_URL, or {DEFAULT_URL}"
+    )
+    parser.add_argument("--worker", type=int, metavar="N", help="number of this worker; its name becomes SERVICE-N")
+    parser.add_argument("--resume", action="store_true", help="the run was stopped before and goes on")
+    return parser
+
+
+def _configuration(path: Path) -> RunConfig:
+    config = load(path)
+    if not config.run:
+        raise Fatal(f'{path} names no run: add `run = "NAME"` to it, or set LUDUS__RUN=NAME.')
+    if config.directory:
+        return config
+    home = Path(os.environ.get("LUDUS_HOME") or Path.home() / ".ludus")
+    return config.model_copy(update={"directory": str(home / "runs" / config.run)})
+
+
+class _Process:
+    """Everything around the service proper."""
+
+    def __init__(self, service: str, build: Build, config: RunConfig, options: argparse.Namespace) -> None:
+        self.service = service
+        self.build = build
+        self.config = config
+        self.options = options
+        self.name = service if options.worker is None else f"{service}-{options.worker}"
+        self.url = options.nats_url or config.bus.url or os.environ.get("NATS_URL") or DEFAULT_URL
+        self.metrics = Metrics(service)
+        self.heartbeat = Heartbeat(
+            Path(config.directory) / "services" / f"{self.name}.json",
+            service=service,
+            name=self.name,
+            run=config.run,
+            http_port=0,
+            grpc_port=options.grpc_port,
+        )
+        self.ctx: Context | None = None
+        self.work: asyncio.Task[None] | None = None
+        self.signals = 0
+        self.drained = True
+
+    def run(self) -> int:
+        """Until the end; writes the last heartbeat."""
+        set_up(self.name, self.config.run)
+        faulthandler.enable()
+        try:
+            self._listen()
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(self._serve())
+                self._leave_soon(0)
+            code, state, error = 0, "finished" if self.ctx and self.ctx.finished else "stopped", ""
+        except (Fatal, ConfigError, Unsupported) as problem:
+            code, state, error = 2, "failed", str(problem)
+            log.error("%s", problem)
+        except Exception as problem:
+            code, state, error = 1, "crashed", f"{type(problem).__name__}: {problem}"
+            log.exception("crashed")
+        if not self.drained:
+            error = f"did not stop within {DRAIN_SECONDS:.0f} s and was cut off"
+        self.heartbeat.update(state=state, reason="", error=error, exit_code=code)
+        self.heartbeat.beat()
+        self._leave_soon(code)
+        return code
+
+    def _leave_soon(self, code: int) -> None:
+        """A thread stuck in a computation must not keep the process: nothing of value is in it any more."""
+        timer = threading.Timer(EXIT_SECONDS, os._exit, (code,))
+        timer.daemon = True
+        timer.start()
+
+    def _listen(self) -> None:
+        host, port = self.options.host, self.options.http_port
+        try:
+            self.heartbeat.path.parent.mkdir(parents=True, exist_ok=True)
+            server = HealthServer(
+                host, port, alive=self.heartbeat.alive, ready=self._readiness, metrics=self.metrics.render
+            )
+        except PortTaken as error:
+            raise Fatal(f"{error}. Give another --http-port, or 0 for a free one.") from error
+        except OSError as error:
+            raise Fatal(f"the run's folder {self.config.directory} cannot be written: {error.strerror}") from error
+        self.heartbeat.update(http_port=server.port)
+
+    def _readiness(self) -> str:
+        if self.heartbeat.state == "ready":
+            return ""
+        return self.heartbeat.reason or self.heartbeat.state
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_signal, number)
+        self.work = asyncio.create_task(self._work(), name=self.service)
+        beating = asyncio.create_task(self._beat(), name="heartbeat")
+        try:
+            done, _ = await asyncio.wait((self.work, beating), return_when=asyncio.FIRST_COMPLETED)
+            if self.work.cancelled():
+                return
+            for task in done:
+                task.result()
+        finally:
+            for task in (self.work, beating):
+                task.cancel()
+            await asyncio.gather(self.work, beating, return_exceptions=True)
+
+    async def _work(self) -> None:
+        self.heartbeat.update(reason=f"connecting to NATS at {self.url}")
+        patience = self.config.bus.patience_seconds
+        bus = await Bus.connect(self.url, self.config.run, self.name, patience_seconds=patience)
+        try:
+            await bus.declare(rollout_depth=self.config.learner.buffer_slabs)
+            await self._run_service(bus)
+        finally:
+            await bus.close()
+
+    async def _run_service(self, bus: Bus) -> None:
+        options = self.options
+        self.ctx = ctx = Context(
+            config=self.config,
+            name=self.name,
+            service=self.service,
+            worker=options.worker or 0,
+            resume=options.resume,
+            grpc_port=options.grpc_port,
+            host=options.host,
+            bus=bus,
+            metrics=self.metrics,
+            heartbeat=self.heartbeat,
+            log=log,
+        )
+        self.metrics.info(
+            f"ludus_{self.service}_info",
+            run=self.config.run,
+            name=self.name,
+            version=__version__,
+            game=self.config.game,
+        )
+        await ctx.look()
+        ctx.not_ready("starting")
+        await ctx.event("service_started", f"{self.name} started (pid {os.getpid()})", resume=options.resume)
+        watching = asyncio.create_task(ctx.watch(), name="run-record")
+        building = asyncio.ensure_future(self.build(ctx))
+        try:
+            await asyncio.wait((watching, building), return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                watching.result()
+            building.result()
+        finally:
+            for task in (watching, building):
+                task.cancel()
+            await asyncio.gather(watching, building, return_exceptions=True)
+        await ctx.event("service_stopped", f"{self.name} is done")
+
+    async def _beat(self) -> None:
+        prefix = f"ludus_{self.service}"
+        last = time.monotonic() - BEAT_SECONDS
+        connections = 0
+        while True:
+            now = time.monotonic()
+            self.metrics.set(f"{prefix}_event_loop_lag_seconds", max(0.0, now - last - BEAT_SECONDS))
+            self.metrics.set(f"{prefix}_heartbeat_timestamp_seconds", time.time())
+            last = now
+            if self.ctx:
+                self.heartbeat.update(grpc_port=self.ctx.grpc_port)
+                self.metrics.inc(f"{prefix}_bus_connections_total", self.ctx.bus.link.generation - connections)
+                connections = self.ctx.bus.link.generation
+            self.heartbeat.beat()
+            await asyncio.sleep(BEAT_SECONDS)
+
+    def _on_signal(self, number: int) -> None:
+        self.signals += 1
+        name = signal.Signals(number).name
+        if self.signals > 1:
+            log.warning("%s again: leaving at once", name)
+            self.heartbeat.update(state="stopped", reason="", error=f"{name} twice: left without finishing")
+            self.heartbeat.beat()
+            os._exit(1)
+        log.info("%s: finishing what is in hand, %.0f s at most", name, DRAIN_SECONDS)
+        self.heartbeat.update(state="stopping", reason=name)
+        loop = asyncio.get_running_loop()
+        if self.ctx is None:
+            self._cut_off()
+        else:
+            self.ctx.stopping.set()
+            loop.call_later(DRAIN_SECONDS, self._too_slow)
+
+    def _too_slow(self) -> None:
+        self.drained = False
+        log.warning("not done after %.0f s: cut off", DRAIN_SECONDS)
+        self._cut_off()
+
+    def _cut_off(self) -> None:
+        if self.work:
+            self.work.cancel()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    with suppress(ImportError):
+        import uvloop
+
+        factory: Any = uvloop.new_event_loop
+        return factory  # type: ignore[no-any-return]
+    return None

@@ -1,0 +1,61 @@
+"""What the league shows to Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..api.v1 import match_pb2 as match
+from ..api.v1.run_pb2 import RunRecord
+from ..kernel.metrics import Metrics
+from ..kernel.players import is_bot, is_version
+from ..kernel.topology import EVALUATE_POOL, TRAIN_POOL
+from .commands import state_name
+from .director import View
+from .judge import DUPLICATE, INVALID, VOID
+from .ledger import State
+from .opponents import TRAIN
+from .phases import Stage
+
+
+class Gauges:
+    """Counters begin at what was stored: a restarted process counts what it does itself."""
+
+    def __init__(self, metrics: Metrics, state: State) -> None:
+        self._metrics = metrics
+        self._counted = state
+
+    def folded(self, state: State) -> None:
+        """After results were applied."""
+        before, self._counted = self._counted, state
+        # Negative after the stored standings were thrown back and are folded again.
+        self._metrics.inc("ludus_league_results_applied_total", max(0, state.results - before.results))
+        for reason in (DUPLICATE, VOID, INVALID):
+            count = state.refused.get(reason, 0) - before.refused.get(reason, 0)
+            self._metrics.inc("ludus_league_results_refused_total", max(0, count), reason=reason)
+        self._metrics.set("ludus_league_ledger_position", state.position)
+
+    def issued(self, tickets: Sequence[match.Ticket]) -> None:
+        for ticket in tickets:
+            self._metrics.inc("ludus_league_tickets_issued_total", pool=ticket.pool)
+
+    def directed(self, record: RunRecord, view: View, stage: Stage, total_updates: int, snapshots: int) -> None:
+        """After a turn of the director."""
+        metrics = self._metrics
+        metrics.set("ludus_league_tickets_waiting", view.training_waiting, pool=TRAIN_POOL)
+        metrics.set("ludus_league_tickets_waiting", view.evaluation_waiting, pool=EVALUATE_POOL)
+        metrics.set("ludus_league_pool_size", len(record.pool))
+        metrics.inc("ludus_league_snapshots_total", snapshots)
+        metrics.state("ludus_league_run_state", state_name(record.state).lower())
+        metrics.state("ludus_league_phase", record.phase)
+        metrics.set("ludus_league_scripted_share_ratio", stage.scripted_share)
+        metrics.set("ludus_league_progress_ratio", min(view.head.step / total_updates, 1.0) if view.head else 0.0)
+        self._ratings(view.standings)
+
+    def _ratings(self, state: State) -> None:
+        """Of the learner and the bots only: versions would be labels without bound."""
+        for player, rating in state.players.items():
+            if not is_version(player):
+                self._metrics.set("ludus_league_elo", rating.milli_elo / 1000, player=player)
+        for key, pair in state.pairs.items():
+            if key.purpose == TRAIN and is_bot(key.second) and not is_version(key.first):
+                self._metrics.set("ludus_league_win_ratio", pair.recent_score, opponent=key.second)

@@ -1,0 +1,103 @@
+"""May a result be rated? Decided from the message alone, so that every replay decides the same."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from ..api.v1 import match_pb2 as match
+from ..kernel.players import orient, player_id
+
+PURPOSES = {match.PURPOSE_TRAIN: "train", match.PURPOSE_EVALUATE: "evaluate", match.PURPOSE_PROBE: "probe"}
+#: Halves of a point for player 0 of the message.
+_HALVES = {match.OUTCOME_FIRST_WINS: 2, match.OUTCOME_DRAW: 1, match.OUTCOME_SECOND_WINS: 0}
+#: Seeds from here on are kept for evaluation, so that nothing is measured on a spawn that was trained on.
+FIRST_EVALUATION_SEED = 2**63
+
+DUPLICATE, VOID, INVALID = "duplicate", "void", "invalid"
+
+
+class Refused(Exception):
+    """The result is not rated. `reason` is what is counted: "duplicate", "void" or "invalid"."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+
+
+class Bout(NamedTuple):
+    """A match that counts, from the point of view of `first`."""
+
+    purpose: str
+    first: str
+    second: str
+    halves: int
+    """2 when `first` won, 1 for a draw, 0 when it lost"""
+    first_in_seat_0: bool
+
+
+def decode(data: bytes) -> match.MatchResult | None:
+    """The message of one record of the ledger, or None when it is none."""
+    try:
+        return match.MatchResult.FromString(data)
+    except DecodeError:
+        return None
+
+
+def judge(result: match.MatchResult | None) -> Bout:
+    """The bout to book. Raises Refused when the result is void or cannot be believed."""
+    if result is None:
+        raise Refused(INVALID, "not a MatchResult")
+    if result.outcome == match.OUTCOME_VOID:
+        raise Refused(VOID, result.void_reason or "no reason given")
+    _check(result)
+    players = [_player(player) for player in result.players]
+    if players[0] == players[1]:
+        raise Refused(INVALID, f"{players[0]} plays against itself: nothing to book")
+    first, second = orient(*players)
+    swapped = first != players[0]
+    halves = _HALVES[result.outcome]
+    return Bout(PURPOSES[result.purpose], first, second, 2 - halves if swapped else halves,
+                first_in_seat_0=(result.first_seat == 0) != swapped)  # fmt: skip
+
+
+def _check(result: match.MatchResult) -> None:
+    evaluation_seed = result.seed >= FIRST_EVALUATION_SEED
+    complaints = {
+        "no match number": result.match == 0,
+        f"unknown purpose {result.purpose}": result.purpose not in PURPOSES,
+        f"unknown outcome {result.outcome}": result.outcome not in _HALVES,
+        f"{len(result.players)} players instead of 2": len(result.players) != 2,
+        f"seat {result.first_seat} of 2": result.first_seat > 1,
+        f"{len(result.scores)} scores instead of 2": len(result.scores) != 2,
+        "a score is not finite": not all(map(isfinite, result.scores)),
+        "a reason to be void, but not void": bool(result.void_reason),
+        "a training match on an evaluation seed": result.purpose == match.PURPOSE_TRAIN and evaluation_seed,
+        "an evaluation match on a training seed": result.purpose == match.PURPOSE_EVALUATE and not evaluation_seed,
+        "the weights of a fixed seat changed during the match": not _same_weights(result),
+    }
+    for complaint, applies in complaints.items():
+        if applies:
+            raise Refused(INVALID, complaint)
+
+
+def _same_weights(result: match.MatchResult) -> bool:
+    """A live seat may move to newer weights of the same agent; every other seat ends as it began."""
+    if len(result.policies_at_end) != len(result.players):
+        return False
+    for player, end in zip(result.players, result.policies_at_end, strict=True):
+        if player.live:
+            if end.agent != player.policy.agent:
+                return False
+        elif end != player.policy:  # both empty for a bot
+            return False
+    return True
+
+
+def _player(player: match.Player) -> str:
+    try:
+        return player_id(player)
+    except ValueError as error:
+        raise Refused(INVALID, str(error)) from error

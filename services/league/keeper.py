@@ -1,0 +1,77 @@
+"""Reads the ledger in stream order and keeps the standings: position and state in one value, compare-and-set."""
+
+from __future__ import annotations
+
+import logging
+
+from ..api.v1.standings_pb2 import Standings
+from ..kernel.bus import Bucket, Bus, Conflict
+from ..kernel.topology import RESULTS, RUN_BUCKET
+from .ledger import OutOfOrder, State, fold_bytes
+from .standings import from_bytes, to_bytes, to_proto
+
+LEDGER_KEY = "ledger"
+BATCH = 500
+
+log = logging.getLogger(__name__)
+
+
+class LedgerGap(Exception):
+    """The stream has lost records that were never applied: standings could no longer be replayed."""
+
+
+class Keeper:
+    """Whatever interrupts it, the stored value holds each record of the ledger up to its position exactly once."""
+
+    def __init__(self, bus: Bus, bucket: Bucket, k: int) -> None:
+        self._bus = bus
+        self._bucket = bucket
+        self._k = k
+        self._revision = 0
+        self.state = State()
+        """As stored."""
+
+    @classmethod
+    async def open(cls, bus: Bus, k: int) -> Keeper:
+        keeper = cls(bus, await bus.bucket(RUN_BUCKET), k)
+        await keeper.reload()
+        return keeper
+
+    async def reload(self) -> None:
+        """Continue from what is stored. Standings that know more than the ledger are not believed but folded again."""
+        entry = await self._bucket.get(LEDGER_KEY)
+        if entry is not None:
+            self.state, self._revision = from_bytes(entry.value), entry.revision
+        end = await self.end()
+        if end < self.state.position:
+            log.warning("the ledger ends at %d, before position %d: folding it again", end, self.state.position)
+            self.state = State()
+
+    async def end(self) -> int:
+        """Sequence of the newest record; 0 for an empty ledger."""
+        last = await self._bus.last(RESULTS)
+        return last.sequence if last else 0
+
+    async def advance(self, timeout_seconds: float) -> State:
+        """Fold the next records, waiting for the first up to the timeout, and store the result. Raises LedgerGap."""
+        records = await self._bus.read(RESULTS, self.state.position + 1, BATCH, timeout_seconds)
+        state = self.state
+        try:
+            for record in records:
+                state = fold_bytes(state, record.sequence, record.data, k=self._k)
+        except OutOfOrder as error:
+            raise LedgerGap(f"{error}: records of {RESULTS.stream_name(self._bus.run)} are missing") from error
+        if state is not self.state:
+            await self._write(state)
+        return self.state
+
+    async def _write(self, state: State) -> None:
+        try:
+            self._revision = await self._bucket.update(LEDGER_KEY, to_bytes(state), self._revision)
+            self.state = state
+        except Conflict:
+            log.warning("somebody else wrote the standings: reading them again")
+            await self.reload()
+
+    def standings(self) -> Standings:
+        return to_proto(self.state)

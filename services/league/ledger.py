@@ -1,0 +1,132 @@
+"""Standings as a pure fold of the ledger: the same results in the same order give the same bits.
+
+Every record advances the position by one, whether its result is rated or refused; only `position + 1` is accepted. A
+match number that was applied is never applied again, so redelivered and replayed matches are harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from ..api.v1.match_pb2 import MatchResult
+from ..kernel.players import agent_of, is_version
+from .elo import START_MILLI_ELO, gain_milli
+from .judge import DUPLICATE, Bout, Refused, decode, judge
+from .rangeset import RangeSet
+
+#: Weight of the newest match in `recent_score` once a pair has met often; until then it is the plain average.
+RECENT_WEIGHT = 1 / 64
+
+
+class OutOfOrder(Exception):
+    """A record other than the next one was offered. The reader must continue at `position + 1`."""
+
+
+class Rating(NamedTuple):
+    """One player. Counts are of all rated matches."""
+
+    milli_elo: int
+    initial_milli_elo: int
+    wins: int = 0
+    draws: int = 0
+    losses: int = 0
+
+    def booked(self, halves: int, gain: int) -> Rating:
+        return Rating(self.milli_elo + gain, self.initial_milli_elo,
+                      self.wins + (halves == 2), self.draws + (halves == 1), self.losses + (halves == 0))  # fmt: skip
+
+
+class Pair(NamedTuple):
+    """`first` against `second` for one purpose. Wins and losses are those of `first`."""
+
+    wins: int = 0
+    draws: int = 0
+    losses: int = 0
+    recent_score: float = 0.0
+    wins_in_seat_0: int = 0
+    matches_in_seat_0: int = 0
+
+    @property
+    def matches(self) -> int:
+        return self.wins + self.draws + self.losses
+
+    def booked(self, bout: Bout) -> Pair:
+        won, seat_0 = bout.halves == 2, bout.first_in_seat_0
+        weight = max(1 / (self.matches + 1), RECENT_WEIGHT)
+        return Pair(self.wins + won, self.draws + (bout.halves == 1), self.losses + (bout.halves == 0),
+                    self.recent_score + weight * (bout.halves / 2 - self.recent_score),
+                    self.wins_in_seat_0 + (won and seat_0), self.matches_in_seat_0 + seat_0)  # fmt: skip
+
+
+class PairKey(NamedTuple):
+    purpose: str
+    first: str
+    second: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the ledger says up to `position`. Never changed in place."""
+
+    position: int = 0
+    applied: RangeSet = field(default_factory=RangeSet)
+    players: Mapping[str, Rating] = field(default_factory=dict)
+    pairs: Mapping[PairKey, Pair] = field(default_factory=dict)
+    refused: Mapping[str, int] = field(default_factory=dict)
+    results: int = 0
+
+    def pair(self, purpose: str, first: str, second: str) -> Pair:
+        return self.pairs.get(PairKey(purpose, first, second), Pair())
+
+
+def fold(state: State, sequence: int, result: MatchResult | None, *, k: int) -> State:
+    """The state after record `sequence`. `result` is None for a record that is no message; `k`: Elo step in points.
+
+    Raises OutOfOrder unless sequence == state.position + 1.
+    """
+    if sequence != state.position + 1:
+        raise OutOfOrder(f"the ledger stands at {state.position}; record {sequence} is not the next one")
+    try:
+        bout = judge(result)
+        assert result is not None  # judge refuses None
+        if result.match in state.applied:
+            raise Refused(DUPLICATE, f"match {result.match}")
+    except Refused as refusal:
+        count = state.refused.get(refusal.reason, 0) + 1
+        return replace(state, position=sequence, refused={**state.refused, refusal.reason: count})
+    return _book(state, sequence, result.match, bout, k)
+
+
+def fold_bytes(state: State, sequence: int, data: bytes, *, k: int) -> State:
+    """`fold` of a record as it lies in the stream."""
+    return fold(state, sequence, decode(data), k=k)
+
+
+def _book(state: State, sequence: int, match: int, bout: Bout, k: int) -> State:
+    first, second = _rating(state, bout.first), _rating(state, bout.second)
+    gain = gain_milli(first.milli_elo, second.milli_elo, bout.halves, k)
+    key = PairKey(bout.purpose, bout.first, bout.second)
+    return State(
+        position=sequence,
+        applied=state.applied.add(match),
+        players={
+            **state.players,
+            bout.first: first.booked(bout.halves, gain),
+            bout.second: second.booked(2 - bout.halves, -gain),
+        },
+        pairs={**state.pairs, key: state.pairs.get(key, Pair()).booked(bout)},
+        refused=state.refused,
+        results=state.results + 1,
+    )
+
+
+def _rating(state: State, player: str) -> Rating:
+    """The player's rating; a version seen for the first time enters where its agent stands now."""
+    known = state.players.get(player)
+    if known is not None:
+        return known
+    live = state.players.get(agent_of(player)) if is_version(player) else None
+    start = live.milli_elo if live else START_MILLI_ELO
+    return Rating(start, start)

@@ -1,0 +1,30 @@
+"""Whom the learner meets in one training ticket. Pure: the draw depends on the run's seed and the ticket's number."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..kernel.players import bot_id
+from .ledger import RECENT_WEIGHT, State
+from .matchmaking import Record, choose, weights
+from .phases import Stage
+from .seeds import unit
+
+TRAIN = "train"
+#: An exponential average with weight w knows as much as (2 − w) / w matches of equal weight.
+_MATCHES_REMEMBERED = (2 - RECENT_WEIGHT) / RECENT_WEIGHT
+
+
+def draw_opponent(
+    stage: Stage, learner: str, pool: Sequence[str], state: State, seed: int, ticket: int
+) -> str:
+    """Id of a bot or of a member of the pool. An empty pool leaves the bots."""
+    if not pool or unit(seed, "scripted", ticket) < stage.scripted_share:
+        return bot_id(stage.bots[int(unit(seed, "bot", ticket) * len(stage.bots))])
+    probabilities = weights(stage.phase.opponents, [_record(state, learner, member) for member in pool])
+    return pool[choose(probabilities, unit(seed, "opponent", ticket))]
+
+
+def _record(state: State, learner: str, opponent: str) -> Record:
+    pair = state.pair(TRAIN, learner, opponent)
+    return Record(pair.recent_score, min(pair.matches, _MATCHES_REMEMBERED))

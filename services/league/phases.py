@@ -1,0 +1,44 @@
+"""The schedule of a run: which phase an update belongs to, and whom the learner meets in it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..kernel.config import PhaseConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where a run stands: a phase and how much of it is done."""
+
+    phase: PhaseConfig
+    progress: float
+    """0 at the first update of the phase, 1 at its end"""
+
+    @property
+    def name(self) -> str:
+        return self.phase.name
+
+    @property
+    def scripted_share(self) -> float:
+        """Share of training matches against scripted bots."""
+        return self.phase.scripted_share.at(self.progress)
+
+    @property
+    def bots(self) -> tuple[str, ...]:
+        """The pool that was entered last; the earliest one before any was."""
+        pools = sorted(self.phase.bots, key=lambda pool: pool.from_progress)
+        entered = [pool for pool in pools if pool.from_progress <= self.progress]
+        return (entered[-1] if entered else pools[0]).bots
+
+
+def stage_at(phases: Sequence[PhaseConfig], step: int, total_updates: int) -> Stage:
+    """The stage of a run that has made `step` of `total_updates`. Beyond the end: the last phase, complete."""
+    begin = 0.0
+    for phase in phases:
+        length = phase.share * total_updates
+        if step < begin + length:
+            return Stage(phase, max(0.0, (step - begin) / length))
+        begin += length
+    return Stage(phases[-1], 1.0)

@@ -1,0 +1,75 @@
+"""Standings rebuilt from the ledger alone, to be compared with the stored ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..api.v1.standings_pb2 import Standings
+from ..kernel.bus import Bus
+from ..kernel.topology import RESULTS, RUN_BUCKET
+from .keeper import LEDGER_KEY
+from .ledger import State, fold_bytes
+from .standings import from_bytes, to_bytes, to_proto
+
+BATCH = 500
+READ_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What `ludus league replay` tells."""
+
+    position: int
+    """of the stored standings"""
+    later: int
+    """results in the ledger after that position"""
+    differences: list[str]
+    """empty when the stored standings equal the replay bit for bit"""
+
+    @property
+    def identical(self) -> bool:
+        return not self.differences
+
+
+async def replay(bus: Bus, *, k: int, upto: int | None = None) -> Standings:
+    """Fold the ledger from its first record up to `upto`. `k`: `league.elo_k` of the run. Raises OutOfOrder."""
+    return to_proto(await refold(bus, k=k, upto=upto))
+
+
+async def refold(bus: Bus, *, k: int, upto: int | None = None) -> State:
+    last = await bus.last(RESULTS)
+    end = last.sequence if last else 0
+    end = end if upto is None else min(upto, end)
+    state = State()
+    while state.position < end:
+        count = min(BATCH, end - state.position)
+        for record in await bus.read(RESULTS, state.position + 1, count, READ_SECONDS):
+            state = fold_bytes(state, record.sequence, record.data, k=k)
+    return state
+
+
+async def compare(bus: Bus, *, k: int) -> Comparison:
+    """The stored standings against a replay up to their position."""
+    entry = await (await bus.bucket(RUN_BUCKET)).get(LEDGER_KEY)
+    stored = from_bytes(entry.value) if entry else State()
+    replayed = await refold(bus, k=k, upto=stored.position)
+    last = await bus.last(RESULTS)
+    later = (last.sequence if last else 0) - stored.position
+    same_bytes = to_bytes(replayed) == (entry.value if entry else to_bytes(State()))
+    differences = list(_differences(stored, replayed))
+    if not same_bytes and not differences:
+        differences = ["the stored bytes are written differently"]
+    return Comparison(stored.position, later, differences)
+
+
+def _differences(stored: State, replayed: State) -> Iterator[str]:
+    for name in ("position", "results", "applied"):
+        one, other = getattr(stored, name), getattr(replayed, name)
+        if one != other:
+            yield f"{name}: stored {one}, replayed {other}"
+    for name in ("players", "pairs", "refused"):
+        one, other = getattr(stored, name), getattr(replayed, name)
+        for key in sorted({*one, *other}):
+            if one.get(key) != other.get(key):
+                yield f"{name} {key}: stored {one.get(key)}, replayed {other.get(key)}"

@@ -1,0 +1,158 @@
+"""The league: folds results, directs the run, orders matches, answers people."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+
+from ..api.v1.run_pb2 import RunRecord, RunStatus
+from ..games import registry
+from ..kernel.bus import Conflict
+from ..kernel.clock import Periodic
+from ..kernel.files import write_atomically
+from ..kernel.service import Context, Fatal
+from ..kernel.topology import TICKETS
+from .commands import is_over, revived, state_name
+from .control import serve_rpc
+from .director import Announce, Effect, Keep, Plan, Publish, View, step
+from .gauges import Gauges
+from .keeper import Keeper, LedgerGap
+from .phases import stage_at
+from .status import build_status
+from .store import RecordStore
+from .world import World
+
+#: How long one look at the ledger waits for a first result.
+READ_SECONDS = 0.1
+#: Between two turns of the director.
+LOOK_SECONDS = 0.2
+#: Between two writes of the standings under load: many results are folded into one write.
+PACE_SECONDS = 0.05
+#: After the end of a run, results still on their way are folded until none has come for this long …
+QUIET_SECONDS = 2.0
+#: … but not longer than this.
+DRAIN_SECONDS = 6.0
+
+
+class League:
+    """Everything it must not forget is in the run's record and the standings; both are written by compare-and-set."""
+
+    def __init__(self, ctx: Context, store: RecordStore, keeper: Keeper, world: World) -> None:
+        self.ctx, self.store, self.keeper, self.world = ctx, store, keeper, world
+        self._plan = Plan(ctx.config, tuple(registry.spec(ctx.config.game).bots[ctx.config.rules]))
+        self._gauges = Gauges(ctx.metrics, keeper.state)
+        self._look = Periodic(LOOK_SECONDS)
+        self._began = time.monotonic()
+
+    @classmethod
+    async def open(cls, ctx: Context) -> League:
+        store = await RecordStore.open(ctx.bus)
+        if ctx.resume:
+            await store.change(revived)
+        keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k)
+        return cls(ctx, store, keeper, await World.open(ctx.bus, ctx.config.learner.agent))
+
+    async def run(self) -> None:
+        """Work until the run is over or the process is told to stop."""
+        while not is_over(self.store.record) and not self.ctx.stopping.is_set():
+            began = time.monotonic()
+            await self.fold(READ_SECONDS)
+            if self._look.due():
+                await self.direct()
+            await asyncio.sleep(max(0.0, PACE_SECONDS - (time.monotonic() - began)))
+        if is_over(self.store.record):
+            await self.conclude()
+
+    async def fold(self, timeout_seconds: float) -> bool:
+        """Apply what the ledger has; True if there was something. Raises Fatal when results are missing."""
+        before = self.keeper.state
+        try:
+            state = await self.keeper.advance(timeout_seconds)
+        except LedgerGap as error:
+            raise Fatal(f"{error}. Restore the bus's storage from a backup, or start a new run.") from error
+        if state is before:
+            return False
+        self._gauges.folded(state)
+        self.ctx.beat(step=self.world.health.policy.step, position=state.position, results=state.results)
+        return True
+
+    async def direct(self) -> None:
+        """One turn of the director. Weights are kept first, numbers reserved second, tickets sent third."""
+        view = await self.world.view(self.keeper)
+        base = self.store.newest
+        record, effects = step(self._plan, base.record, view)
+        for effect in effects:
+            if isinstance(effect, Keep) and not await self.world.keep(effect.policy):
+                return  # decided again without this version
+        try:
+            await self.store.replace(base, record)
+        except Conflict:
+            await self.store.refresh()  # a command came in between: decided again
+            return
+        await self._carry_out(effects)
+        self._report(record, view, sum(_is_snapshot(effect) for effect in effects))
+
+    async def _carry_out(self, effects: list[Effect]) -> None:
+        tickets = [effect.ticket for effect in effects if isinstance(effect, Publish)]
+        await asyncio.gather(
+            *(
+                self.ctx.bus.publish(
+                    TICKETS, ticket.SerializeToString(), token=ticket.pool, msg_id=f"ticket-{ticket.ticket_id}"
+                )
+                for ticket in tickets
+            )
+        )
+        self._gauges.issued(tickets)
+        for effect in effects:
+            if isinstance(effect, Announce):
+                await self.ctx.event(effect.kind, effect.message, **effect.detail)
+
+    async def conclude(self) -> None:
+        """Fold what still arrives while the others leave, then write down how the run ended."""
+        began = quiet = time.monotonic()
+        while time.monotonic() - began < DRAIN_SECONDS and time.monotonic() - quiet < QUIET_SECONDS:
+            if await self.fold(READ_SECONDS):
+                quiet = time.monotonic()
+        record = self.store.record
+        outcome = {"state": state_name(record.state), "reason": record.reason}
+        if self.ctx.config.directory:
+            path = Path(self.ctx.config.directory) / "outcome.json"
+            write_atomically(path, (json.dumps(outcome, indent=2) + "\n").encode())
+
+    def status(self) -> RunStatus:
+        """For `ludus status` and consoles."""
+        return build_status(
+            self.ctx.config,
+            self.store.record,
+            self.world.health,
+            self.keeper.standings(),
+            tickets_waiting=self.world.tickets_waiting,
+            elapsed_seconds=self._elapsed_seconds(),
+        )
+
+    def _elapsed_seconds(self) -> float:
+        """Since the run was created, for people; since this process began where that is not known."""
+        config = Path(self.ctx.config.directory) / "config.json"
+        if self.ctx.config.directory and config.exists():
+            return max(0.0, time.time() - config.stat().st_mtime)
+        return time.monotonic() - self._began
+
+    def _report(self, record: RunRecord, view: View, snapshots: int) -> None:
+        total = self.ctx.config.total_updates
+        stage = stage_at(self.ctx.config.league.phases, view.head.step if view.head else 0, total)
+        self._gauges.directed(record, view, stage, total, snapshots)
+        self.ctx.beat(phase=record.phase, run_state=state_name(record.state))
+
+
+def _is_snapshot(effect: Effect) -> bool:
+    return isinstance(effect, Announce) and effect.kind == "snapshot"
+
+
+async def serve(ctx: Context) -> None:
+    """The body of `ludus-league`."""
+    league = await League.open(ctx)
+    async with serve_rpc(ctx, league):
+        ctx.ready()
+        await league.run()

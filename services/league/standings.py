@@ -1,0 +1,48 @@
+"""State of the ledger to protobuf and back. Equal states have equal bytes."""
+
+from __future__ import annotations
+
+from ..api.v1.standings_pb2 import MatchRange, PairRow, PlayerRow, Standings
+from .ledger import Pair, PairKey, Rating, State
+from .rangeset import RangeSet
+
+
+def to_proto(state: State) -> Standings:
+    """Rows in ascending order of their keys."""
+    return Standings(
+        position=state.position,
+        applied=[MatchRange(first=first, last=last) for first, last in state.applied.ranges()],
+        players=[PlayerRow(player=player, **rating._asdict()) for player, rating in sorted(state.players.items())],
+        pairs=[PairRow(**key._asdict(), **pair._asdict()) for key, pair in sorted(state.pairs.items())],
+        refused=state.refused,
+        results=state.results,
+    )
+
+
+def from_proto(standings: Standings) -> State:
+    """Raises ValueError when the ranges of applied matches overlap or are out of order."""
+    return State(
+        position=standings.position,
+        applied=RangeSet((span.first, span.last) for span in standings.applied),
+        players={row.player: _rating(row) for row in standings.players},
+        pairs={PairKey(row.purpose, row.first, row.second): _pair(row) for row in standings.pairs},
+        refused=dict(standings.refused),
+        results=standings.results,
+    )
+
+
+def to_bytes(state: State) -> bytes:
+    """Deterministic: maps are written in the order of their keys."""
+    return to_proto(state).SerializeToString(deterministic=True)
+
+
+def from_bytes(data: bytes) -> State:
+    return from_proto(Standings.FromString(data))
+
+
+def _rating(row: PlayerRow) -> Rating:
+    return Rating(row.milli_elo, row.initial_milli_elo, row.wins, row.draws, row.losses)
+
+
+def _pair(row: PairRow) -> Pair:
+    return Pair(row.wins, row.draws, row.losses, row.recent_score, row.wins_in_seat_0, row.matches_in_seat_0)

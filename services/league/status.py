@@ -1,0 +1,56 @@
+"""What a console shows, put together from what the league knows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..api.v1 import run_pb2 as run
+from ..api.v1.health_pb2 import LearnerHealth
+from ..api.v1.standings_pb2 import Standings
+from ..kernel.config import RunConfig
+from .phases import stage_at
+
+
+def build_status(
+    config: RunConfig,
+    record: run.RunRecord,
+    health: LearnerHealth,
+    standings: Standings,
+    *,
+    tickets_waiting: int,
+    elapsed_seconds: float,
+    warnings: Iterable[str] = (),
+) -> run.RunStatus:
+    """`progress` is the share of updates made; `eta_seconds` is 0 when there is nothing to tell it from."""
+    step, total = health.policy.step, config.total_updates
+    stage = stage_at(config.league.phases, step, total)
+    return run.RunStatus(
+        run=config.run,
+        game=config.game,
+        record=record,
+        health=health,
+        progress=min(step / total, 1.0),
+        eta_seconds=_eta_seconds(config, record, health),
+        standings=standings,
+        warnings=[*warnings, *_warnings(health, standings)],
+        tickets_waiting=tickets_waiting,
+        scripted_share=stage.scripted_share,
+        elapsed_seconds=elapsed_seconds,
+    )
+
+
+def _eta_seconds(config: RunConfig, record: run.RunRecord, health: LearnerHealth) -> float:
+    """Time to the last update at the present speed."""
+    training = record.state == run.RUN_STATE_TRAINING
+    if not training or not health.decisions_per_second > 0:
+        return 0.0
+    left = max(0, config.total_updates - health.policy.step) * config.learner.batch_decisions
+    return left / health.decisions_per_second
+
+
+def _warnings(health: LearnerHealth, standings: Standings) -> Iterable[str]:
+    if health.warning:
+        yield f"learner: {health.warning}"
+    refused = {reason: count for reason, count in sorted(standings.refused.items()) if reason != "duplicate"}
+    if refused:
+        yield "results refused: " + ", ".join(f"{count} {reason}" for reason, count in refused.items())

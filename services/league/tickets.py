@@ -1,0 +1,74 @@
+"""Building tickets: orders for matches, with numbers and seeds that never repeat. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from ..api.v1 import match_pb2 as match
+from ..api.v1.policy_pb2 import PolicyRef
+from ..kernel.config import RunConfig
+from ..kernel.players import BOT_PREFIX, is_bot
+from ..kernel.topology import EVALUATE_POOL, TRAIN_POOL
+from .evaluation import Order
+from .seeds import evaluation_seed, training_seed
+
+#: Small enough that little is replayed when an evaluator dies, large enough to fill its batch with few tickets.
+EVALUATION_TICKET_MATCHES = 20
+
+
+class Printer:
+    """Numbers tickets and matches from where the run record stands. Gaps do no harm, repetitions would."""
+
+    def __init__(self, config: RunConfig, next_ticket: int, next_match: int) -> None:
+        self.next_ticket, self.next_match = max(next_ticket, 1), max(next_match, 1)
+        self._config = config
+        self._parameters = json.dumps(config.game_parameters, sort_keys=True)
+
+    def training(self, learner: PolicyRef, opponent: match.Player, phase: str) -> match.Ticket:
+        """The learner's live seat against `opponent`."""
+        first = max(self.next_match, 1)
+        count = self._config.league.matches_per_ticket
+        seeds = [training_seed(self._config.seed, first + 2 * pair) for pair in range(count // 2)]
+        players = [match.Player(policy=learner, live=True), opponent]
+        return self._ticket(TRAIN_POOL, match.PURPOSE_TRAIN, players, seeds, phase)
+
+    def evaluation(self, order: Order, catalog: Mapping[str, PolicyRef]) -> Iterable[match.Ticket]:
+        """The tickets of one order."""
+        players = [player_of(order.candidate, catalog), player_of(order.opponent, catalog)]
+        for start in range(0, order.matches, EVALUATION_TICKET_MATCHES):
+            count = min(EVALUATION_TICKET_MATCHES, order.matches - start)
+            first_pair = order.first_pair + start // 2
+            seeds = [evaluation_seed(self._config.seed, first_pair + pair) for pair in range(count // 2)]
+            yield self._ticket(EVALUATE_POOL, match.PURPOSE_EVALUATE, players, seeds, "")
+
+    def _ticket(
+        self, pool: str, purpose: match.Purpose, players: list[match.Player], seeds: list[int], phase: str
+    ) -> match.Ticket:
+        config = self._config
+        ticket = match.Ticket(
+            ticket_id=f"{pool}-{self.next_ticket}", run=config.run, pool=pool, purpose=purpose,
+            game=config.game, rules=config.rules, parameters_json=self._parameters,
+            players=players, first_match=self.next_match, matches=2 * len(seeds), seeds=seeds,
+            deterministic=pool == EVALUATE_POOL and config.evaluator.deterministic, phase=phase,
+        )  # fmt: skip
+        self.next_ticket += 1
+        self.next_match += ticket.matches
+        return ticket
+
+
+def training_target(config: RunConfig) -> int:
+    """How many unfinished training tickets to keep in the stream.
+
+    Simulators hold some: about two per ticket's worth of slots are in play (half of the matches of each are over), and
+    one more is queued inside. `tickets_ahead` come on top, so that nobody runs dry between two looks of the league.
+    """
+    slots = config.simulator.workers * config.simulator.matches
+    return config.league.tickets_ahead + 3 * -(-slots // config.league.matches_per_ticket)
+
+
+def player_of(player: str, catalog: Mapping[str, PolicyRef]) -> match.Player:
+    """A fixed player by its id. KeyError for a version that is not kept."""
+    if is_bot(player):
+        return match.Player(bot=player.removeprefix(BOT_PREFIX))
+    return match.Player(policy=catalog[player])

@@ -1,0 +1,111 @@
+"""What the director looks at, read from the bus: versions of the learner, its health, tickets not yet played."""
+
+from __future__ import annotations
+
+import logging
+
+from google.protobuf.message import DecodeError
+
+from ..api.v1.health_pb2 import LearnerHealth
+from ..api.v1.policy_pb2 import PolicyHead, PolicyRef
+from ..kernel.blobs import BlobMissing, keep_blob
+from ..kernel.bus import Bucket, Bus
+from ..kernel.players import version_id, version_key
+from ..kernel.topology import EVALUATE_POOL, HEALTH, POLICIES_BUCKET, TICKETS, TRAIN_POOL
+from .director import View
+from .keeper import Keeper
+
+log = logging.getLogger(__name__)
+
+
+class World:
+    """A cache of what never changes (kept versions) around reads of what does."""
+
+    def __init__(self, bus: Bus, policies: Bucket, agent: str) -> None:
+        self._bus = bus
+        self._policies = policies
+        self._agent = agent
+        self._seen: dict[str, PolicyHead] = {}
+        self.health = LearnerHealth()
+        self.catalog: dict[str, PolicyRef] = {}
+        self.lost: set[str] = set()
+        self.tickets_waiting = 0
+
+    @classmethod
+    async def open(cls, bus: Bus, agent: str) -> World:
+        world = cls(bus, await bus.bucket(POLICIES_BUCKET), agent)
+        await world.read_catalog()
+        return world
+
+    async def read_catalog(self) -> None:
+        """Every kept version of the agent."""
+        for key in await self._policies.keys():
+            agent, _, version = key.partition(".")
+            if agent == self._agent and version != "head":
+                head = await self._read(key)
+                if head is not None and head.pinned:
+                    self.catalog[version_id(head.policy)] = head.policy
+
+    async def view(self, keeper: Keeper) -> View:
+        """One look at everything. The order matters: results are counted after the tickets that brought them."""
+        head = await self._read(f"{self._agent}.head")
+        if head is not None:
+            self._seen = {version_id(head.policy): head}
+        await self._read_health()
+        self.tickets_waiting = await self._bus.waiting(TICKETS, TRAIN_POOL)
+        evaluation_waiting = await self._bus.waiting(TICKETS, EVALUATE_POOL)
+        policy = head.policy if head else None
+        return View(
+            head=policy,
+            genesis=await self._genesis(),
+            final=policy if self.health.finished and self.health.policy == policy else None,
+            standings=keeper.state,
+            training_waiting=self.tickets_waiting,
+            evaluation_waiting=evaluation_waiting,
+            caught_up=keeper.state.position >= await keeper.end(),
+            catalog=self.catalog,
+            lost=frozenset(self.lost),
+        )
+
+    async def keep(self, policy: PolicyRef) -> bool:
+        """Make a version permanent: its weights first, then its entry. False when the weights are gone already."""
+        player = version_id(policy)
+        head = self._seen.get(player)
+        try:
+            if head is None:
+                raise BlobMissing(f"{player} is not the newest version any more")
+            await keep_blob(self._bus, policy.sha256)
+        except BlobMissing as error:
+            log.warning("%s cannot be kept: %s", player, error)
+            self.lost.add(player)
+            return False
+        kept = PolicyHead()
+        kept.CopyFrom(head)
+        kept.pinned = True
+        await self._policies.put(version_key(player), kept.SerializeToString(deterministic=True))
+        self.catalog[player] = policy
+        return True
+
+    async def _genesis(self) -> PolicyRef | None:
+        """The oldest step 0: the one with the smallest epoch."""
+        if not any(policy.step == 0 for policy in self.catalog.values()):
+            await self.read_catalog()
+        return min((p for p in self.catalog.values() if p.step == 0), key=lambda p: p.epoch, default=None)
+
+    async def _read_health(self) -> None:
+        record = await self._bus.last(HEALTH, self._agent)
+        if record is not None:
+            try:
+                self.health = LearnerHealth.FromString(record.data)
+            except DecodeError:
+                log.warning("health message %d cannot be read", record.sequence)
+
+    async def _read(self, key: str) -> PolicyHead | None:
+        entry = await self._policies.get(key)
+        if entry is None:
+            return None
+        try:
+            return PolicyHead.FromString(entry.value)
+        except DecodeError:
+            log.warning("entry %s of the policies cannot be read", key)
+            return None

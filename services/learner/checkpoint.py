@@ -1,0 +1,246 @@
+"""Checkpoints: whole or absent, verified before anything older is let go.
+
+`checkpoints/<epoch>-<step>/` holds weights.safetensors (actor and critic), optimizer.safetensors (Adam's moments and
+the random numbers) and state.json (counters, identity, sha256 of the other two). Everything is written into a hidden
+folder, fsynced, renamed into place, and read back.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..kernel.files import sync_folder
+from ..play.architecture import ArchitectureMismatch
+from ..play.weights import CorruptWeights, Manifest, decode, encode
+from .state import Counters, State
+
+log = logging.getLogger(__name__)
+
+FORMAT = 1
+WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+MAX_STATE_BYTES = 1 << 20
+_NAME = re.compile(r"^(\d+)-(\d+)$")
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+class CheckpointError(Exception):
+    """A checkpoint could not be written, or none could be read. The message says what to do."""
+
+
+class CorruptCheckpoint(Exception):
+    """This checkpoint is not what was written. Older ones may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A checkpoint on disk that has been verified."""
+
+    path: Path
+    epoch: int
+    step: int
+    pinned: bool
+
+
+def write(root: Path, state: State, manifest: Manifest, *, pinned: bool = False) -> Saved:
+    """Write `state` under the epoch and step of its counters and verify it. Raises CheckpointError, leaving nothing."""
+    counters = state.counters
+    manifest = replace(manifest, epoch=counters.epoch, step=counters.step, decisions=counters.decisions)
+    files = {
+        WEIGHTS: encode(_on_cpu(state.weights()), manifest.to_json()),
+        OPTIMIZER: encode(_on_cpu(state.moments()) | {"generator": state.generator.get_state()}, manifest.to_json()),
+    }
+    files[STATE] = _describe(counters, manifest, files, pinned=pinned)
+    name = f"{counters.epoch}-{counters.step}"
+    final, hidden = root / name, root / f".{name}.{os.getpid()}"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(hidden, ignore_errors=True)
+        _write_folder(hidden, files)
+        if final.exists():
+            _remove(final)
+        hidden.rename(final)
+        sync_folder(root)
+    except OSError as error:
+        shutil.rmtree(hidden, ignore_errors=True)
+        raise CheckpointError(_failure(root, error, sum(map(len, files.values())))) from error
+    try:
+        if {name: (final / name).read_bytes() for name in files} != files:
+            raise CorruptCheckpoint("the bytes read back are not those written")
+    except (OSError, CorruptCheckpoint) as error:
+        _remove(final)
+        raise CheckpointError(
+            f"checkpoint {final} could not be verified after writing: {error}. Check the disk."
+        ) from error
+    return Saved(final, counters.epoch, counters.step, pinned)
+
+
+def restore_newest(root: Path, state: State, manifest: Manifest) -> Saved | None:
+    """Load the newest valid checkpoint into `state`; None if there has never been one.
+
+    Unreadable ones are skipped with a warning. Raises ArchitectureMismatch if the newest readable one is of another
+    network, CheckpointError if there are checkpoints and none can be read.
+    """
+    _clean(root)
+    problems = []
+    for saved in saved_in(root):
+        try:
+            return load(saved.path, state, manifest)
+        except CorruptCheckpoint as error:
+            log.warning("skipping the corrupt checkpoint %s: %s", saved.path, error)
+            problems.append(f"{saved.path.name}: {error}")
+    if problems:
+        raise CheckpointError(
+            f"none of the {len(problems)} checkpoints in {root} can be read ({'; '.join(problems[:3])}). Restore one "
+            "from a copy, or move the folder away and start the run anew."
+        )
+    return None
+
+
+def load(path: Path, state: State, manifest: Manifest) -> Saved:
+    """Load one checkpoint into `state`, all of it or nothing. Raises CorruptCheckpoint, ArchitectureMismatch."""
+    described = _read_state(path, manifest)
+    expected = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in state.weights().items()}
+    weights = _read_tensors(path / WEIGHTS, described, expected)
+    expected = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in state.moments().items()}
+    random = state.generator.get_state()
+    moments = _read_tensors(path / OPTIMIZER, described, expected | {"generator": (random.dtype, tuple(random.shape))})
+    state.generator.set_state(moments.pop("generator"))
+    state.restore(weights | moments)
+    state.counters = Counters(**described["counters"])
+    return Saved(path, state.counters.epoch, state.counters.step, described["pinned"])
+
+
+def saved_in(root: Path) -> list[Saved]:
+    """The checkpoints in a folder by name alone, newest first. A later epoch is newer, whatever its step."""
+    found = []
+    for path in root.iterdir() if root.is_dir() else ():
+        if match := _NAME.match(path.name):
+            epoch, step = map(int, match.groups())
+            found.append(Saved(path, epoch, step, step == 0))
+    return sorted(found, key=lambda saved: (saved.epoch, saved.step), reverse=True)
+
+
+def prune(root: Path, kept: int) -> None:
+    """Remove all but the newest `kept`, those pinned, and step 0. Call only after the newest has been verified."""
+    for saved in saved_in(root)[kept:]:
+        if saved.step > 0 and not _is_pinned(saved.path):
+            _remove(saved.path)
+
+
+def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: tensor.to("cpu") for name, tensor in tensors.items()}
+
+
+def _describe(counters: Counters, manifest: Manifest, files: dict[str, bytes], *, pinned: bool) -> bytes:
+    tree = {
+        "format": FORMAT,
+        "counters": asdict(counters),
+        "manifest": json.loads(manifest.to_json()),
+        "pinned": pinned,
+        "files": {
+            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()
+        },
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    return (json.dumps(tree, indent=2) + "\n").encode()
+
+
+def _read_state(path: Path, manifest: Manifest) -> dict[str, Any]:
+    """state.json, checked. An architecture other than the manifest's is the user's to resolve, so it is not skipped."""
+    try:
+        if (path / STATE).stat().st_size > MAX_STATE_BYTES:
+            raise CorruptCheckpoint(f"{STATE} is far too large")
+        tree: dict[str, Any] = json.loads((path / STATE).read_bytes())
+        found = Manifest.from_json(json.dumps(tree["manifest"]))
+        Counters(**tree["counters"])
+        wanted, counts = {WEIGHTS, OPTIMIZER}, tree["counters"].values()
+        if tree["format"] != FORMAT or set(tree["files"]) != wanted or not all(_is_count(n) for n in counts):
+            raise CorruptCheckpoint(f"{STATE} is not of format {FORMAT}")
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise CorruptCheckpoint(f"{STATE} is unreadable: {error}") from error
+    if found.architecture != manifest.architecture:
+        raise ArchitectureMismatch(
+            f"checkpoint {path} belongs to another network: {manifest.architecture.difference(found.architecture)}. "
+            "Set the configuration back to it, or start a new run."
+        )
+    if (found.game, found.rules, found.observation) != (manifest.game, manifest.rules, manifest.observation):
+        raise ArchitectureMismatch(
+            f"checkpoint {path} was trained on {found.game} {found.rules} with observation {found.observation!r}, this "
+            f"run plays {manifest.game} {manifest.rules} with {manifest.observation!r}. Start a new run."
+        )
+    return tree
+
+
+def _is_count(number: Any) -> bool:
+    return isinstance(number, int | float) and number >= 0
+
+
+def _read_tensors(
+    path: Path, described: dict[str, Any], expected: dict[str, tuple[torch.dtype, tuple[int, ...]]]
+) -> dict[str, Tensor]:
+    facts = described["files"][path.name]
+    try:
+        if path.stat().st_size != facts["bytes"]:
+            raise CorruptCheckpoint(f"{path.name} has {path.stat().st_size} bytes, {facts['bytes']} were written")
+        data = path.read_bytes()
+        if hashlib.sha256(data).hexdigest() != facts["sha256"]:
+            raise CorruptCheckpoint(f"{path.name} does not have the sha256 written in {STATE}")
+        tensors, _ = decode(data, expected)
+    except (OSError, KeyError, TypeError, CorruptWeights) as error:
+        raise CorruptCheckpoint(f"{path.name}: {error}") from error
+    return tensors
+
+
+def _is_pinned(path: Path) -> bool:
+    """A checkpoint whose state cannot be read is not worth keeping."""
+    try:
+        return bool(json.loads((path / STATE).read_bytes())["pinned"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _write_folder(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir()
+    for name, data in files.items():
+        with (folder / name).open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    sync_folder(folder)
+
+
+def _remove(path: Path) -> None:
+    """Out of sight first, so that a kill in between leaves no half of a checkpoint."""
+    hidden = path.with_name(f".{path.name}.old.{os.getpid()}")
+    shutil.rmtree(hidden, ignore_errors=True)
+    path.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
+
+
+def _clean(root: Path) -> None:
+    """Remove what a killed process left half-done."""
+    for path in root.glob(".*-*.*") if root.is_dir() else ():
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _failure(root: Path, error: OSError, needed_bytes: int) -> str:
+    if error.errno not in _NO_ROOM:
+        return f"cannot write a checkpoint in {root}: {error.strerror}. Older checkpoints are untouched."
+    free = shutil.disk_usage(root).free / 1e6 if root.is_dir() else 0.0
+    return (
+        f"no room for a checkpoint in {root}: it needs {needed_bytes / 1e6:.1f} MB, {free:.1f} MB are free "
+        f"({error.strerror}). Make room and resume the run; older checkpoints are untouched."
+    )

@@ -1,0 +1,165 @@
+"""Rollouts from the bus: checked, held unacknowledged until they are used, or dropped and counted.
+
+Holding without acknowledging is what bounds the lag: ROLLOUTS has a fixed depth and a held slab still takes its place,
+so the simulator waits for room instead of running ahead of the learner.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..kernel.bus import Bus, Delivery
+from ..kernel.metrics import Metrics
+from ..kernel.topology import CONSUMERS
+from ..play.architecture import Architecture
+from .slab import Refused, Slab, check_version, decode
+from .state import Counters, Versions
+
+log = logging.getLogger(__name__)
+
+FETCH_SECONDS = 1.0
+#: Held slabs are claimed again well before the server would hand them out a second time.
+CLAIM_SECONDS = CONSUMERS["learner"].ack_wait_seconds / 3
+#: Ids of used slabs that are remembered, against redelivery after a lost acknowledgement.
+REMEMBERED = 1024
+#: One line in the log per reason and this many seconds.
+LOG_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class _Held:
+    slab: Slab
+    delivery: Delivery
+    claimed: float
+
+
+class Collector:
+    """Fetches in the background; `take` hands out whole batches. `counters` is the learner's live position."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        metrics: Metrics,
+        agent: str,
+        architecture: Architecture,
+        versions: Versions,
+        counters: Callable[[], Counters],
+        *,
+        max_lag: int,
+        buffer_slabs: int,
+    ) -> None:
+        self._bus = bus
+        self._metrics = metrics
+        self._agent = agent
+        self._architecture = architecture
+        self._versions = versions
+        self._counters = counters
+        self._max_lag = max_lag
+        self._buffer_slabs = buffer_slabs
+        self._held: OrderedDict[str, _Held] = OrderedDict()
+        self._used: OrderedDict[str, None] = OrderedDict()
+        self._arrived = asyncio.Event()
+        self._logged: dict[str, float] = {}
+
+    async def run(self) -> None:
+        """Fetch for ever; cancel to end. At most `buffer_slabs` are held: that many fit into the stream."""
+        puller = await self._bus.puller(CONSUMERS["learner"], self._agent)
+        while True:
+            await self._claim()
+            room = self._buffer_slabs - len(self._held)
+            if room <= 0:
+                await asyncio.sleep(0.02)
+                continue
+            for delivery in await puller.fetch(room, FETCH_SECONDS):
+                await self._receive(delivery)
+
+    async def take(self, decisions: int, timeout_seconds: float) -> list[Slab]:
+        """The oldest slabs that make up at least `decisions`, acknowledged; [] if they are not there in time."""
+        deadline = time.monotonic() + timeout_seconds
+        while True:
+            self._arrived.clear()
+            await self._drop_outdated()
+            chosen = self._choose(decisions)
+            if chosen:
+                break
+            try:
+                async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return []
+        for held in chosen:
+            await self._forget(held.slab.rollout_id)
+        self._metrics.inc("ludus_learner_rollouts_accepted_total", len(chosen))
+        return [held.slab for held in chosen]
+
+    def _choose(self, decisions: int) -> list[_Held]:
+        chosen, total = [], 0
+        for held in self._held.values():
+            chosen.append(held)
+            total += held.slab.decisions
+            if total >= decisions:
+                return chosen
+        return []
+
+    async def _receive(self, delivery: Delivery) -> None:
+        try:
+            slab = decode(delivery.data, self._bus.run, self._agent, self._architecture)
+            self._check(slab)
+        except Refused as refusal:
+            await self._drop(delivery, refusal)
+            return
+        if slab.rollout_id in self._used:
+            await self._drop(delivery, Refused("duplicate", slab.rollout_id, poison=False))
+            return
+        # A second delivery of a held slab replaces the first: the server listens to the newest only.
+        self._held[slab.rollout_id] = _Held(slab, delivery, time.monotonic())
+        self._show()
+        self._arrived.set()
+
+    def _check(self, slab: Slab) -> None:
+        counters = self._counters()
+        check_version(slab.behaviour, counters.epoch, counters.step, self._max_lag)
+        if slab.behaviour.step not in self._versions:
+            raise Refused("unknown_version", f"step {slab.behaviour.step} is not in memory", poison=False)
+
+    async def _drop_outdated(self) -> None:
+        for rollout_id, held in list(self._held.items()):
+            try:
+                self._check(held.slab)
+            except Refused as refusal:
+                await self._drop(held.delivery, refusal)
+                del self._held[rollout_id]
+        self._show()
+
+    async def _forget(self, rollout_id: str) -> None:
+        await self._held.pop(rollout_id).delivery.ack()
+        self._used[rollout_id] = None
+        while len(self._used) > REMEMBERED:
+            self._used.popitem(last=False)
+        self._show()
+
+    async def _claim(self) -> None:
+        now = time.monotonic()
+        for held in self._held.values():
+            if now - held.claimed > CLAIM_SECONDS:
+                await held.delivery.in_progress()
+                held.claimed = now
+
+    async def _drop(self, delivery: Delivery, refusal: Refused) -> None:
+        """Poison is terminated, the rest acknowledged: neither comes back."""
+        await (delivery.term() if refusal.poison else delivery.ack())
+        self._metrics.inc("ludus_learner_rollouts_dropped_total", reason=refusal.reason)
+        if refusal.reason == "not_finite":
+            self._metrics.inc("ludus_learner_nonfinite_total")
+        now = time.monotonic()
+        if now - self._logged.get(refusal.reason, -LOG_SECONDS) >= LOG_SECONDS:
+            self._logged[refusal.reason] = now
+            log.warning("dropped a rollout: %s (more of these are counted, not logged)", refusal)
+
+    def _show(self) -> None:
+        self._metrics.set("ludus_learner_queue_depth", len(self._held))

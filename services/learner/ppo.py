@@ -1,0 +1,48 @@
+"""Proximal policy optimisation: the loss and the numbers that tell whether it is still safe. Pure functions.
+
+Schulman et al., "Proximal Policy Optimization Algorithms", 2017, arXiv:1707.06347. N rows of one minibatch.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Losses(NamedTuple):
+    """Scalars of one minibatch. `total` is what is minimised."""
+
+    total: Tensor
+    policy: Tensor
+    value: Tensor
+    entropy: Tensor
+
+
+def policy_loss(log_ratio_N: Tensor, advantages_N: Tensor, clip: float, log_ratio_clamp: float) -> Tensor:
+    """−mean min(r A, clip(r, 1−ε, 1+ε) A), equation 7, with r = exp(log ratio).
+
+    The log ratio is clamped before the exponential, so that one absurd row cannot overflow the gradient of all.
+    """
+    ratio_N = log_ratio_N.clamp(-log_ratio_clamp, log_ratio_clamp).exp()
+    return -torch.minimum(ratio_N * advantages_N, ratio_N.clamp(1 - clip, 1 + clip) * advantages_N).mean()
+
+
+def value_loss(values_N: Tensor, returns_N: Tensor, old_values_N: Tensor, clip: float) -> Tensor:
+    """½ mean (V − R)². With clip > 0: ½ mean max((V − R)², (V_old + clip(V − V_old, ±ε) − R)²)."""
+    errors_N = (values_N - returns_N).square()
+    if clip > 0:
+        near_N = old_values_N + (values_N - old_values_N).clamp(-clip, clip)
+        errors_N = torch.maximum(errors_N, (near_N - returns_N).square())
+    return 0.5 * errors_N.mean()
+
+
+def clip_fraction(log_ratio_N: Tensor, clip: float) -> Tensor:
+    """Share of rows whose ratio is outside 1 ± ε."""
+    return (torch.expm1(log_ratio_N).abs() > clip).float().mean()
+
+
+def is_safe(kl: float, limit: float) -> bool:
+    """Whether the policy is near enough to go on. Written so that NaN is not: NaN < limit is false."""
+    return kl < limit

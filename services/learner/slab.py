@@ -1,0 +1,116 @@
+"""A rollout message as arrays, checked before anything trusts it.
+
+T decisions, B match slots, time-major. A slab is accepted whole or refused with a reason that is counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from google.protobuf.message import DecodeError
+
+from ..api.v1.policy_pb2 import PolicyRef
+from ..api.v1.rollout_pb2 import Rollout
+from ..kernel.tensors import from_tensor
+from ..kernel.topology import MAX_PAYLOAD_BYTES
+from ..play.architecture import Architecture
+from .gae import BoolArray, FloatArray
+
+#: Beyond this a reward or an observation is a defect of the game, not a number to learn from.
+MAX_MAGNITUDE = 1e6
+
+
+class Refused(Exception):
+    """A slab that must not be learned from. `reason` is its label in ludus_learner_rollouts_dropped_total.
+
+    `poison` says that no later look would change that: the message is bad, not merely late.
+    """
+
+    def __init__(self, reason: str, detail: str, *, poison: bool = True) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.poison = poison
+
+
+@dataclass(frozen=True, slots=True)
+class Slab:
+    """Decisions of one policy version. The arrays are read-only views of the message."""
+
+    rollout_id: str
+    behaviour: PolicyRef
+    observations_TBO: FloatArray
+    actions_TBA: FloatArray
+    log_probs_TB: FloatArray
+    rewards_TB: FloatArray
+    terminated_TB: BoolArray
+    truncated_TB: BoolArray
+    last_observations_BO: FloatArray
+    simulator: str
+
+    @property
+    def decisions(self) -> int:
+        return self.rewards_TB.size
+
+
+def decode(data: bytes, run: str, agent: str, architecture: Architecture) -> Slab:
+    """Parse and check a Rollout message. Raises Refused."""
+    try:
+        message = Rollout.FromString(data)
+    except DecodeError as error:
+        raise Refused("invalid", str(error)) from error
+    if (message.run, message.behaviour.agent) != (run, agent):
+        raise Refused("invalid", f"run {message.run!r}, agent {message.behaviour.agent!r}")
+    slab = _arrays(message, architecture)
+    _check_numbers(slab, architecture)
+    return slab
+
+
+def _arrays(message: Rollout, architecture: Architecture) -> Slab:
+    if len(message.rewards.shape) != 2 or min(message.rewards.shape) < 1:
+        raise Refused("invalid", f"rewards {list(message.rewards.shape)} are not [T, B]")
+    steps, slots = message.rewards.shape
+    obs, act = architecture.obs_size, architecture.act_size
+
+    def array(name: str, dtype: str, *shape: int) -> npt.NDArray[np.generic]:
+        try:
+            tensor = getattr(message, name)
+            return from_tensor(tensor, dtype=np.dtype(dtype), shape=shape, max_bytes=MAX_PAYLOAD_BYTES)
+        except ValueError as error:
+            raise Refused("invalid", f"{name}: {error}") from error
+
+    return Slab(
+        rollout_id=message.rollout_id,
+        behaviour=message.behaviour,
+        observations_TBO=array("observations", "float32", steps, slots, obs),  # type: ignore[arg-type]
+        actions_TBA=array("actions", "float32", steps, slots, act),  # type: ignore[arg-type]
+        log_probs_TB=array("log_probs", "float32", steps, slots),  # type: ignore[arg-type]
+        rewards_TB=array("rewards", "float32", steps, slots),  # type: ignore[arg-type]
+        terminated_TB=array("terminated", "uint8", steps, slots) != 0,
+        truncated_TB=array("truncated", "uint8", steps, slots) != 0,
+        last_observations_BO=array("last_observations", "float32", slots, obs),  # type: ignore[arg-type]
+        simulator=message.simulator,
+    )
+
+
+def _check_numbers(slab: Slab, architecture: Architecture) -> None:
+    for name in ("observations_TBO", "actions_TBA", "log_probs_TB", "rewards_TB", "last_observations_BO"):
+        array = getattr(slab, name)
+        # abs of NaN compares false with everything, so NaN and infinity fail here as well as the absurdly large
+        if array.size and not float(np.abs(array).max()) <= MAX_MAGNITUDE:
+            raise Refused("not_finite", f"{name} holds NaN, infinity or more than {MAX_MAGNITUDE:g}")
+    binary = slab.actions_TBA[..., architecture.continuous :]
+    if not ((binary == 0) | (binary == 1)).all():
+        raise Refused("invalid", "a binary action is neither 0 nor 1")
+
+
+def check_version(behaviour: PolicyRef, epoch: int, step: int, max_lag: int) -> None:
+    """Fencing and staleness: the version must be of this epoch and at most `max_lag` steps old. Raises Refused."""
+    if behaviour.epoch < epoch:
+        raise Refused("epoch", f"epoch {behaviour.epoch}, this learner is {epoch}", poison=False)
+    if behaviour.epoch > epoch or behaviour.step > step:
+        made = f"{behaviour.epoch}.{behaviour.step}"
+        raise Refused("invalid", f"version {made} was never published by this learner, which is at {epoch}.{step}")
+    if step - behaviour.step > max_lag:
+        raise Refused("stale", f"{step - behaviour.step} steps old, at most {max_lag} are used", poison=False)

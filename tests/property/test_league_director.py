@@ -1,0 +1,217 @@
+"""The director drives every shipped configuration to its end, in whatever order tickets are played and get lost."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ludus.api.v1 import match_pb2 as m
+from ludus.api.v1 import run_pb2 as run
+from ludus.api.v1.policy_pb2 import PolicyRef
+from ludus.games import registry
+from ludus.kernel.config import RunConfig, load
+from ludus.kernel.panel import panel_opponents
+from ludus.kernel.players import is_bot, player_id, version_id
+from ludus.league.director import Announce, Keep, Plan, Publish, View, step
+from ludus.league.judge import FIRST_EVALUATION_SEED
+from ludus.league.ledger import State, fold
+
+FOLDER = Path(__file__).parents[2] / "configs"
+CONFIGS = sorted(FOLDER.glob("*.toml"))
+DEFAULT, QUICK = FOLDER / "dogfight.toml", FOLDER / "dogfight-quick.toml"
+
+
+class World:
+    """A learner, players and a crash-prone league around the pure director."""
+
+    def __init__(self, config: RunConfig, bots: tuple[str, ...], lose_every: int = 0, void_every: int = 0) -> None:
+        self.plan = Plan(config, bots)
+        self.record = run.RunRecord(state=run.RUN_STATE_STARTING, next_match=1, next_ticket=1)
+        self.state = State()
+        self.head = self.genesis = PolicyRef(agent="main", epoch=1, step=0, sha256="0")
+        self.waiting: list[m.Ticket] = []
+        self.issued: list[m.Ticket] = []
+        self.kept = {version_id(self.genesis): self.genesis}
+        self.events: list[Announce] = []
+        self.lose_every, self.void_every = lose_every, void_every
+
+    @property
+    def done(self) -> bool:
+        return bool(self.head.step >= self.plan.config.total_updates)
+
+    def view(self) -> View:
+        pools = Counter(ticket.pool for ticket in self.waiting)
+        return View(
+            head=self.head, genesis=self.genesis, final=self.head if self.done else None, standings=self.state,
+            training_waiting=pools["train"], evaluation_waiting=pools["evaluate"], caught_up=True, catalog=self.kept,
+        )  # fmt: skip
+
+    def turn(self) -> None:
+        """One step of the director; effects are carried out as the service does."""
+        self.record, effects = step(self.plan, self.record, self.view())
+        for effect in effects:
+            if isinstance(effect, Keep):
+                self.kept[version_id(effect.policy)] = effect.policy
+            elif isinstance(effect, Publish):
+                self.issued.append(effect.ticket)
+                lost = self.lose_every and len(self.issued) % self.lose_every == 0
+                if not lost:
+                    self.waiting.append(effect.ticket)
+            else:
+                self.events.append(effect)
+
+    def learn(self, updates: int) -> None:
+        target = min(self.head.step + updates, self.plan.config.total_updates)
+        self.head = PolicyRef(agent="main", epoch=self.head.epoch, step=target, sha256=str(target))
+
+    def play(self, count: int) -> None:
+        """Finish some tickets, newest first: order must not matter."""
+        for ticket in [self.waiting.pop() for _ in range(min(count, len(self.waiting)))]:
+            for index in range(ticket.matches):
+                self.book(ticket, index)
+
+    def book(self, ticket: m.Ticket, index: int) -> None:
+        number = ticket.first_match + index
+        void = self.void_every and number % self.void_every == 0
+        result = m.MatchResult(
+            match=number, ticket_id=ticket.ticket_id, purpose=ticket.purpose, players=ticket.players,
+            first_seat=index % 2, outcome=m.OUTCOME_VOID if void else 1 + number % 3, scores=[0.0, 0.0],
+            seed=ticket.seeds[index // 2], policies_at_end=[player.policy for player in ticket.players],
+        )  # fmt: skip
+        self.state = fold(self.state, self.state.position + 1, result, k=16)
+
+    def run(self, updates: int = 7, tickets: int = 150, turns: int = 2000) -> None:
+        for _ in range(turns):
+            self.turn()
+            if self.record.state == run.RUN_STATE_FINISHED:
+                return
+            self.play(tickets)
+            self.learn(updates)
+        raise AssertionError(f"the run did not finish: {self.record}")
+
+
+def world(path: Path = DEFAULT, **settings: object) -> World:
+    config = load(path, environment={})
+    return World(config, tuple(registry.spec(config.game).bots[config.rules]), **settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_shipped_configuration_runs_to_its_end(path: Path) -> None:
+    league = world(path)
+    league.run()
+    phases = [event.message.removeprefix("phase ") for event in league.events if event.kind == "phase"]
+    assert phases == [phase.name for phase in league.plan.config.league.phases]
+    evaluator = league.plan.config.evaluator
+    final = version_id(league.head)
+    for candidate in ("main@1.0", final):
+        for opponent in panel_opponents(candidate, league.plan.bots, "main@1.0"):
+            assert league.state.pair("evaluate", candidate, opponent).matches == evaluator.final_matches_per_opponent
+    assert league.record.pool[0] == "main@1.0"
+    assert len(league.record.pool) == 1 + league.plan.config.total_updates // league.plan.config.league.snapshot_updates
+    assert "gap" not in league.record.reason
+
+
+@settings(max_examples=15, deadline=None)
+@given(lose=st.integers(2, 40), void=st.sampled_from([0, 5, 13, 50]), epochs=st.integers(0, 3))
+def test_lost_tickets_void_matches_and_restarted_learners_do_not_stop_a_run(lose: int, void: int, epochs: int) -> None:
+    league = world(QUICK, lose_every=lose, void_every=void)
+    for _ in range(epochs):
+        league.turn()
+        league.play(40)
+        league.learn(9)
+        league.head = PolicyRef(agent="main", epoch=league.head.epoch + 1, step=league.head.step - 3, sha256="again")
+    league.run(tickets=400)
+    evaluator = league.plan.config.evaluator
+    for candidate in ("main@1.0", version_id(league.head)):
+        for opponent in panel_opponents(candidate, league.plan.bots, "main@1.0"):
+            played = league.state.pair("evaluate", candidate, opponent).matches
+            assert played >= evaluator.final_matches_per_opponent
+    assert league.record.epoch == 1 + epochs
+
+
+def test_match_numbers_and_ticket_ids_never_repeat_and_seeds_keep_apart() -> None:
+    league = world()
+    league.run()
+    firsts = [(ticket.first_match, ticket.matches) for ticket in league.issued]
+    numbers = [number for first, matches in firsts for number in range(first, first + matches)]
+    assert len(numbers) == len(set(numbers))
+    assert len({ticket.ticket_id for ticket in league.issued}) == len(league.issued)
+    for ticket in league.issued:
+        assert len(ticket.seeds) * 2 == ticket.matches
+        assert all((seed >= FIRST_EVALUATION_SEED) == (ticket.pool == "evaluate") for seed in ticket.seeds)
+
+
+def test_every_candidate_is_measured_on_the_same_seeds() -> None:
+    league = world()
+    league.run(tickets=400)
+    seeds: dict[str, dict[str, list[int]]] = {}
+    for ticket in league.issued:
+        if ticket.pool == "evaluate":
+            candidate, opponent = map(player_id, ticket.players)
+            seeds.setdefault(candidate, {}).setdefault(opponent, []).extend(ticket.seeds)
+    assert len(seeds) > 3
+    longest = seeds["main@1.0"]["bot:ace"]
+    assert len(longest) == len(set(longest)) == 100
+    for per_opponent in seeds.values():
+        assert all(used == longest[: len(used)] for used in per_opponent.values())
+
+
+def test_training_tickets_follow_the_scripted_share() -> None:
+    league = world()
+    league.run()
+    shares: dict[str, list[bool]] = {}
+    for ticket in league.issued:
+        if ticket.pool == "train":
+            assert ticket.players[0].live
+            assert not ticket.deterministic
+            shares.setdefault(ticket.phase, []).append(is_bot(player_id(ticket.players[1])))
+    assert all(shares["curriculum"])
+    assert 0.7 < sum(shares["transition"]) / len(shares["transition"]) < 0.9
+    assert 0.55 < sum(shares["self-play"]) / len(shares["self-play"]) < 0.65
+
+
+def test_a_candidate_measured_before_is_only_completed() -> None:
+    league = world()
+    league.turn()
+    league.record.evaluation_matches["main@1.274"] = 40
+    league.learn(10_000)
+    league.issued.clear()
+    league.turn()
+    final = [ticket for ticket in league.issued if player_id(ticket.players[0]) == "main@1.274"]
+    assert sum(ticket.matches for ticket in final) == 6 * 160
+    assert league.record.evaluation_matches["main@1.274"] == 200
+
+
+def test_nothing_happens_before_the_step_0_version_is_safe() -> None:
+    league = world()
+    record, effects = step(league.plan, league.record, View(head=league.head))
+    assert (record, effects) == (league.record, [])
+
+
+@pytest.mark.parametrize("state", [run.RUN_STATE_PAUSED, run.RUN_STATE_STOPPED, run.RUN_STATE_FINISHED])
+def test_a_run_that_is_not_running_is_left_alone(state: run.RunState) -> None:
+    league = world()
+    league.turn()
+    league.waiting.clear()
+    league.record.state = state
+    record, effects = step(league.plan, league.record, league.view())
+    assert (record, effects) == (league.record, [])
+
+
+def test_versions_whose_weights_are_gone_are_neither_kept_nor_measured() -> None:
+    league = world()
+    league.turn()
+    league.learn(60)
+    lost = View(head=league.head, genesis=league.genesis, catalog=league.kept, lost=frozenset({"main@1.60"}))
+    record, effects = step(league.plan, league.record, lost)
+    assert not [effect for effect in effects if isinstance(effect, Keep)]
+    assert (record.last_snapshot_step, record.last_evaluation_step) == (0, 0)
+    assert [effect for effect in effects if isinstance(effect, Publish)]  # training goes on
+
+
+def test_gives_up_on_a_panel_that_only_sends_void_matches() -> None:
+    league = world(QUICK, void_every=1)
+    league.run(updates=1000, tickets=1000)
+    assert "gap" in league.record.reason
