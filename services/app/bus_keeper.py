@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from ..kernel.nats_server import NatsServer, ServerError
 from .child import Child, ChildSpec
 from .deaths import cause_of, record_death
 from .errors import CommandError
@@ -36,7 +37,7 @@ class BusKeeper:
         self.child = Child(
             ChildSpec(
                 name=NAME,
-                argv=lambda resume: [str(binary), "--config", str(self._write_config())],
+                argv=lambda resume: self._command(),
                 process_file=home.nats_folder / "process.json",
                 log_file=home.log_file(NAME),
                 environment=os.environ,
@@ -86,8 +87,13 @@ class BusKeeper:
                 return
             self.port = free_port(HOST)
         self.error = ""
-        self.child.start(1, again=self._starts > 0)
-        self._starts += 1
+        try:
+            self.child.start(1, again=self._starts > 0)
+            self._starts += 1
+        except ServerError as error:
+            self.error = str(error)
+            log.error("%s: %s", NAME, error)
+            self.child.delay()
 
     def _look(self) -> None:
         self._asked = time.monotonic()
@@ -98,6 +104,6 @@ class BusKeeper:
         self.ready = True
         log.info("%s answers at %s", NAME, self.url)
 
-    def _write_config(self) -> Path:
-        """Loopback only, messages up to the size Ludus uses, files synced often enough for a power cut."""
-        raise NotImplementedError
+    def _command(self) -> list[str]:
+        """Writes the server's configuration for the present port."""
+        return NatsServer(self.home.nats_folder, port=self.port, binary=self.binary).prepare()

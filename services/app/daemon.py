@@ -1,4 +1,4 @@
-"""`python -m ludus.app.daemon`: the supervisor as a process without a terminal. Started by `ludus up` and `ludus train`."""
+"""`python -m ludus.app.daemon`: the supervisor as a process without a terminal, started by `ludus up` or `train`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..kernel.nats_server import find
 from .home import Home
 from .launch import service_argv
 from .processes import Identity
@@ -69,9 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    from ..kernel.nats_server import find_server
-
-    return serve(Home(options.home), find_server)
+    return serve(Home(options.home), find)
 
 
 if __name__ == "__main__":

@@ -111,12 +111,13 @@ class RunFolder:
         return self.path / "outcome.json"
 
     @property
-    def stamp(self) -> int:
-        """Changes whenever a person changes what is desired."""
+    def stamp(self) -> tuple[int, int]:
+        """Changes whenever a person changes what is desired: the file is a new one each time."""
         try:
-            return (self.path / "desired.json").stat().st_mtime_ns
+            found = (self.path / "desired.json").stat()
         except OSError:
-            return 0
+            return 0, 0
+        return found.st_mtime_ns, found.st_ino
 
     def config(self) -> Json:
         return read_json(self.config_file)
@@ -125,8 +126,9 @@ class RunFolder:
         return read_json(self.path / "desired.json")
 
     def outcome(self) -> Json:
-        """How the run ended: {"state", "reason"}; empty while it goes on."""
-        return read_json(self.outcome_file)
+        """How the run ended: {"state": "finished" | "stopped" | "failed", "reason"}; empty while it goes on."""
+        outcome = read_json(self.outcome_file)
+        return {**outcome, "state": str(outcome.get("state", "failed")).lower()} if outcome else {}
 
     def summary(self) -> Json:
         return read_json(self.path / "summary.json")

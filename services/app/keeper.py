@@ -84,7 +84,11 @@ class RunKeeper:
         self._follow(int(desired.get("generation", 0)))
         self.poll(memory_kills)
         outcome = self.run.outcome()
-        if desired.get("state") != "running" or outcome.get("state") in ("failed", "stopped") or (outcome and self._lingers()):
+        if (
+            desired.get("state") != "running"
+            or outcome.get("state") in ("failed", "stopped")
+            or (outcome and self._lingers())
+        ):
             self.stop()
         elif may_start:
             self._start_missing(bool(outcome))

@@ -1,4 +1,7 @@
-"""The configurations that come with Ludus: configs/<game>.toml is preset "default", configs/<game>-<preset>.toml another."""
+"""The configurations that come with Ludus.
+
+configs/<game>.toml is preset "default", configs/<game>-<preset>.toml another one.
+"""
 
 from __future__ import annotations
 

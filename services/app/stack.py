@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
 
 from ..kernel.config import ENV_PREFIX
+from ..kernel.nats_server import ServerError, find
 from .daemon import AlreadySupervised, own_identity, sole_supervisor
 from .errors import CommandError, UsageError
 from .home import Home, Json, read_json, write_json
@@ -30,6 +32,11 @@ def is_up(home: Home) -> bool:
     return supervisor_of(home) is not None
 
 
+def stack_port(home: Home) -> int:
+    """The port of the stack's own nats-server, kept from one time to the next; 0 before the first."""
+    return int(read_json(home.stack_file).get("nats_port") or 0)
+
+
 def check_bus(home: Home, nats_url: str, nats_port: int) -> None:
     """Raises UsageError unless the wanted bus can be had, before anything is started."""
     if nats_url and nats_port:
@@ -43,16 +50,14 @@ def check_bus(home: Home, nats_url: str, nats_port: int) -> None:
     if nats_port and running and running != nats_port:
         raise UsageError(f"the stack's nats-server already runs on port {running}: `ludus down` first to move it")
     if nats_port and not running and not port_is_free(nats_port):
-        raise UsageError(f"port {nats_port} is taken: end the program that listens there, or choose another --nats-port")
+        raise UsageError(f"port {nats_port} is taken: end what listens there, or choose another --nats-port")
 
 
 def find_nats_server() -> Path:
     """The binary, new enough. Raises UsageError saying how to get one."""
-    from ..kernel import nats_server
-
     try:
-        return nats_server.find_server()
-    except nats_server.ServerError as error:
+        return find()
+    except ServerError as error:
         raise UsageError(str(error)) from error
 
 
@@ -61,6 +66,7 @@ def ensure_up(home: Home, *, nats_url: str = "", nats_port: int = 0, bus: bool =
 
     `bus`: the stack's nats-server is wanted even without a run. Raises CommandError.
     """
+    _wait_while_stopping(home)
     wanted = {"state": "up", "bus": bus, "nats_url": nats_url, "nats_port": nats_port}
     before = read_json(home.desired_file)
     if is_up(home):
@@ -74,6 +80,12 @@ def ensure_up(home: Home, *, nats_url: str = "", nats_port: int = 0, bus: bool =
     if not is_up(home):
         _start_supervisor(home)
     return _wait_for_stack(home, bool(wanted["bus"]) and not wanted["nats_url"])
+
+
+def _wait_while_stopping(home: Home) -> None:
+    supervisor = supervisor_of(home)
+    if supervisor and read_json(home.stack_file).get("state") == "stopping":
+        wait_until_gone([supervisor], DOWN_SECONDS)
 
 
 def _start_supervisor(home: Home) -> None:
@@ -113,8 +125,6 @@ def down(home: Home) -> bool:
     write_json(home.desired_file, {**read_json(home.desired_file), "state": "down"})
     supervisor = supervisor_of(home)
     if supervisor:
-        import signal
-
         supervisor.send(signal.SIGTERM)
         if wait_until_gone([supervisor], DOWN_SECONDS):
             supervisor.kill_session()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from ..kernel.nats_server import ServerError
 from .bus_keeper import BusKeeper
 from .child import find_strays
 from .deaths import record_death
@@ -33,13 +34,15 @@ Argv = Callable[[RunFolder, str, bool, str], Sequence[str]]
 class Supervisor:
     """One per home; the caller holds the lock."""
 
-    def __init__(self, home: Home, identity: Identity, find_server: Callable[[], Path], argv: Argv = service_argv) -> None:
+    def __init__(
+        self, home: Home, identity: Identity, find_server: Callable[[], Path], argv: Argv = service_argv
+    ) -> None:
         self.home = home
         self._identity = identity
         self._find_server = find_server
         self._argv = argv
         self._keepers: dict[str, RunKeeper] = {}
-        self._idle: dict[str, int] = {}
+        self._idle: dict[str, tuple[int, int]] = {}
         self._bus: BusKeeper | None = None
         self._memory_kills = out_of_memory_kills()
         self._error = ""
@@ -85,6 +88,11 @@ class Supervisor:
     def alive(self) -> bool:
         """Some service of some run is running."""
         return any(keeper.alive for keeper in self._keepers.values())
+
+    @property
+    def anything_alive(self) -> bool:
+        """Services or the bus."""
+        return self.alive or bool(self._bus and self._bus.child.alive)
 
     def shutdown(self) -> None:
         """End the services, then their bus. Takes at most the patience of both."""
@@ -142,13 +150,13 @@ class Supervisor:
         desired = self._desired()
         if desired.get("nats_url"):
             return False
-        runs = (keeper.run for keeper in self._keepers.values())
-        return bool(desired.get("bus")) or any(run.wanted and not run.config().get("bus", {}).get("url") for run in runs)
+        runs = (keeper.run for keeper in self._keepers.values() if keeper.run.wanted)
+        return bool(desired.get("bus")) or any(not run.config().get("bus", {}).get("url") for run in runs)
 
     def _open_bus(self) -> None:
         try:
             binary = self._find_server()
-        except (CommandError, OSError, RuntimeError) as error:
+        except (ServerError, CommandError) as error:
             self._error = str(error)
             return
         kept = read_json(self.home.stack_file).get("nats_port")
@@ -177,4 +185,3 @@ class Supervisor:
             )
         except CommandError as error:
             log.error("%s", error)
-

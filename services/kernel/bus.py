@@ -103,21 +103,16 @@ class Bus:
             )
 
     async def _check_jetstream(self) -> None:
-        try:
-            await self.retry("reaching JetStream", lambda: self._account_info(), patience_seconds=10.0)
-        except jetstream.ApiError as error:
-            raise Unsupported(
-                f"NATS at {self.link.url} has no JetStream for this account ({error.description}): enable it there."
-            ) from error
+        async def ask() -> None:
+            try:
+                await jetstream.call(self.link, "INFO")
+            except NoResponders:
+                raise Unsupported(
+                    f"nats-server at {self.link.url} runs without JetStream: start it with a `jetstream` block in its "
+                    "configuration (or `-js`)."
+                ) from None
 
-    async def _account_info(self) -> None:
-        try:
-            await jetstream.call(self.link, "INFO")
-        except NoResponders:
-            raise Unsupported(
-                f"nats-server at {self.link.url} runs without JetStream: start it with a `jetstream` block in its "
-                "configuration (or `-js`)."
-            ) from None
+        await self.retry("reaching JetStream", ask, self.patience_seconds)
 
     async def close(self) -> None:
         """Disconnect. Messages already accepted are safe; unacknowledged deliveries will come again."""
@@ -270,6 +265,16 @@ class Bus:
         info = await self._info(stream)
         limit = int(info["config"]["max_msgs"])
         return sys.maxsize if limit < 0 else max(0, limit - int(info["state"]["messages"]))
+
+    async def purge(self, stream: Stream, token: str) -> int:
+        """Remove every message with this token, delivered ones included; returns how many. Never for the ledger."""
+        body = {"filter": stream.subject_for(self.run, token)}
+
+        async def attempt() -> int:
+            answer = await jetstream.call(self.link, f"STREAM.PURGE.{stream.stream_name(self.run)}", body)
+            return int(answer["purged"])
+
+        return await self.retry(f"emptying {stream.name}", attempt)
 
     async def _info(self, stream: Stream, body: dict[str, Any] | None = None) -> dict[str, Any]:
         async def attempt() -> dict[str, Any]:

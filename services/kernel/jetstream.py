@@ -24,6 +24,7 @@ CONSUMER_NOT_FOUND = 10014
 NAME_IN_USE = 10058
 WRONG_LAST_SEQUENCE = 10071
 STORE_FAILED = 10077
+NO_JETSTREAM = (10039, 10076)
 
 
 class ApiError(BusError):
@@ -47,7 +48,9 @@ def parse(subject: str, data: bytes) -> Config:
         raise Conflict(f"{subject} was written by somebody else first ({problem.description})")
     if problem.number == STORE_FAILED and "maximum" in problem.description:
         raise StreamFull(f"{subject}: the stream is full ({problem.description})")
-    if problem.code in (500, 503):
+    if problem.number in NO_JETSTREAM:
+        raise Unsupported(f"this server has no JetStream for this account ({problem.description}): enable it there")
+    if problem.code == 503:
         raise Away(str(problem)) from problem
     raise problem
 

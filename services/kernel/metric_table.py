@@ -22,7 +22,7 @@ Labels = dict[str, tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric. `labels` maps each label to its known values; () where they depend on the run and are bounded by it."""
+    """One metric. `labels` maps each label to its known values; () where the run decides, within bounds."""
 
     name: str
     kind: Kind

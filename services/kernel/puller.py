@@ -25,6 +25,7 @@ MAX_BYTES = 32 * 1024 * 1024
 #: The server ends a request by itself; this much later we stop believing that it will.
 GRACE_SECONDS = 1.0
 AWAY_WAIT_SECONDS = 0.1
+CONFIRM_SECONDS = 5.0
 
 
 @dataclass(slots=True)
@@ -48,13 +49,24 @@ class Delivery:
         await self._post(b"+ACK")
 
     async def ack_sync(self) -> None:
-        """It is done, and the server has confirmed that. Raises BusError if it does not within the bus's patience."""
+        """It is done, and the server has confirmed that. Raises BusError if it does not: then the message comes again.
+
+        A server that was killed may have forgotten the last deliveries it made; it leaves their acknowledgements
+        unanswered.
+        """
+        what = f"acknowledging message {self.sequence} of {self.stream.name}"
 
         async def attempt() -> None:
-            await self.bus.link.request(self.reply, b"+ACK")
+            generation = self.bus.link.generation
+            try:
+                await self.bus.link.request(self.reply, b"+ACK", timeout=CONFIRM_SECONDS)
+            except Away as error:
+                if self.bus.link.connected and self.bus.link.generation == generation:
+                    raise BusError(f"{what}: the server does not know this delivery, it will come again") from error
+                raise
 
         if await self._still_there():
-            await self.bus.retry(f"acknowledging message {self.sequence} of {self.stream.name}", attempt)
+            await self.bus.retry(what, attempt)
 
     async def nak(self, delay_seconds: float = 0.0) -> None:
         """Not done: hand it out again, after the delay."""
@@ -102,6 +114,7 @@ class Puller:
         self._arrivals: asyncio.Queue[Any | None] = asyncio.Queue()
         self._buffer: deque[Delivery] = deque()
         self._requests = 0
+        self._oversized = False
         self._declared_generation = 0
         self._incarnation = ""
 
@@ -157,12 +170,10 @@ class Puller:
         self._requests += 1
         reply = f"{self._inbox}.{self._requests}"
         remaining = max(0.0, deadline - time.monotonic())
-        body = {
-            "batch": count,
-            "no_wait": True,
-            "expires": max(1_000_000, int(remaining * jetstream.NANOSECONDS)),
-            "max_bytes": self._max_bytes,
-        }
+        body = {"no_wait": True, "expires": max(1_000_000, int(remaining * jetstream.NANOSECONDS))}
+        # A single message above the limit in bytes is taken alone.
+        body |= {"batch": 1} if self._oversized else {"batch": count, "max_bytes": self._max_bytes}
+        self._oversized = False
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream_name}.{self._name}"
         await self._bus.link.send(subject, json.dumps(body).encode(), reply=reply)
         while len(self._buffer) < count and await self._arrival(reply, deadline + GRACE_SECONDS):
@@ -183,8 +194,10 @@ class Puller:
             return True
         if message.subject != reply or code == "100":
             return True
-        if code == "503" or (code == "409" and "onsumer" in str(message.headers)):
-            raise NoResponders(f"consumer {self._name} is gone: {message.headers}")
+        why = str(message.headers.get("Description", ""))
+        if code == "503" or (code == "409" and "Consumer" in why):
+            raise NoResponders(f"consumer {self._name} is gone: {why}")
+        self._oversized = not self._buffer and "MaxBytes" in why
         return False
 
     def _sweep(self) -> None:

@@ -60,7 +60,7 @@ def main(service: str, build: Build, argv: Sequence[str] | None = None) -> int:
 def _parser(service: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"ludus-{service}",
-        description=f"The {service} of one run. `ludus up` starts it for you; start it alone to use several.",
+        description=f"The {service} of one run. `ludus up` starts it for you; start it alone to spread it.",
         epilog="Endpoints: /healthz, /readyz, /metrics on the HTTP port. The heartbeat is DIRECTORY/services/NAME.json. "
         "Exit codes: 0 done or told to stop, 1 crashed (restart it), 2 wrong set-up (the message says what to do).",
     )

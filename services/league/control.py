@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -12,7 +12,7 @@ import grpc
 from ..api.v1 import run_pb2 as run
 from ..api.v1 import services_pb2 as api
 from ..api.v1 import services_pb2_grpc as stubs
-from ..kernel.context import Context
+from ..kernel import rpc
 from .commands import Command, NotPossible, carry_out, is_over
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 FASTEST_SECONDS, DEFAULT_SECONDS, SLOWEST_SECONDS = 0.1, 1.0, 60.0
 
 
-async def check_run(league: League, asked: str, context: Any) -> None:
-    """A league serves one run. An empty name means that one."""
+def check_run(league: League, asked: str) -> None:
+    """A league serves one run; an empty name means that one. Raises LookupError for another."""
     run_name = league.ctx.config.run
     if asked and asked != run_name:
-        await context.abort(grpc.StatusCode.NOT_FOUND, f"this league serves the run {run_name!r}, not {asked!r}")
+        raise LookupError(f"this league serves the run {run_name!r}, not {asked!r}")
 
 
 class Control(stubs.ControlServiceServicer):
@@ -45,12 +45,12 @@ class Control(stubs.ControlServiceServicer):
         return api.StopRunResponse(state=await self._command("stop", request, context, request.reason))
 
     async def GetStatus(self, request: api.GetStatusRequest, context: Any) -> api.GetStatusResponse:
-        await check_run(self._league, request.run, context)
+        check_run(self._league, request.run)
         return api.GetStatusResponse(status=self._league.status())
 
     async def WatchRun(self, request: api.WatchRunRequest, context: Any) -> AsyncIterator[api.WatchRunResponse]:
         """The status again and again, the last time when the run is over."""
-        await check_run(self._league, request.run, context)
+        check_run(self._league, request.run)
         interval = min(max(request.interval_seconds or DEFAULT_SECONDS, FASTEST_SECONDS), SLOWEST_SECONDS)
         while True:
             over = is_over(self._league.store.record) or self._league.ctx.stopping.is_set()
@@ -60,10 +60,9 @@ class Control(stubs.ControlServiceServicer):
             await asyncio.sleep(interval)
 
     async def _command(self, command: Command, request: Any, context: Any, reason: str = "") -> run.RunState:
-        await check_run(self._league, request.run, context)
+        check_run(self._league, request.run)
         if not request.command_id:
-            message = "command_id is missing: give each command an id of its own, so that a retry does no harm"
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
+            raise ValueError("command_id is missing: give each command an id of its own, so that a retry does no harm")
         store, known = self._league.store, request.command_id in self._league.store.record.commands_done
         try:
             record = await store.change(lambda now: carry_out(now, command, request.command_id, reason))
@@ -79,24 +78,22 @@ class Questions(stubs.LeagueServiceServicer):
         self._league = league
 
     async def GetStandings(self, request: api.GetStandingsRequest, context: Any) -> api.GetStandingsResponse:
-        await check_run(self._league, request.run, context)
+        check_run(self._league, request.run)
         return api.GetStandingsResponse(standings=self._league.keeper.standings())
 
     async def GetPayoff(self, request: api.GetPayoffRequest, context: Any) -> api.GetPayoffResponse:
         """Rows of one purpose ("train", "evaluate", "probe"), or all."""
-        await check_run(self._league, request.run, context)
+        check_run(self._league, request.run)
         rows = self._league.keeper.standings().pairs
         return api.GetPayoffResponse(pairs=[row for row in rows if request.purpose in ("", row.purpose)])
 
 
-@asynccontextmanager
-async def serve_rpc(ctx: Context, league: League) -> AsyncIterator[None]:
-    server = grpc.aio.server()
-    stubs.add_ControlServiceServicer_to_server(Control(league), server)
-    stubs.add_LeagueServiceServicer_to_server(Questions(league), server)
-    ctx.grpc_port = server.add_insecure_port(f"{ctx.host}:{ctx.grpc_port}")
-    await server.start()
-    try:
-        yield
-    finally:
-        await server.stop(1.0)
+def serve_rpc(league: League) -> AbstractAsyncContextManager[int]:
+    """Both services, on the port that was asked for; yields the real one."""
+
+    def register(server: grpc.aio.Server) -> None:
+        stubs.add_ControlServiceServicer_to_server(Control(league), server)  # type: ignore[no-untyped-call]
+        stubs.add_LeagueServiceServicer_to_server(Questions(league), server)  # type: ignore[no-untyped-call]
+
+    names = [service.full_name for service in api.DESCRIPTOR.services_by_name.values()]
+    return rpc.serve(register, names, host=league.ctx.host, port=league.ctx.grpc_port)

@@ -13,24 +13,15 @@ from dataclasses import dataclass, field
 from ..api.v1 import run_pb2 as run
 from ..api.v1.match_pb2 import Ticket
 from ..api.v1.policy_pb2 import PolicyRef
-from ..kernel.config import RunConfig
 from ..kernel.panel import final_candidate, panel_opponents
 from ..kernel.players import version_id
 from .evaluation import Order, missing, remaining, remaining_in
 from .ledger import State
 from .opponents import draw_opponent
 from .phases import Stage, stage_at
+from .plan import Plan
 from .pool import admit
 from .tickets import Printer, player_of, training_target
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is fixed for the whole run."""
-
-    config: RunConfig
-    bots: tuple[str, ...]
-    """every scripted bot of the game: the panel"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,12 @@ class Comparison:
     def identical(self) -> bool:
         return not self.differences
 
+    def text(self) -> str:
+        """For people."""
+        verdict = "identical" if self.identical else "DIFFERENT:\n  " + "\n  ".join(self.differences)
+        behind = f" ({self.later} later results are not folded yet)" if self.later else ""
+        return f"standings at position {self.position}{behind} against a replay of the ledger: {verdict}"
+
 
 async def replay(bus: Bus, *, k: int, upto: int | None = None) -> Standings:
     """Fold the ledger from its first record up to `upto`. `k`: `league.elo_k` of the run. Raises OutOfOrder."""

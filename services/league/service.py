@@ -8,18 +8,19 @@ import time
 from pathlib import Path
 
 from ..api.v1.run_pb2 import RunRecord, RunStatus
-from ..games import registry
 from ..kernel.bus import Conflict
 from ..kernel.clock import Periodic
 from ..kernel.files import write_atomically
+from ..kernel.rpc import RpcPortTaken
 from ..kernel.service import Context, Fatal
 from ..kernel.topology import TICKETS
 from .commands import is_over, revived, state_name
 from .control import serve_rpc
-from .director import Announce, Effect, Keep, Plan, Publish, View, step
+from .director import Announce, Effect, Keep, Publish, View, step
 from .gauges import Gauges
 from .keeper import Keeper, LedgerGap
 from .phases import stage_at
+from .plan import make_plan
 from .status import build_status
 from .store import RecordStore
 from .world import World
@@ -41,7 +42,7 @@ class League:
 
     def __init__(self, ctx: Context, store: RecordStore, keeper: Keeper, world: World) -> None:
         self.ctx, self.store, self.keeper, self.world = ctx, store, keeper, world
-        self._plan = Plan(ctx.config, tuple(registry.spec(ctx.config.game).bots[ctx.config.rules]))
+        self._plan = make_plan(ctx.config)
         self._gauges = Gauges(ctx.metrics, keeper.state)
         self._look = Periodic(LOOK_SECONDS)
         self._began = time.monotonic()
@@ -51,6 +52,7 @@ class League:
         store = await RecordStore.open(ctx.bus)
         if ctx.resume:
             await store.change(revived)
+            _outcome_file(ctx).unlink(missing_ok=True)
         keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k)
         return cls(ctx, store, keeper, await World.open(ctx.bus, ctx.config.learner.agent))
 
@@ -110,16 +112,14 @@ class League:
                 await self.ctx.event(effect.kind, effect.message, **effect.detail)
 
     async def conclude(self) -> None:
-        """Fold what still arrives while the others leave, then write down how the run ended."""
+        """Write down how the run ended, then fold what still arrives while the others leave."""
+        record = self.store.record
+        outcome = {"state": state_name(record.state), "reason": record.reason}
+        write_atomically(_outcome_file(self.ctx), (json.dumps(outcome, indent=2) + "\n").encode())
         began = quiet = time.monotonic()
         while time.monotonic() - began < DRAIN_SECONDS and time.monotonic() - quiet < QUIET_SECONDS:
             if await self.fold(READ_SECONDS):
                 quiet = time.monotonic()
-        record = self.store.record
-        outcome = {"state": state_name(record.state), "reason": record.reason}
-        if self.ctx.config.directory:
-            path = Path(self.ctx.config.directory) / "outcome.json"
-            write_atomically(path, (json.dumps(outcome, indent=2) + "\n").encode())
 
     def status(self) -> RunStatus:
         """For `ludus status` and consoles."""
@@ -135,7 +135,7 @@ class League:
     def _elapsed_seconds(self) -> float:
         """Since the run was created, for people; since this process began where that is not known."""
         config = Path(self.ctx.config.directory) / "config.json"
-        if self.ctx.config.directory and config.exists():
+        if config.exists():
             return max(0.0, time.time() - config.stat().st_mtime)
         return time.monotonic() - self._began
 
@@ -146,6 +146,10 @@ class League:
         self.ctx.beat(phase=record.phase, run_state=state_name(record.state))
 
 
+def _outcome_file(ctx: Context) -> Path:
+    return Path(ctx.config.directory) / "outcome.json"
+
+
 def _is_snapshot(effect: Effect) -> bool:
     return isinstance(effect, Announce) and effect.kind == "snapshot"
 
@@ -153,6 +157,10 @@ def _is_snapshot(effect: Effect) -> bool:
 async def serve(ctx: Context) -> None:
     """The body of `ludus-league`."""
     league = await League.open(ctx)
-    async with serve_rpc(ctx, league):
-        ctx.ready()
-        await league.run()
+    try:
+        async with serve_rpc(league) as port:
+            ctx.grpc_port = port
+            ctx.ready()
+            await league.run()
+    except RpcPortTaken as error:
+        raise Fatal(f"{error}. Give another --grpc-port, or 0 for a free one.") from error

@@ -55,10 +55,11 @@ class World:
         self.tickets_waiting = await self._bus.waiting(TICKETS, TRAIN_POOL)
         evaluation_waiting = await self._bus.waiting(TICKETS, EVALUATE_POOL)
         policy = head.policy if head else None
+        finished = self.health.finished and policy is not None and version_id(self.health.policy) == version_id(policy)
         return View(
             head=policy,
             genesis=await self._genesis(),
-            final=policy if self.health.finished and self.health.policy == policy else None,
+            final=policy if finished else None,
             standings=keeper.state,
             training_waiting=self.tickets_waiting,
             evaluation_waiting=evaluation_waiting,

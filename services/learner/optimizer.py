@@ -1,19 +1,19 @@
-"""The optimizer: Adam, its learning-rate schedule, gradient clipping, and its state as named tensors.
+"""The optimizer: Adam on one flat buffer, its learning-rate schedule and gradient clipping.
 
-Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2014, arXiv:1412.6980.
+Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2014, arXiv:1412.6980, algorithm 1.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ..kernel.config import LearnerConfig
 
-_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
+BETA_1, BETA_2 = 0.9, 0.999
 
 
 def learning_rate(config: LearnerConfig, update: int, total_updates: int) -> float:
@@ -27,34 +27,79 @@ def learning_rate(config: LearnerConfig, update: int, total_updates: int) -> flo
     return config.learning_rate * warmup * decay
 
 
-def make_optimizer(parameters: Iterable[nn.Parameter], config: LearnerConfig) -> torch.optim.Adam:
-    """Adam in its fused form (one pass over each parameter, four times as fast as the default one)."""
-    return torch.optim.Adam(parameters, lr=config.learning_rate, eps=config.adam_epsilon, fused=True)
+class FlatAdam:
+    """Adam over parameters that live side by side in one buffer: a step is a handful of passes over one array.
 
-
-def set_learning_rate(optimizer: torch.optim.Adam, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-
-def clip_gradients(actor: list[nn.Parameter], critic: list[nn.Parameter], limit: float, *, apart: bool) -> float:
-    """Scale the gradients down to norm `limit`, actor and critic apart or together.
-
-    Returns the norm over both before clipping, in one number; not finite if any gradient is not finite.
+    The parameters given here become views of that buffer, and their gradients views of another; they must not be moved
+    or given new gradients afterwards. `groups` are clipped apart or together.
     """
-    if apart:
-        norms = [torch.nn.utils.clip_grad_norm_(group, limit) for group in (actor, critic)]
-    else:
-        norms = [torch.nn.utils.clip_grad_norm_([*actor, *critic], limit)]
-    return math.hypot(*(float(norm) for norm in norms))
+
+    def __init__(self, groups: Sequence[Sequence[nn.Parameter]], epsilon: float) -> None:
+        parameters = [parameter for group in groups for parameter in group]
+        self._epsilon = epsilon
+        self.flat = torch.cat([parameter.detach().reshape(-1) for parameter in parameters])
+        self.gradient = torch.zeros_like(self.flat)
+        self.mean = torch.zeros_like(self.flat)
+        """running mean of the gradient, m"""
+        self.square = torch.zeros_like(self.flat)
+        """running mean of its square, v"""
+        self.steps = torch.zeros((), dtype=torch.int64)
+        self._views = _place(parameters, self.flat, self.gradient)
+        self._groups = _slices(groups)
+
+    def zero_gradient(self) -> None:
+        self.gradient.zero_()
+
+    def clip(self, limit: float, *, apart: bool) -> float:
+        """Scale the gradients down to norm `limit`, group by group or all together.
+
+        Returns the norm of all before clipping; not finite if any gradient is not finite, and nothing is scaled then.
+        """
+        parts = [self.gradient[part] for part in self._groups]
+        norms = [float(part.norm()) for part in parts]
+        whole = math.hypot(*norms)
+        if not math.isfinite(whole):
+            return whole
+        for part, norm in zip(parts, norms, strict=True):
+            scale = limit / ((norm if apart else whole) + 1e-6)
+            if scale < 1:
+                part.mul_(scale)
+        return whole
+
+    def step(self, rate: float) -> None:
+        """One update with the gradients as they are."""
+        self.steps += 1
+        count = int(self.steps)
+        self.mean.lerp_(self.gradient, 1 - BETA_1)
+        self.square.mul_(BETA_2).addcmul_(self.gradient, self.gradient, value=1 - BETA_2)
+        root = self.square.sqrt().mul_(1 / math.sqrt(1 - BETA_2**count)).add_(self._epsilon)
+        self.flat.addcdiv_(self.mean, root, value=-rate / (1 - BETA_1**count))
+
+    def moments(self, names: Sequence[str]) -> dict[str, Tensor]:
+        """Adam's state by parameter name, in the order of the parameters: live views of it."""
+        state = {"steps": self.steps}
+        for name, (start, end, shape) in zip(names, self._views, strict=True):
+            state[f"mean.{name}"] = self.mean[start:end].view(shape)
+            state[f"square.{name}"] = self.square[start:end].view(shape)
+        return state
 
 
-def moments(optimizer: torch.optim.Adam, names: Mapping[nn.Parameter, str]) -> dict[str, Tensor]:
-    """Adam's state as `<moment>.<parameter>` -> tensor; zeros before the first step. The tensors are the live ones."""
-    state: dict[str, Tensor] = {}
-    for parameter, name in names.items():
-        entry = optimizer.state[parameter]
-        if not entry:
-            entry |= {moment: torch.zeros_like(parameter) for moment in _MOMENTS[:2]} | {"step": torch.zeros(())}
-        state |= {f"{moment}.{name}": entry[moment] for moment in _MOMENTS}
-    return state
+def _place(parameters: Sequence[nn.Parameter], flat: Tensor, gradient: Tensor) -> list[tuple[int, int, torch.Size]]:
+    """Make every parameter and its gradient a view of the buffers; returns where each one is."""
+    views, start = [], 0
+    for parameter in parameters:
+        end = start + parameter.numel()
+        views.append((start, end, parameter.shape))
+        parameter.data = flat[start:end].view(parameter.shape)
+        parameter.grad = gradient[start:end].view(parameter.shape)
+        start = end
+    return views
+
+
+def _slices(groups: Sequence[Sequence[nn.Parameter]]) -> list[slice]:
+    slices, start = [], 0
+    for group in groups:
+        end = start + sum(parameter.numel() for parameter in group)
+        slices.append(slice(start, end))
+        start = end
+    return slices

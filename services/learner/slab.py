@@ -6,6 +6,7 @@ T decisions, B match slots, time-major. A slab is accepted whole or refused with
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -73,7 +74,7 @@ def _arrays(message: Rollout, architecture: Architecture) -> Slab:
     steps, slots = message.rewards.shape
     obs, act = architecture.obs_size, architecture.act_size
 
-    def array(name: str, dtype: str, *shape: int) -> npt.NDArray[np.generic]:
+    def array(name: str, dtype: str, *shape: int) -> npt.NDArray[Any]:
         try:
             tensor = getattr(message, name)
             return from_tensor(tensor, dtype=np.dtype(dtype), shape=shape, max_bytes=MAX_PAYLOAD_BYTES)
@@ -83,13 +84,13 @@ def _arrays(message: Rollout, architecture: Architecture) -> Slab:
     return Slab(
         rollout_id=message.rollout_id,
         behaviour=message.behaviour,
-        observations_TBO=array("observations", "float32", steps, slots, obs),  # type: ignore[arg-type]
-        actions_TBA=array("actions", "float32", steps, slots, act),  # type: ignore[arg-type]
-        log_probs_TB=array("log_probs", "float32", steps, slots),  # type: ignore[arg-type]
-        rewards_TB=array("rewards", "float32", steps, slots),  # type: ignore[arg-type]
+        observations_TBO=array("observations", "float32", steps, slots, obs),
+        actions_TBA=array("actions", "float32", steps, slots, act),
+        log_probs_TB=array("log_probs", "float32", steps, slots),
+        rewards_TB=array("rewards", "float32", steps, slots),
         terminated_TB=array("terminated", "uint8", steps, slots) != 0,
         truncated_TB=array("truncated", "uint8", steps, slots) != 0,
-        last_observations_BO=array("last_observations", "float32", slots, obs),  # type: ignore[arg-type]
+        last_observations_BO=array("last_observations", "float32", slots, obs),
         simulator=message.simulator,
     )
 

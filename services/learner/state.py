@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..kernel.config import LearnerConfig
 from ..play.network import Actor, Architecture, Critic
-from .optimizer import make_optimizer, moments
+from .optimizer import FlatAdam
 
 
 @dataclass(slots=True)
@@ -42,9 +42,8 @@ class State:
         self.architecture = architecture
         self.actor = Actor(architecture, compute_dtype, self.generator).to(config.device)
         self.critic = Critic(architecture, compute_dtype, self.generator).to(config.device)
-        self.actor_parameters = list(self.actor.parameters())
-        self.critic_parameters = list(self.critic.parameters())
-        self.optimizer = make_optimizer([*self.actor_parameters, *self.critic_parameters], config)
+        groups = [list(network.parameters()) for network in (self.actor, self.critic)]
+        self.optimizer = FlatAdam(groups, config.adam_epsilon)
         self.counters = Counters()
 
     def weights(self) -> dict[str, Tensor]:
@@ -55,9 +54,7 @@ class State:
 
     def moments(self) -> dict[str, Tensor]:
         """Adam's state by parameter name, live."""
-        names = {parameter: f"actor.{name}" for name, parameter in self.actor.named_parameters()}
-        names |= {parameter: f"critic.{name}" for name, parameter in self.critic.named_parameters()}
-        return moments(self.optimizer, names)
+        return self.optimizer.moments(list(self.weights()))
 
     def tensors(self) -> dict[str, Tensor]:
         return self.weights() | self.moments()

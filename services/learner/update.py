@@ -79,8 +79,7 @@ class Updater:
         clock.lap("prepare")
         before = state.remember()
         rate = optimizer.learning_rate(self._config, state.counters.step, self._total_updates)
-        optimizer.set_learning_rate(state.optimizer, rate)
-        progress = self._optimise(rows)
+        progress = self._optimise(rows, rate)
         clock.lap("optimise")
         moved = reference.measure(sampled, state.actor, self._config.clip)
         reason, detail = self._objection(progress, moved)
@@ -101,17 +100,17 @@ class Updater:
         counters.decisions += decisions
         self._versions.add(counters.step, self._state.actor)
 
-    def _optimise(self, rows: Rows) -> Progress:
+    def _optimise(self, rows: Rows, rate: float) -> Progress:
         """The epochs over the batch: a fresh permutation each, the last short minibatch kept."""
         progress = Progress()
         for _ in range(self._config.epochs):
             order = torch.randperm(len(rows), generator=self._state.generator)
             for indices in torch.split(order.to(rows.packed.device), self._config.minibatch):
-                if not self._step(rows.select(indices), progress):
+                if not self._step(rows.select(indices), rate, progress):
                     return progress
         return progress
 
-    def _step(self, rows: Rows, progress: Progress) -> bool:
+    def _step(self, rows: Rows, rate: float, progress: Progress) -> bool:
         """One minibatch. False if the passes end here; then it was not applied."""
         config, state = self._config, self._state
         means, logits = state.actor(rows.observations)
@@ -127,18 +126,13 @@ class Updater:
         loss = policy + config.value_coefficient * value
         if config.entropy_coefficient:
             loss = loss - config.entropy_coefficient * distribution.entropy(log_std, logits).mean()
-        state.optimizer.zero_grad(set_to_none=True)
+        state.optimizer.zero_gradient()
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = optimizer.clip_gradients(
-            state.actor_parameters,
-            state.critic_parameters,
-            config.max_gradient_norm,
-            apart=config.separate_gradient_norms,
-        )
+        norm = state.optimizer.clip(config.max_gradient_norm, apart=config.separate_gradient_norms)
         if not math.isfinite(norm):
             progress.broken = "a gradient is not finite"
             return False
-        state.optimizer.step()
+        state.optimizer.step(rate)
         progress.minibatches += 1
         progress.policy_loss += float(policy.detach())
         progress.value_loss += float(value.detach())

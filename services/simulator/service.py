@@ -63,7 +63,9 @@ class Simulator:
             results = await asyncio.to_thread(self._play_window)
             if publishing:
                 await publishing
-            publishing = asyncio.create_task(self._publish(results, self._cut()))
+            publishing = asyncio.create_task(self._tickets.publish(results))
+            # The slabs must be in the stream before its room is looked at again, or the next window would start too early.
+            await asyncio.gather(*(self._send(slab) for slab in self._cut()))
             self._report(results)
         if publishing:
             await publishing
@@ -116,9 +118,6 @@ class Simulator:
                 prefix=f"{self._incarnation}.{self._windows}",
             )
         )
-
-    async def _publish(self, results: Sequence[MatchResult], slabs: Sequence[Rollout]) -> None:
-        await asyncio.gather(self._tickets.publish(results), *(self._send(slab) for slab in slabs))
 
     async def _send(self, slab: Rollout) -> None:
         data = slab.SerializeToString()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import atan, atan2, cos, inf, pi, sin, sqrt
 
-from tests.golden.dogfight_reference import NONE, Memory, World, clamp, wrap
+from .dogfight_reference import NONE, Memory, World, clamp, wrap
 
 Action = tuple[float, float, float]
 
@@ -189,9 +189,9 @@ def dogfighter(e: Eyes, m: Memory) -> Action:
     if m.mode_calls == 0:
         mode = next_mode(e, m)
         if mode != m.mode:
-            m.mode, m.mode_calls, m.patience_calls = mode, HOLD[mode], 0
+            m.mode, m.mode_calls = mode, HOLD[mode]
+    m.patience_calls = m.patience_calls + 1 if m.mode == ATTACK else 0
     if m.mode == ATTACK:
-        m.patience_calls += 1
         return attack(e)
     if m.mode == DEFEND:
         side = 1 if e.off > 0 else -1

@@ -1,11 +1,10 @@
-"""The league as a real process on a real nats-server. The other side is played by producers of real protocol messages."""
+"""The league as a real process on a real nats-server; the other services are played by producers of real messages."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
-import os
 import random
 import signal
 import sys
@@ -26,17 +25,20 @@ from ludus.api.v1.services_pb2_grpc import ControlServiceStub, LeagueServiceStub
 from ludus.kernel.blobs import get_blob, put_blob
 from ludus.kernel.bus import Bus, Conflict
 from ludus.kernel.config import RunConfig, dump, load
+from ludus.kernel.nats_server import NatsServer
+from ludus.kernel.players import version_of
 from ludus.kernel.topology import CONSUMERS, HEALTH, POLICIES_BUCKET, RESULTS, RUN_BUCKET
 from ludus.league.replay import compare, refold
 
 CONFIG = Path(__file__).parents[2] / "configs" / "dogfight-quick.toml"
 UPDATES = 40
+MOST_KILLS = 40
 
 
 class Stack:
     """A nats-server, a league process, and a bus for everybody else."""
 
-    def __init__(self, folder: Path, server: Any, config: RunConfig) -> None:
+    def __init__(self, folder: Path, server: NatsServer, config: RunConfig) -> None:
         self.folder, self.server, self.config = folder, server, config
         self.league: asyncio.subprocess.Process | None = None
         self.bus: Bus
@@ -89,6 +91,15 @@ class Stack:
             await asyncio.sleep(0.05)
         raise AssertionError(f"the league did not get ready\n{self.tail()}")
 
+    async def samples(self) -> dict[str, float]:
+        """What Prometheus would scrape."""
+        port = json.loads((self.folder / "services" / "league.json").read_text())["http_port"]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /metrics HTTP/1.0\r\n\r\n")
+        lines = (await reader.read()).decode().splitlines()
+        writer.close()
+        return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if line.startswith("ludus_")}
+
     def tail(self) -> str:
         return (self.folder / "league.log").read_text()[-3000:]
 
@@ -98,7 +109,8 @@ class Players:
 
     def __init__(self, bus: Bus, seed: int = 1, per_second: float = 2000.0) -> None:
         self.bus, self.random, self.per_second = bus, random.Random(seed), per_second
-        self.numbers: set[int] = set()
+        self.tried: set[int] = set()
+        self.acknowledged: set[int] = set()
         self.evaluated: list[m.Ticket] = []
 
     async def play(self, consumer: str, pool: str) -> None:
@@ -124,8 +136,9 @@ class Players:
             seed=ticket.seeds[index // 2], decisions=100, scores=[1.0, -1.0],
             policies_at_end=[player.policy for player in ticket.players], worker="double",
         )  # fmt: skip
+        self.tried.add(number)
         await self.bus.publish(RESULTS, result.SerializeToString(), msg_id=f"{copy}match-{number}")
-        self.numbers.add(number)
+        self.acknowledged.add(number)
 
     def outcome(self, ticket: m.Ticket, number: int) -> m.Outcome:
         return m.Outcome.Value(("OUTCOME_FIRST_WINS", "OUTCOME_DRAW", "OUTCOME_SECOND_WINS")[number % 3])
@@ -179,7 +192,8 @@ def run_config(folder: Path, **values: Any) -> RunConfig:
 
 @pytest.fixture
 async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
-    server = start_server(tmp_path / "nats")
+    server = NatsServer(tmp_path / "nats")
+    server.start()
     config = run_config(tmp_path)
     (tmp_path / "config.json").write_text(dump(config))
     made = Stack(tmp_path, server, config)
@@ -191,7 +205,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
         if made.league and made.league.returncode is None:
             await made.kill_league()
         await made.bus.close()
-        server.stop()
+        server.kill9()
 
 
 async def check_ledger(stack: Stack, players: Players) -> None:
@@ -200,8 +214,9 @@ async def check_ledger(stack: Stack, players: Players) -> None:
     assert comparison.identical, comparison.differences
     assert comparison.later == 0
     state = await refold(stack.bus, k=stack.config.league.elo_k)
-    assert len(state.applied) == state.results == len(players.numbers)
-    assert all(number in state.applied for number in players.numbers)
+    applied = {number for first, last in state.applied.ranges() for number in range(first, last + 1)}
+    assert players.acknowledged <= applied <= players.tried
+    assert len(applied) == state.results
     end = await stack.bus.last(RESULTS)
     assert end is not None
     assert state.position == end.sequence == state.results + sum(state.refused.values())
@@ -220,11 +235,15 @@ def check_panel(stack: Stack, state: Any) -> None:
 async def test_a_whole_run_to_its_end(stack: Stack) -> None:
     players, learner = Players(stack.bus), Learner(stack.bus, stack.config)
     await stack.start_league()
-    work = (players.play("simulator", "train"), players.play("evaluator", "evaluate"), learner.learn(0.15))
+    for number, garbage in enumerate((b"\xff\xff", b"", m.MatchResult(match=1).SerializeToString())):
+        await stack.bus.publish(RESULTS, garbage, msg_id=f"garbage-{number}")
+    work = (players.play("simulator", "train"), players.play("evaluator", "evaluate"), learner.learn(0.1))
     with background(*work):
         record = await stack.until(lambda record: record.state == run.RUN_STATE_FINISHED, 60)
     assert await asyncio.wait_for(stack.league.wait(), 15) == 0
-    assert record.pool == ["main@1.0", "main@1.10", "main@1.20", "main@1.30", "main@1.40"]
+    # A snapshot is the version that is newest when its turn has come.
+    assert [version_of(member)[2] // 10 for member in record.pool] == [0, 1, 2, 3, 4]
+    assert (record.pool[0], record.pool[-1]) == ("main@1.0", f"main@1.{UPDATES}")
     assert record.phase == "self-play"
     assert json.loads((stack.folder / "outcome.json").read_text())["state"] == "FINISHED"
     policies = await stack.bus.bucket(POLICIES_BUCKET)
@@ -233,6 +252,162 @@ async def test_a_whole_run_to_its_end(stack: Stack) -> None:
         head = PolicyHead.FromString(entry.value)
         assert head.pinned
         assert len(await get_blob(stack.bus, head.policy.sha256)) > 100
+    await check_ledger(stack, players)
     state = await refold(stack.bus, k=stack.config.league.elo_k)
     check_panel(stack, state)
-    assert {key.second for key in state.pairs if key.purpose == "train"} >= {"main@1.30", "bot:ace"}
+    assert state.refused["invalid"] == 3
+    assert {key.second for key in state.pairs if key.purpose == "train"} >= {*record.pool[-2:-1], "bot:ace"}
+
+
+async def test_nothing_is_lost_or_counted_twice_when_league_and_server_are_killed(stack: Stack) -> None:
+    players, learner = Players(stack.bus, per_second=3000), Learner(stack.bus, stack.config)
+    chance = random.Random(7)
+    supervisor = asyncio.create_task(stack.keep_alive())
+    work = (players.play("simulator", "train"), players.play("evaluator", "evaluate"), learner.learn(0.3))
+    server_kills = 0
+    with background(*work):
+        while (await stack.record()).state != run.RUN_STATE_FINISHED:
+            await asyncio.sleep(chance.uniform(0.05, 1.2))
+            if chance.random() < 0.2:
+                await asyncio.to_thread(stack.server.kill9)
+                server_kills += 1
+                await asyncio.sleep(chance.uniform(0, 0.3))
+                await asyncio.to_thread(stack.server.start)
+            elif stack.kills < MOST_KILLS and stack.league and stack.league.returncode is None:
+                stack.league.send_signal(signal.SIGKILL)
+                stack.kills += 1
+    await asyncio.wait_for(supervisor, 20)
+    state = await refold(stack.bus, k=stack.config.league.elo_k)
+    await check_ledger(stack, players)
+    check_panel(stack, state)
+    print(f"{stack.kills} kills of the league, {server_kills} of nats-server: {state.results} results, "
+          f"{state.refused.get('duplicate', 0)} duplicates refused, 0 violations")  # fmt: skip
+    assert stack.kills >= 8
+    assert server_kills >= 2
+    assert state.refused["duplicate"] > 0
+
+
+async def test_commands_are_carried_out_once(stack: Stack) -> None:
+    learner = Learner(stack.bus, stack.config)
+    await learner.publish(0)
+    await stack.start_league()
+    await stack.until(lambda record: record.state == run.RUN_STATE_TRAINING)
+    async with await stack.channel() as channel:
+        control = ControlServiceStub(channel)
+        pause = api.PauseRunRequest(command_id="one", run="demo")
+        assert (await control.PauseRun(pause)).state == run.RUN_STATE_PAUSED
+        assert (await control.ResumeRun(api.ResumeRunRequest(command_id="two"))).state == run.RUN_STATE_TRAINING
+        # The retry of a pause that was carried out before must not pause the run again.
+        assert (await control.PauseRun(pause)).state == run.RUN_STATE_TRAINING
+        assert list((await stack.record()).commands_done) == ["one", "two"]
+    await stack.kill_league()
+    await stack.start_league()
+    async with await stack.channel() as channel:
+        assert (await ControlServiceStub(channel).PauseRun(pause)).state == run.RUN_STATE_TRAINING
+        for request, code, text in [
+            (api.PauseRunRequest(command_id="", run="demo"), grpc.StatusCode.INVALID_ARGUMENT, "command_id"),
+            (api.PauseRunRequest(command_id="x", run="other"), grpc.StatusCode.NOT_FOUND, "'demo'"),
+        ]:
+            with pytest.raises(grpc.aio.AioRpcError) as problem:
+                await ControlServiceStub(channel).PauseRun(request)
+            assert problem.value.code() == code
+            assert text in problem.value.details()
+
+
+async def test_no_command_is_lost_while_the_director_works(stack: Stack) -> None:
+    learner, players = Learner(stack.bus, stack.config), Players(stack.bus)
+    await learner.publish(0)
+    await stack.start_league()
+    await stack.until(lambda record: record.state == run.RUN_STATE_TRAINING)
+    with background(players.play("simulator", "train"), learner.learn(0.02)):
+        async with await stack.channel() as channel:
+            control = ControlServiceStub(channel)
+            for number in range(40):
+                paused = await control.PauseRun(api.PauseRunRequest(command_id=f"pause-{number}"))
+                assert paused.state == run.RUN_STATE_PAUSED
+                assert (await stack.record()).state == run.RUN_STATE_PAUSED
+                await control.ResumeRun(api.ResumeRunRequest(command_id=f"resume-{number}"))
+    assert len((await stack.record()).commands_done) == 80
+
+
+async def test_status_standings_and_watch(stack: Stack) -> None:
+    players, learner = Players(stack.bus), Learner(stack.bus, stack.config)
+    await learner.publish(0)
+    await learner.publish(10)
+    await stack.start_league()
+    with background(players.play("simulator", "train"), players.play("evaluator", "evaluate")):
+        async with await stack.channel() as channel:
+            await asyncio.sleep(1.5)
+            control, league = ControlServiceStub(channel), LeagueServiceStub(channel)
+            status = (await control.GetStatus(api.GetStatusRequest(run="demo"))).status
+            assert (status.run, status.game, status.record.phase) == ("demo", "dogfight", "curriculum")
+            assert status.progress == pytest.approx(0.25)
+            assert status.eta_seconds == pytest.approx(30 * 16_384 / 50_000)
+            assert status.tickets_waiting > 0
+            assert status.scripted_share == 1.0
+            assert status.standings.results > 0
+            standings = (await league.GetStandings(api.GetStandingsRequest())).standings
+            assert {row.player for row in standings.players} >= {"main", "main@1.0", "bot:ace"}
+            pairs = (await league.GetPayoff(api.GetPayoffRequest(purpose="evaluate"))).pairs
+            assert {pair.first for pair in pairs} == {"main@1.0"}
+            samples = await stack.samples()
+            assert samples["ludus_league_results_applied_total"] > 0
+            assert samples['ludus_league_run_state{state="training"}'] == 1
+            assert samples['ludus_league_phase{phase="curriculum"}'] == 1
+            assert 800 < samples['ludus_league_elo{player="main"}'] < 1200
+            watch = control.WatchRun(api.WatchRunRequest(run="demo", interval_seconds=0.1))
+            states = []
+            async for answer in watch:
+                states.append(answer.status.record.state)
+                if len(states) == 3:
+                    stop = api.StopRunRequest(command_id="stop", run="demo", reason="enough")
+                    assert (await control.StopRun(stop)).state == run.RUN_STATE_STOPPED
+            assert states[0] == run.RUN_STATE_TRAINING
+            assert states[-1] == run.RUN_STATE_STOPPED
+
+
+async def test_a_stopped_run_goes_on_when_resumed(stack: Stack) -> None:
+    learner, players = Learner(stack.bus, stack.config), Players(stack.bus)
+    await learner.publish(0)
+    league = await stack.start_league()
+    async with await stack.channel() as channel:
+        await stack.until(lambda record: record.state == run.RUN_STATE_TRAINING)
+        stop = api.StopRunRequest(command_id="stop", reason="lunch")
+        assert (await ControlServiceStub(channel).StopRun(stop)).state == run.RUN_STATE_STOPPED
+    assert await asyncio.wait_for(league.wait(), 15) == 0
+    outcome = json.loads((stack.folder / "outcome.json").read_text())
+    assert outcome == {"state": "STOPPED", "reason": "lunch"}
+    assert await asyncio.wait_for((await stack.start_league()).wait(), 15) == 0  # still stopped
+    league = await stack.start_league("--resume")
+    await stack.until(lambda record: record.state == run.RUN_STATE_TRAINING)
+    with background(players.play("simulator", "train"), players.play("evaluator", "evaluate"), learner.learn(0.02)):
+        await stack.until(lambda record: record.state == run.RUN_STATE_FINISHED, 60)
+    assert await asyncio.wait_for(league.wait(), 15) == 0
+    assert json.loads((stack.folder / "outcome.json").read_text())["state"] == "FINISHED"
+
+
+async def test_two_leagues_at_once_do_no_harm(stack: Stack) -> None:
+    players, learner = Players(stack.bus), Learner(stack.bus, stack.config)
+    first = await stack.start_league()
+    second = await stack.start_league("--http-port", "0")
+    work = (players.play("simulator", "train"), players.play("evaluator", "evaluate"), learner.learn(0.05))
+    with background(*work):
+        await stack.until(lambda record: record.state == run.RUN_STATE_FINISHED, 60)
+    assert await asyncio.gather(first.wait(), second.wait()) == [0, 0]
+    await check_ledger(stack, players)
+
+
+async def test_standings_thrown_back_to_an_older_state_are_folded_again(stack: Stack) -> None:
+    players, learner = Players(stack.bus), Learner(stack.bus, stack.config)
+    await learner.publish(0)
+    await stack.start_league()
+    bucket = await stack.bus.bucket(RUN_BUCKET)
+    with background(players.play("simulator", "train")):
+        await asyncio.sleep(2)
+        old = await bucket.get("ledger")
+        for _ in range(3):
+            await asyncio.sleep(0.7)
+            with contextlib.suppress(Conflict):
+                await bucket.put("ledger", old.value)
+    await asyncio.sleep(1)
+    await check_ledger(stack, players)

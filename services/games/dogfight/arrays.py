@@ -24,6 +24,17 @@ class Mirror:
         self.shared = bool(wp.get_device(device).is_cpu)
         self.device = wp.array(self.host, dtype=dtype, device=device, copy=not self.shared)
 
+    def columns(self, first: int, dtype: Any) -> Any:
+        """The kernels' view of `dtype.length` floats from column `first` on, as an array [...] of that vector type."""
+        whole = self.device
+        return wp.array(
+            ptr=whole.ptr + first * whole.strides[-1] if whole.ptr else None,
+            dtype=dtype,
+            shape=whole.shape[:-1],
+            strides=whole.strides[:-1],
+            device=whole.device,
+        )
+
     def push(self) -> None:
         """Make the kernels see what was written to `host`."""
         if not self.shared:

@@ -16,6 +16,7 @@ from .arrays import Mirror
 from .constants import BOTS, ENDINGS, EXTERNAL, OBSERVATION_SIZES
 from .kernels import launch
 from .kernels.layout import Rules
+from .kernels.observation import Egocentric, Sight
 from .options import Options
 from .state import SEATS, MatchState
 
@@ -71,17 +72,15 @@ class Dogfight:
         state = {name: array.device for name, array in self._state.mirrors().items()}
         match, fighter, bullet, seat, physics = state.values()
         everything = [match, fighter, bullet, seat, physics, self._rules]
-        self._results = (
-            *(self._observation, self._final, self._reward),
-            *(self._done, self._outcome, self._ending, self._decisions),
-        )
-        results = [result.device for result in self._results]
-        self._step = self._command(launch.step_kernel, [*everything, self._actions.device, *results])
-        seen = self._observation.device
-        self._observe = self._command(launch.observe_kernel, [match, fighter, bullet, physics, self._rules, seen])
+        numbers = (self._reward, self._done, self._outcome, self._ending, self._decisions)
+        self._results = (self._observation, self._final, *numbers)
+        seen, final = _parts(self._observation), _parts(self._final)
+        results = [result.device for result in numbers]
+        self._step = self._command(launch.step_kernel, [*everything, self._actions.device, *seen, *final, *results])
+        self._observe = self._command(launch.observe_kernel, [match, fighter, bullet, physics, self._rules, *seen])
         begin = [*everything, self._slots.device, self._seeds.device]
-        self._begin_seeded = self._command(launch.begin_kernel, [*begin, True, seen])
-        self._begin_next = self._command(launch.begin_kernel, [*begin, False, seen])
+        self._begin_seeded = self._command(launch.begin_kernel, [*begin, True, *seen])
+        self._begin_next = self._command(launch.begin_kernel, [*begin, False, *seen])
 
     def _command(self, kernel: Any, inputs: list[Any]) -> Any:
         return wp.launch(kernel, dim=self.batch, inputs=inputs, device=self.device, record_cmd=True)
@@ -122,8 +121,8 @@ class Dogfight:
         self._actions.host[...] = actions
         self._actions.push()
         self._step.launch()
-        if not self._done.shared:
-            self._pull()
+        for result in () if self._done.shared else self._results:
+            result.pull()
         info = StepInfo(
             done=self._done.host,
             outcome=self._outcome.host,
@@ -132,10 +131,6 @@ class Dogfight:
             final_observation=self._final.host,
         )
         return self._observation.host, self._reward.host, self._done.host, self._truncated, info
-
-    def _pull(self) -> None:
-        for result in self._results:
-            result.pull()
 
     def seat_bots(self, seat: int, bots: Sequence[str | None] | str | None, matches: IntArray | None = None) -> None:
         """Put a scripted bot (None: an external player) into `seat`, one for all or one per given match.
@@ -174,12 +169,13 @@ class Dogfight:
     def _chosen(self, matches: IntArray | None) -> IntArray:
         if matches is None:
             return np.arange(self.batch, dtype=np.int32)
-        slots = np.asarray(matches, dtype=np.int32)
-        if slots.ndim != 1 or (len(slots) and not (slots.min() >= 0 and slots.max() < self.batch)):
+        slots = np.asarray(matches)
+        whole = slots.ndim == 1 and (slots.dtype.kind in "iu" or not slots.size)
+        if not whole or (slots.size and (slots.min() < 0 or slots.max() >= self.batch)):
             raise ValueError(f"matches must be a list of slots in 0 … {self.batch - 1}, not {matches!r}")
         if len(slots) > self.batch:
             raise ValueError(f"{len(slots)} matches given, but there are only {self.batch}")
-        return slots
+        return slots.astype(np.int32, copy=False)
 
 
 def _device(name: str) -> str:
@@ -187,6 +183,13 @@ def _device(name: str) -> str:
         return str(wp.get_device(name).alias)
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"unknown or missing device {name!r}: {error}") from None
+
+
+def _parts(observation: Mirror) -> tuple[Any, Any]:
+    """The kernels' views of the 46 original floats and, where there are any, of the 20 egocentric features."""
+    original = OBSERVATION_SIZES["original"]
+    rest = original if observation.host.shape[-1] > original else 0
+    return observation.columns(0, Sight), observation.columns(rest, Egocentric)
 
 
 def _seeds(seeds: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.uint64]:

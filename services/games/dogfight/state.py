@@ -94,7 +94,8 @@ class MatchState:
         """Copies of all arrays."""
         for array in self.mirrors().values():
             array.pull()
-        return {name: self.view(name).copy() for name in ARRAYS}
+        state = {name: self.view(name).copy() for name in ARRAYS}
+        return state | {"alive": state["alive"] > 0}
 
     def restore(self, given: Mapping[str, npt.NDArray[Any]]) -> bool:
         """Take the given arrays. Returns whether memory was replaced, so that launches must be recorded anew."""

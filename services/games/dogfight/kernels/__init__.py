@@ -3,3 +3,11 @@
 All kernels stand in one file, so Warp compiles them as one unit (seconds, then cached on disk).
 Arithmetic is float32 as in the original simulator.
 """
+
+import warp as wp
+
+# Warp announces itself and every compiled module on the standard output, which belongs to the program.
+if hasattr(wp.config, "log_level"):
+    wp.config.log_level = max(wp.config.log_level, wp.LOG_WARNING)
+else:
+    wp.config.quiet = True

@@ -24,9 +24,8 @@ def altitude_bias(v: View):
     if v.me.y < 250.0:
         if v.me.nose_y < 0.2:
             bias += 0.35 * wp.min((250.0 - v.me.y) / 100.0, 1.0)
-    elif v.me.y > 480.0:
-        if v.me.nose_y > -0.2:
-            bias -= 0.3 * wp.min((v.me.y - 480.0) / 80.0, 1.0)
+    elif v.me.y > 480.0 and v.me.nose_y > -0.2:
+        bias -= 0.3 * wp.min((v.me.y - 480.0) / 80.0, 1.0)
     if v.me.speed < 90.0 and v.me.y > 300.0 and v.me.nose_y > -0.1:
         bias -= 0.08
     return bias

@@ -123,9 +123,8 @@ def dogfighter(m: Seat, v: View, p: Physics):
         if mode != m.mode:
             m.mode = mode
             m.mode_calls = hold_calls(mode)
-            m.patience_calls = 0
+    m.patience_calls = wp.where(m.mode == ATTACK, m.patience_calls + 1, 0)
     if m.mode == ATTACK:
-        m.patience_calls = m.patience_calls + 1
         return attack(m, v)
     if m.mode == DEFEND:
         throttle = wp.where(v.me.speed > 100.0, 0.3, 0.6)

@@ -1,5 +1,7 @@
 """Bullets: leaving the gun, flying, hitting, and what a bot sees of them."""
 
+# ruff: noqa: RUF046, UP018  (Warp takes a plain literal for a constant that no loop may change)
+
 import warp as wp
 
 from ..constants import BULLET_SLOTS, DT, HIT_RADIUS_SQUARED, MUZZLE_OFFSET
@@ -49,9 +51,9 @@ def bullets_tick(bullets: wp.array2d(dtype=Bullet), i: int, count: int, f0: Figh
 
     A fighter that died earlier in this loop no longer stops bullets; a bullet in its last tick cannot hit.
     """
-    hits0 = 0
-    hits1 = 0
-    kept = 0
+    hits0 = int(0)
+    hits1 = int(0)
+    kept = int(0)
     for j in range(count):
         b = bullets[i, j]
         b.x = b.x + b.vx * DT
@@ -90,7 +92,7 @@ def nearest_enemy_bullet(bullets: wp.array2d(dtype=Bullet), i: int, count: int, 
     A bullet exactly on the aircraft looks like an empty slot and is not seen.
     """
     nearest = float(FAR)
-    slot = -1
+    slot = int(-1)
     for j in range(count):
         b = bullets[i, j]
         if b.owner != seat:
@@ -99,7 +101,7 @@ def nearest_enemy_bullet(bullets: wp.array2d(dtype=Bullet), i: int, count: int, 
                 nearest = d
                 slot = j
     if slot >= 0 and count > BULLET_SLOTS:
-        before = 0
+        before = int(0)
         for j in range(count):
             d = distance_to(bullets[i, j], me)
             if d < nearest or (d == nearest and j < slot):

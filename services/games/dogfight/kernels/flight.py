@@ -21,12 +21,13 @@ from .angles import HALF_PI, unit_vector, wrap_angle
 from .layout import Fighter, Physics, Seat
 
 NOSE_DOWN = -HALF_PI
+PER_WALL_MARGIN = 1.0 / WALL_MARGIN
 
 
 @wp.func
 def wall_push(inside: float):
     """Metres per tick at depth `inside` into a soft wall."""
-    depth = wp.clamp(inside / WALL_MARGIN, 0.0, 1.0)
+    depth = wp.clamp(inside * PER_WALL_MARGIN, 0.0, 1.0)
     return depth * depth * WALL_STRENGTH * DT
 
 

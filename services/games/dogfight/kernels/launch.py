@@ -7,28 +7,47 @@ from .bots import bot_call
 from .bullets import bullets_tick, fire
 from .flight import fighter_tick
 from .layout import Bullet, Fighter, Match, Physics, Rules, Seat, count_bullets, load_fighter
-from .observation import observe
-from .reward import damage, judge, result, separation, shaping
+from .observation import Egocentric, Sight, egocentric, observe
+from .reward import judge, pay, separation
 from .spawn import begin, episode_seed
 
 wp.set_module_options({"enable_backward": False})
 
 
 @wp.func
-def observe_match(
-    out: wp.array3d(dtype=float),
+def show(
+    sights: wp.array2d(dtype=Sight),
+    features: wp.array2d(dtype=Egocentric),
     i: int,
-    bullets: wp.array2d(dtype=Bullet),
-    count: int,
-    f0: Fighter,
-    f1: Fighter,
-    tick: int,
-    p: Physics,
+    seat: int,
+    row: Sight,
     rules: Rules,
 ):
-    """Write both observations of match i."""
-    observe(out, i, 0, bullets, count, f0, f1, tick, p, rules.egocentric)
-    observe(out, i, 1, bullets, count, f1, f0, tick, p, rules.egocentric)
+    """Hand out one observation."""
+    sights[i, seat] = row
+    if rules.egocentric:
+        features[i, seat] = egocentric(row)
+
+
+@wp.func
+def show_match(
+    matches: wp.array(dtype=Match),
+    fighters: wp.array2d(dtype=Fighter),
+    bullets: wp.array2d(dtype=Bullet),
+    physics: wp.array(dtype=Physics),
+    rules: Rules,
+    sights: wp.array2d(dtype=Sight),
+    features: wp.array2d(dtype=Egocentric),
+    i: int,
+):
+    """Hand out both observations of a stored match."""
+    f0 = load_fighter(fighters, i, 0)
+    f1 = load_fighter(fighters, i, 1)
+    p = physics[i]
+    count = count_bullets(bullets, i)
+    tick = matches[i].tick
+    show(sights, features, i, 0, observe(bullets, i, count, 0, f0, f1, tick, p), rules)
+    show(sights, features, i, 1, observe(bullets, i, count, 1, f1, f0, tick, p), rules)
 
 
 @wp.func
@@ -47,25 +66,6 @@ def take_action(seats: wp.array2d(dtype=Seat), actions: wp.array3d(dtype=float),
     return seat
 
 
-@wp.func
-def pay(
-    reward: wp.array2d(dtype=float),
-    i: int,
-    f0: Fighter,
-    f1: Fighter,
-    lost: wp.vec2i,
-    before: float,
-    outcome: int,
-    rules: Rules,
-):
-    """Add one evaluation of the reward terms to both seats. `lost`: hp lost by seat 0 and 1 since the last one."""
-    now = separation(f0, f1)
-    r0 = damage(lost[1], lost[0], rules) + shaping(f0, f1, before, now, rules) + result(0, outcome, rules)
-    r1 = damage(lost[0], lost[1], rules) + shaping(f1, f0, before, now, rules) + result(1, outcome, rules)
-    reward[i, 0] = reward[i, 0] + r0
-    reward[i, 1] = reward[i, 1] + r1
-
-
 @wp.kernel
 def step_kernel(
     matches: wp.array(dtype=Match),
@@ -75,8 +75,10 @@ def step_kernel(
     physics: wp.array(dtype=Physics),
     rules: Rules,
     actions: wp.array3d(dtype=float),
-    observation: wp.array3d(dtype=float),
-    final_observation: wp.array3d(dtype=float),
+    sights: wp.array2d(dtype=Sight),
+    features: wp.array2d(dtype=Egocentric),
+    final_sights: wp.array2d(dtype=Sight),
+    final_features: wp.array2d(dtype=Egocentric),
     reward: wp.array2d(dtype=float),
     done: wp.array(dtype=bool),
     outcome: wp.array(dtype=int),
@@ -101,8 +103,7 @@ def step_kernel(
     hp1 = f1.hp
     start = separation(f0, f1)
     before = float(start)
-    reward[i, 0] = 0.0
-    reward[i, 1] = 0.0
+    earned = wp.vec2(0.0, 0.0)
     for _k in range(rules.ticks_per_decision):
         if verdict[1] != RUNNING:
             break
@@ -122,12 +123,13 @@ def step_kernel(
         m.tick = m.tick + 1
         verdict = judge(f0, f1, m.tick)
         if not rules.reward_per_decision:
-            pay(reward, i, f0, f1, wp.vec2i(hits[0], hits[1]), before, verdict[0], rules)
-            before = separation(f0, f1)
+            now = separation(f0, f1)
+            earned += pay(f0, f1, hits[0], hits[1], before, now, verdict[0], rules)
+            before = now
     done[i] = playing and verdict[1] != RUNNING
     if playing:
         if rules.reward_per_decision:
-            pay(reward, i, f0, f1, wp.vec2i(hp0 - f0.hp, hp1 - f1.hp), start, verdict[0], rules)
+            earned = pay(f0, f1, hp0 - f0.hp, hp1 - f1.hp, start, separation(f0, f1), verdict[0], rules)
         m.decisions = m.decisions + 1
         matches[i] = m
         fighters[i, 0] = f0
@@ -137,18 +139,19 @@ def step_kernel(
         outcome[i] = verdict[0]
         ending[i] = verdict[1]
         decisions[i] = m.decisions
-        observe_match(final_observation, i, bullets, count, f0, f1, m.tick, p, rules)
-    if rules.same_step:
-        if verdict[1] != RUNNING:
-            seed = episode_seed(rules.base_seed, i, m.episode + 1)
-            begin(matches, fighters, bullets, seats, physics, i, seed, rules.random_spawn)
-            f0 = load_fighter(fighters, i, 0)
-            f1 = load_fighter(fighters, i, 1)
-            observe_match(observation, i, bullets, 0, f0, f1, 0, physics[i], rules)
-        else:
-            for k in range(observation.shape[2]):
-                observation[i, 0, k] = final_observation[i, 0, k]
-                observation[i, 1, k] = final_observation[i, 1, k]
+        row0 = observe(bullets, i, count, 0, f0, f1, m.tick, p)
+        row1 = observe(bullets, i, count, 1, f1, f0, m.tick, p)
+        show(sights, features, i, 0, row0, rules)
+        show(sights, features, i, 1, row1, rules)
+        if rules.same_step:
+            show(final_sights, final_features, i, 0, row0, rules)
+            show(final_sights, final_features, i, 1, row1, rules)
+    reward[i, 0] = earned[0]
+    reward[i, 1] = earned[1]
+    if rules.same_step and verdict[1] != RUNNING:
+        seed = episode_seed(rules.base_seed, i, m.episode + 1)
+        begin(matches, fighters, bullets, seats, physics, i, seed, rules.random_spawn)
+        show_match(matches, fighters, bullets, physics, rules, sights, features, i)
 
 
 @wp.kernel
@@ -162,7 +165,8 @@ def begin_kernel(
     slots: wp.array(dtype=int),
     seeds: wp.array(dtype=wp.uint64),
     seeded: bool,
-    observation: wp.array3d(dtype=float),
+    sights: wp.array2d(dtype=Sight),
+    features: wp.array2d(dtype=Egocentric),
 ):
     """Start new episodes in the given slots, with the given seeds or those of the game's own stream."""
     k = wp.tid()
@@ -171,9 +175,7 @@ def begin_kernel(
     if not seeded:
         seed = episode_seed(rules.base_seed, i, matches[i].episode + 1)
     begin(matches, fighters, bullets, seats, physics, i, seed, rules.random_spawn)
-    f0 = load_fighter(fighters, i, 0)
-    f1 = load_fighter(fighters, i, 1)
-    observe_match(observation, i, bullets, 0, f0, f1, 0, physics[i], rules)
+    show_match(matches, fighters, bullets, physics, rules, sights, features, i)
 
 
 @wp.kernel
@@ -183,11 +185,8 @@ def observe_kernel(
     bullets: wp.array2d(dtype=Bullet),
     physics: wp.array(dtype=Physics),
     rules: Rules,
-    observation: wp.array3d(dtype=float),
+    sights: wp.array2d(dtype=Sight),
+    features: wp.array2d(dtype=Egocentric),
 ):
     """Fresh observations of all matches."""
-    i = wp.tid()
-    f0 = load_fighter(fighters, i, 0)
-    f1 = load_fighter(fighters, i, 1)
-    count = count_bullets(bullets, i)
-    observe_match(observation, i, bullets, count, f0, f1, matches[i].tick, physics[i], rules)
+    show_match(matches, fighters, bullets, physics, rules, sights, features, wp.tid())

@@ -4,6 +4,8 @@ Shapes: matches [B], fighters [B, 2], seats [B, 2], bullets [B, N], physics [B].
 structured arrays, so the names of the fields here are the names of the snapshot's arrays (`state.FIELDS`).
 """
 
+# ruff: noqa: RUF046, UP018  (Warp takes a plain literal for a constant that no loop may change)
+
 import warp as wp
 
 from .angles import unit_vector
@@ -123,7 +125,7 @@ def load_fighter(fighters: wp.array2d(dtype=Fighter), i: int, seat: int):
 @wp.func
 def count_bullets(bullets: wp.array2d(dtype=Bullet), i: int):
     """Live bullets of match i."""
-    n = 0
+    n = int(0)
     while n < bullets.shape[1] and bullets[i, n].ticks > 0:
         n += 1
     return n

@@ -57,17 +57,25 @@ def result(seat: int, outcome: int, r: Rules):
 
 
 @wp.func
+def pay(f0: Fighter, f1: Fighter, lost0: int, lost1: int, before: float, now: float, outcome: int, r: Rules):
+    """One evaluation of all terms for both seats, from the hp and the distance lost since the last one."""
+    r0 = damage(lost1, lost0, r) + shaping(f0, f1, before, now, r) + result(0, outcome, r)
+    r1 = damage(lost0, lost1, r) + shaping(f1, f0, before, now, r) + result(1, outcome, r)
+    return wp.vec2(r0, r1)
+
+
+@wp.func
 def judge(f0: Fighter, f1: Fighter, tick: int):
     """(outcome, ending). A survivor wins; at the end of the time the less damaged one does."""
     margin = 0
-    ending = int(RUNNING)
+    ending = RUNNING
     if f0.alive == 0 or f1.alive == 0:
         margin = f0.alive - f1.alive
         ending = ELIMINATION
     elif tick >= MATCH_TICKS:
         margin = f0.hp - f1.hp
         ending = TIMEOUT
-    outcome = int(OUTCOME_RUNNING)
+    outcome = OUTCOME_RUNNING
     if ending != RUNNING:
         outcome = OUTCOME_DRAW
         if margin > 0:

@@ -1,0 +1,150 @@
+"""The command line as an argparse tree. It is frozen by a test and printed into docs/cli.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from .. import __version__
+
+MAIN = """Train agents by league self-play: four services play, learn, rank and measure.
+
+examples:
+  ludus train dogfight                  start a run and watch it; Ctrl-C leaves it running
+  ludus train dogfight --preset quick   about a minute
+  ludus attach                          watch again
+  ludus status                          what runs, what died, when and why
+  ludus stop; ludus resume              end a run; go on at the same update
+  ludus doctor                          is everything here that a run needs?
+"""
+EPILOG = """Where RUN may be left out, the newest run is meant, of those in progress if there are any.
+Everything is kept in --home, $LUDUS_HOME or ~/.ludus. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration."""
+
+TRAIN = """Check everything, start a run in the background, watch it. Closing the terminal does not touch the run.
+
+examples:
+  ludus train dogfight --preset quick
+  ludus train dogfight --seed 2 --set learner.epochs=4 --set simulator.workers=2
+  ludus train dogfight --config my.toml --run duel-1 --detach
+"""
+UP = """Start the supervisor and its nats-server in the background, and with them every run that is in progress.
+
+examples:
+  ludus up
+  ludus up --nats-port 4222
+  ludus up --nats-url nats://10.0.0.5:4222     use a server that is there already (2.12.3 or newer, with JetStream)
+"""
+LOGS = """What the services say. SERVICE: league, learner, simulator, evaluator, supervisor, nats-server.
+
+examples:
+  ludus logs                       all services of the newest run
+  ludus logs learner -f            one of them, and what it says from now on
+  ludus logs duel-1 simulator-0
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """One line for one mistake."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message} (help: {self.prog} --help)", file=sys.stderr)
+        sys.exit(2)
+
+
+def build_parser() -> Parser:
+    parser = Parser(
+        prog="ludus", description=MAIN, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"ludus {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    common = Parser(add_help=False)
+    # Before or after the command: there its absence must not undo what stands here.
+    for place, default in ((parser, None), (common, argparse.SUPPRESS)):
+        text = "where everything is kept (default: $LUDUS_HOME or ~/.ludus)"
+        place.add_argument("--home", type=Path, metavar="DIR", default=default, help=text)
+    add = _Adder(commands, common)
+    _stack(add)
+    _train(add)
+    _runs(add)
+    _league(add)
+    return parser
+
+
+class _Adder:
+    """Adds commands that share the common options."""
+
+    def __init__(self, commands: Any, common: Parser) -> None:
+        self._commands, self._common = commands, common
+
+    def __call__(self, name: str, action: str, text: str, description: str = "") -> Parser:
+        parser: Parser = self._commands.add_parser(
+            name, help=text, description=description or f"{text[0].upper()}{text[1:]}.", parents=[self._common],
+            formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+        )  # fmt: skip
+        parser.set_defaults(action=action)
+        return parser
+
+
+def _stack(add: _Adder) -> None:
+    up = add("up", "stack:up", "start the stack in the background", UP)
+    _nats(up)
+    add("down", "stack:stop_stack", "end the stack and everything that runs on it; runs can go on with the next `up`")
+    add("doctor", "doctor:doctor", "check the set-up: python, torch, warp, nats-server, disk, cores, ports")
+
+
+def _train(add: _Adder) -> None:
+    train = add("train", "train:train", "start a run of GAME and watch it", TRAIN)
+    _game(train)
+    train.add_argument("--run", metavar="NAME", help="name of the run: a-z, 0-9, '-' (default: a fresh one)")
+    train.add_argument("--seed", type=int, metavar="N", help="everything random is drawn from it")
+    train.add_argument("--decisions", type=int, metavar="N", help="how long to train")
+    train.add_argument("--detach", action="store_true", help="start it and return at once")
+    _nats(train)
+    config = add("config", "train:show_config", "print the configuration a run of GAME would use")
+    _game(config)
+
+
+def _game(parser: Parser) -> None:
+    parser.add_argument("game", metavar="GAME", help="for example dogfight")
+    parser.add_argument("--preset", metavar="P", help="a configuration that comes with Ludus (default: default)")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a configuration of your own, TOML or JSON")
+    parser.add_argument(
+        "--set", action="append", metavar="KEY=VALUE", help="change one key, like learner.gamma=0.995; may be repeated"
+    )
+
+
+def _nats(parser: Parser) -> None:
+    parser.add_argument("--nats-url", metavar="URL", help="use this NATS server instead of starting one")
+    parser.add_argument("--nats-port", type=int, metavar="N", help="port of the stack's own (default: a free one)")
+
+
+def _runs(add: _Adder) -> None:
+    _run(add("attach", "runs:attach", "watch a run; Ctrl-C leaves it running"))
+    status = add("status", "runs:status", "state, progress, services, and what died, when and why")
+    _run(status)
+    status.add_argument("--json", action="store_true", help="for programs")
+    _run(add("stop", "runs:stop", "end a run; it can go on later"))
+    _run(add("resume", "runs:resume", "go on with a run that was stopped, paused or has failed, at the same update"))
+    _run(add("pause", "runs:pause", "let a run wait, with its services; `resume` goes on"))
+    add("runs", "runs:list_runs", "list all runs")
+    logs = add("logs", "logs:logs", "what the services say", LOGS)
+    _run(logs)
+    logs.add_argument("service", nargs="?", metavar="SERVICE", help="only this one")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on showing what is added")
+    logs.add_argument("-n", "--lines", type=int, default=20, metavar="N", help="of each file (default %(default)s)")
+    logs.add_argument("--raw", action="store_true", help="lines as they were written (JSON)")
+
+
+def _run(parser: Parser) -> None:
+    parser.add_argument("run", nargs="?", metavar="RUN", help="name of the run (default: the newest in progress)")
+
+
+def _league(add: _Adder) -> None:
+    league = add("league", "", "questions to the ledger of a run")
+    questions = league.add_subparsers(dest="question", metavar="QUESTION", required=True, parser_class=Parser)
+    inner = _Adder(questions, add._common)
+    _run(inner("replay", "league:replay", "fold all results again and compare with the stored standings"))
+    _run(inner("standings", "league:standings", "ratings and results as the ledger has them"))

@@ -1,0 +1,123 @@
+"""Talking to the league of a run by gRPC. Its port is in its heartbeat and changes with every restart."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+
+from ..api.v1 import services_pb2 as api
+from ..api.v1 import services_pb2_grpc as stubs
+from ..api.v1.run_pb2 import RunState, RunStatus
+from .errors import CommandError
+from .home import RunFolder
+from .processes import Identity
+
+CALL_SECONDS = 3.0
+RETRY_SECONDS = 0.5
+#: Consoles of runs with many results: the standings of a long run are some hundred kilobytes.
+OPTIONS = [("grpc.max_receive_message_length", 64 * 1024 * 1024)]
+
+
+def league_address(run: RunFolder) -> str:
+    """host:port of a live league, or "" when there is none."""
+    heartbeat = run.heartbeat("league")
+    port, pid = heartbeat.get("grpc_port"), heartbeat.get("pid")
+    if not port or not isinstance(pid, int) or Identity.of(pid) is None:
+        return ""
+    return f"127.0.0.1:{port}"
+
+
+@contextmanager
+def _control(run: RunFolder) -> Iterator[Any]:
+    address = league_address(run)
+    if not address:
+        raise CommandError(f"the league of {run.name!r} is not running")
+    with grpc.insecure_channel(address, options=OPTIONS) as channel:
+        connect: Any = stubs.ControlServiceStub
+        yield connect(channel)
+
+
+def fetch_status(run: RunFolder, timeout_seconds: float = CALL_SECONDS) -> RunStatus | None:
+    """None when the league cannot be asked at the moment."""
+    try:
+        with _control(run) as control:
+            response = control.GetStatus(api.GetStatusRequest(run=run.name), timeout=timeout_seconds)
+    except (grpc.RpcError, CommandError):
+        return None
+    status: RunStatus = response.status
+    return status
+
+
+def command(run: RunFolder, verb: str, reason: str = "", patience_seconds: float = 10.0) -> RunState:
+    """`pause`, `resume` or `stop`; sent again with the same id while the league restarts. Raises CommandError."""
+    command_id = secrets.token_hex(8)
+    requests: dict[str, tuple[str, Any]] = {
+        "pause": ("PauseRun", api.PauseRunRequest(command_id=command_id, run=run.name)),
+        "resume": ("ResumeRun", api.ResumeRunRequest(command_id=command_id, run=run.name)),
+        "stop": ("StopRun", api.StopRunRequest(command_id=command_id, run=run.name, reason=reason)),
+    }
+    method, request = requests[verb]
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            with _control(run) as control:
+                response = getattr(control, method)(request, timeout=CALL_SECONDS)
+            state: RunState = response.state
+            return state
+        except grpc.RpcError as error:
+            code, details = error.code(), error.details()
+            if code in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT):
+                raise CommandError(details) from error
+            problem: Exception = CommandError(f"the league does not answer: {details}")
+        except CommandError as error:
+            problem = error
+        if time.monotonic() > deadline:
+            raise CommandError(f"cannot {verb} {run.name!r}: {problem}") from problem
+        time.sleep(RETRY_SECONDS)
+
+
+class Watcher:
+    """Follows a run in a thread of its own, through restarts of the league. `latest` is the newest status."""
+
+    def __init__(self, run: RunFolder, interval_seconds: float = 0.5) -> None:
+        self.latest: RunStatus | None = None
+        self.connected = False
+        self._first = threading.Event()
+        self._run = run
+        self._interval_seconds = interval_seconds
+        self._stopping = threading.Event()
+        self._stream: Any = None
+        self._thread = threading.Thread(target=self._follow, name="watch-run", daemon=True)
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        if self._stream is not None:
+            self._stream.cancel()
+        self._thread.join(timeout=2.0)
+
+    def wait(self, timeout_seconds: float) -> None:
+        """Until there is a first status, or not."""
+        self._first.wait(timeout_seconds)
+
+    def _follow(self) -> None:
+        request = api.WatchRunRequest(run=self._run.name, interval_seconds=self._interval_seconds)
+        while not self._stopping.is_set():
+            try:
+                with _control(self._run) as control:
+                    self._stream = control.WatchRun(request)
+                    for response in self._stream:
+                        self.latest, self.connected = response.status, True
+                        self._first.set()
+            except (grpc.RpcError, CommandError):
+                self.connected = False
+            self._stopping.wait(RETRY_SECONDS)

@@ -1,0 +1,85 @@
+"""`ludus league replay` and `ludus league standings`: questions to the ledger of a run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from rich.console import Console
+
+from ...api.v1.standings_pb2 import Standings
+from ...kernel.bus import Bus, BusError
+from ...kernel.topology import RUN_BUCKET
+from ...league.replay import Comparison, compare
+from ..draw import plain_table
+from ..errors import FAILED, CommandError
+from ..home import Home, RunFolder, read_json
+from ..stack import is_up
+
+PATIENCE_SECONDS = 5.0
+
+
+def replay(options: argparse.Namespace, home: Home, console: Console) -> int:
+    """Fold the ledger again from its first result and compare with the stored standings."""
+    run = home.pick(options.run)
+    found = asyncio.run(_compare(home, run))
+    later = f" ({found.later} newer ones are not folded yet)" if found.later else ""
+    verdict = "identical" if found.identical else "different"
+    for difference in found.differences:
+        console.print(f"  {difference}", highlight=False, soft_wrap=True)
+    console.print(
+        f"{run.name}: {found.position} results folded again{later}; stored and replayed standings are {verdict}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    return 0 if found.identical else FAILED
+
+
+def standings(options: argparse.Namespace, home: Home, console: Console) -> int:
+    """Ratings and results as the ledger has them."""
+    run = home.pick(options.run)
+    found = asyncio.run(_stored(home, run))
+    table = plain_table("player", "Elo", "change", "W", "D", "L", right=(1, 2, 3, 4, 5))
+    for row in sorted(found.players, key=lambda one: -one.milli_elo):
+        change = (row.milli_elo - row.initial_milli_elo) / 1000
+        table.add_row(
+            row.player, f"{row.milli_elo / 1000:.1f}", f"{change:+.1f}", str(row.wins), str(row.draws), str(row.losses)
+        )
+    console.print(f"{run.name}: {found.results} rated results, ledger position {found.position}", highlight=False)
+    console.print(table)
+    return 0
+
+
+async def _compare(home: Home, run: RunFolder) -> Comparison:
+    async with _Ledger(home, run) as bus:
+        return await compare(bus, k=int(run.config()["league"]["elo_k"]))
+
+
+async def _stored(home: Home, run: RunFolder) -> Standings:
+    async with _Ledger(home, run) as bus:
+        entry = await (await bus.bucket(RUN_BUCKET)).get("ledger")
+    if entry is None:
+        raise CommandError(f"{run.name} has no results yet")
+    return Standings.FromString(entry.value)
+
+
+class _Ledger:
+    """A connection to the bus that holds a run's ledger."""
+
+    def __init__(self, home: Home, run: RunFolder) -> None:
+        url = str(run.config().get("bus", {}).get("url") or "")
+        stack = read_json(home.stack_file)
+        if not url and not (is_up(home) and stack.get("nats_ready")):
+            raise CommandError("the stack is down, and the ledger is in its NATS server: ludus up")
+        self._url = url or str(stack["nats_url"])
+        self._run = run
+
+    async def __aenter__(self) -> Bus:
+        try:
+            self._bus = await Bus.connect(self._url, self._run.name, "console", patience_seconds=PATIENCE_SECONDS)
+        except BusError as error:
+            raise CommandError(str(error)) from error
+        return self._bus
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._bus.close()

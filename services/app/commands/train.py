@@ -1,0 +1,108 @@
+"""`ludus train GAME`: check everything, say what will happen, start, attach."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from rich.console import Console
+
+from ...kernel.config import RunConfig
+from ..checks import check_packages, check_run, check_space
+from ..create import Request, choose_name, create, resolve
+from ..home import Home, RunFolder, read_json
+from ..stack import check_bus, ensure_up, is_up
+from ..words import count_text, percent, seconds_text
+
+#: Decisions per second on two CPU cores with the default network, as long as this machine has no finished run to tell.
+TYPICAL_RATE = 40_000.0
+
+
+def train(options: argparse.Namespace, home: Home, console: Console) -> int:
+    request = Request(
+        game=options.game,
+        preset=options.preset,
+        config=options.config,
+        run=options.run,
+        seed=options.seed,
+        decisions=options.decisions,
+        assignments=options.set or (),
+        nats_url=options.nats_url or "",
+    )
+    config = resolve(request)
+    check_run(config)
+    check_packages()
+    name = choose_name(home, request)
+    check_space(home.root)
+    config = _with_bus(config, home)
+    check_bus(home, config.bus.url, options.nats_port or 0)
+    others = [run.name for run in home.runs() if run.wanted]
+    if not is_up(home):
+        ensure_up(home, nats_port=options.nats_port or 0)
+    else:
+        ensure_up(home)
+    run = create(home, config, name)
+    announce(console, home, config, run, others)
+    if options.detach:
+        console.print(f"Watch it: ludus attach {name}", highlight=False)
+        return 0
+    from ..attach import attach
+
+    return attach(home, run, console)
+
+
+def _with_bus(config: RunConfig, home: Home) -> RunConfig:
+    """A stack on somebody else's server gives its address to the runs: they must find their data there later."""
+    stack_url = read_json(home.desired_file).get("nats_url") if is_up(home) else ""
+    if config.bus.url or not stack_url:
+        return config
+    return config.model_copy(update={"bus": config.bus.model_copy(update={"url": str(stack_url)})})
+
+
+def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, others: list[str]) -> None:
+    """What will happen and where it is kept."""
+    phases = " → ".join(f"{phase.name} {percent(phase.share)}" for phase in config.league.phases)
+    bots = list(dict.fromkeys(bot for phase in config.league.phases for pool in phase.bots for bot in pool.bots))
+    rate, source = expected_rate(home, config)
+    updates, decisions = config.total_updates, config.total_updates * config.learner.batch_decisions
+    rows = {
+        "training": f"{config.game}, rules {config.rules}, preset {config.preset}, seed {config.seed}",
+        "length": f"{count_text(decisions)} decisions in {updates} updates, "
+        f"about {seconds_text(decisions / rate)} of training {source} ({os.cpu_count()} cores)",
+        "opponents": f"{', '.join(bots)}; then earlier versions of itself",
+        "phases": phases,
+        "services": f"{config.simulator.workers} simulator, learner, league, evaluator, on NATS "
+        + (config.bus.url or "(the stack's own)"),
+        "kept in": str(run.path),
+        "": "weights/final.safetensors, report.md, logs/",
+    }
+    console.print(f"Run {run.name}", style="bold", highlight=False)
+    for key, value in rows.items():
+        console.print(f"  {key:<10} {value}", soft_wrap=True, highlight=False)
+    if others:
+        console.print(f"  beside     {', '.join(others)} (running too: they share the machine)", highlight=False)
+    console.print(
+        f"Ctrl-C detaches, the run goes on. Again: ludus attach {run.name}   end: ludus stop {run.name}   "
+        f"go on: ludus resume {run.name}\n",
+        soft_wrap=True, highlight=False,
+    )  # fmt: skip
+
+
+def expected_rate(home: Home, config: RunConfig) -> tuple[float, str]:
+    """Decisions per second to expect, and where that is known from."""
+    for run in reversed(home.runs()):
+        summary = run.summary()
+        if summary.get("game") == config.game and summary.get("seconds", 0) > 0:
+            return summary["decisions"] / summary["seconds"], f"at the speed of {run.name}"
+    return TYPICAL_RATE, "at a usual speed"
+
+
+def show_config(options: argparse.Namespace, home: Home, console: Console) -> int:
+    """`ludus config GAME`: what a run would use, as JSON."""
+    from ...kernel.config import dump
+
+    request = Request(game=options.game, preset=options.preset, config=options.config, assignments=options.set or ())
+    config = resolve(request)
+    check_run(config)
+    print(dump(config), end="")
+    return 0

@@ -1,0 +1,186 @@
+"""A run's view as tables for the terminal. Pure: view in, rich objects out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from .home import Json
+from .words import (
+    age_text,
+    clock_text,
+    count_text,
+    interval_text,
+    number_text,
+    percent,
+    seconds_text,
+    short_opponent,
+)
+
+STATE_STYLES = {
+    "training": "green", "evaluating": "cyan", "finished": "bold green", "failed": "bold red", "stopped": "yellow",
+    "paused": "yellow", "ready": "green", "hung": "bold red", "dead": "bold red", "ended": "dim",
+}  # fmt: skip
+DEATHS_SHOWN = 3
+
+
+def plain_table(*columns: str, right: tuple[int, ...] = ()) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", show_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index in right else "left", no_wrap=True)
+    return table
+
+
+def state_text(state: str) -> Text:
+    return Text(state, STATE_STYLES.get(state, "yellow"))
+
+
+def headline(view: Json) -> Text:
+    line = Text.assemble((str(view["run"]), "bold"), "  ", f"{view['game']}/{view['rules']}", "  ")
+    line.append_text(state_text(str(view["state"])))
+    if view.get("phase") and view["state"] in ("training", "paused"):
+        share = view.get("scripted_share")
+        line.append(f"  phase {view['phase']}" + ("" if share is None else f", {percent(share)} scripted"))
+    if view.get("reason") and view["state"] in ("failed", "stopped"):
+        line.append(f"  {view['reason']}")
+    return line
+
+
+def progress_line(view: Json) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    bar = ProgressBar(total=1.0, completed=view["progress"], width=24)
+    parts = [
+        percent(view["progress"]),
+        f"{count_text(view['decisions'] or 0)} of {count_text(view['total_decisions'])}",
+        f"update {view['step']}/{view['total_steps']}",
+    ]
+    if view.get("eta_seconds"):
+        parts.append(f"ETA {seconds_text(view['eta_seconds'])}")
+    elif view["state"] == "evaluating":
+        parts.append("measuring the last version")
+    grid.add_row(bar, "  ".join(parts))
+    return grid
+
+
+def numbers_line(view: Json) -> Text:
+    rate = view.get("decisions_per_second")
+    parts = [
+        f"{'-' if rate is None else format(rate, ',.0f')} decisions/s",
+        f"KL {number_text(view.get('kl'), 4)} (limit {number_text(view.get('target_kl'))})",
+        f"entropy {number_text(view.get('entropy'), 2)}",
+        f"checkpoint {_or_dash(view.get('durable_step'))}",
+    ]
+    if view.get("elapsed_seconds"):
+        parts.append(seconds_text(view["elapsed_seconds"]))
+    return Text("  ".join(parts))
+
+
+def opponents_table(view: Json) -> Table:
+    """Training against, and the newest measurement of, each opponent; fits into 80 columns."""
+    newest = newest_evaluation(view)
+    table = plain_table("opponent", "recent", "W/D/L", "n", "measured", "95 %", "n", "Elo", right=(1, 2, 3, 4, 5, 6, 7))
+    rows = {row["opponent"]: row for row in newest.get("rows", [])}
+    training = {row["opponent"]: row for row in view["opponents"]}
+    for name in dict.fromkeys([*training, *rows]):
+        table.add_row(
+            short_opponent(name),
+            *_training(training.get(name)),
+            *_measured(rows.get(name)),
+            number_text(view["ratings"].get(name), 0),
+        )
+    table.add_row("the learner", *[""] * 6, number_text(view["ratings"].get("main"), 0), style="bold")
+    return table
+
+
+def newest_evaluation(view: Json) -> Json:
+    """The newest version measured; step 0 only while there is no other."""
+    measured = [one for one in view["evaluations"] if one["step"] > 0] or view["evaluations"]
+    return dict(measured[-1]) if measured else {}
+
+
+def legend(view: Json) -> Text:
+    """What the columns of the opponents' table mean at this moment."""
+    policy = newest_evaluation(view).get("policy")
+    text = "recent: share of points in training"
+    return Text(text + (f"; measured: wins of {policy} on evaluation seeds" if policy else ""), "dim")
+
+
+def _training(row: Json | None) -> tuple[str, str, str]:
+    if not row or not row["n"]:
+        return "-", "-", "-"
+    return percent(row["recent_score"]), f"{row['wins']}/{row['draws']}/{row['losses']}", str(row["n"])
+
+
+def _measured(row: Json | None) -> tuple[str, str, str]:
+    if not row or not row["n"]:
+        return "-", "-", "-"
+    return percent(row["win_rate"]), interval_text(row["low"], row["high"]), str(row["n"])
+
+
+def services_line(view: Json) -> Text:
+    """Health in one line."""
+    line = Text("services  ", "dim")
+    for service in view["services"]:
+        age, restarts = service["heartbeat_age_seconds"], service["restarts"]
+        late = f" {age_text(age)}" if age is not None and age > 3 and service["alive"] else ""
+        again = f" (restarted {restarts}x)" if restarts else ""
+        line.append(f"{service['service']} ")
+        line.append_text(state_text(str(service["state"])))
+        line.append(f"{late}{again}   ")
+    return line
+
+
+def services_table(view: Json) -> Table:
+    table = plain_table(
+        "service", "state", "pid", "heartbeat", "restarts", "step", "durable", "", right=(2, 3, 4, 5, 6)
+    )
+    for service in view["services"]:
+        table.add_row(
+            service["service"],
+            state_text(str(service["state"])),
+            str(service["pid"] or "-"),
+            age_text(service["heartbeat_age_seconds"]),
+            str(service["restarts"]),
+            _or_dash(service["step"]),
+            _or_dash(service["durable_step"]),
+            Text(str(service["error"] or service["reason"]), overflow="ellipsis"),
+        )
+    return table
+
+
+def deaths_table(deaths: list[Json]) -> Table:
+    table = plain_table("died at", "what", "why", "last heartbeat", "step", "durable", "restarted", right=(3, 4, 5))
+    table.columns[2].no_wrap = False
+    for row in deaths:
+        age = row.get("heartbeat_age_seconds")
+        table.add_row(
+            clock_text(row.get("time")),
+            f"{row.get('service')} ({row.get('pid')})",
+            Text(str(row.get("cause"))),
+            f"{age_text(age)} before" if age is not None else "-",
+            _or_dash(row.get("step")),
+            _or_dash(row.get("durable_step")),
+            "yes" if row.get("restarted") else "no",
+        )
+    return table
+
+
+def live(view: Json, hint: str) -> RenderableType:
+    """The live picture: about 20 lines."""
+    parts: list[RenderableType] = [headline(view), progress_line(view), numbers_line(view), Text()]
+    if view["opponents"] or view["evaluations"]:
+        parts += [opponents_table(view), legend(view), Text()]
+    parts.append(services_line(view))
+    if deaths := view["deaths"][-DEATHS_SHOWN:]:
+        parts += [Text(), deaths_table(deaths)]
+    parts += [Text(f"! {warning}", "yellow") for warning in view["warnings"]]
+    parts.append(Text(hint, "dim"))
+    return Group(*parts)
+
+
+def _or_dash(value: Any) -> str:
+    return "-" if value is None else str(value)

@@ -1,0 +1,208 @@
+"""What is known about a run at this moment, from its folder and (if it answers) its league, in one plain object.
+
+`ludus status` prints it, `ludus status --json` writes it, the live console draws it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ..api.v1.run_pb2 import RunState, RunStatus
+from ..api.v1.standings_pb2 import PairRow, Standings
+from ..kernel.players import is_bot, is_version, version_of
+from ..kernel.wilson import wilson_interval
+from .home import Home, Json, RunFolder, last_row, read_json, read_rows
+from .processes import Identity
+
+#: A heartbeat older than this while the process lives means that it hangs.
+HUNG_SECONDS = 30.0
+TRAIN, EVALUATE = "train", "evaluate"
+#: Names of the learner's numbers, with and without the prefix they have as metrics.
+METRIC_PREFIX = "ludus_learner_"
+
+
+def metric(metrics: Any, name: str) -> float | None:
+    """A number of the learner by its short name."""
+    for key in (name, METRIC_PREFIX + name):
+        if key in metrics:
+            return float(metrics[key])
+    return None
+
+
+def service_view(run: RunFolder, name: str) -> Json:
+    """One process: is it there, does it work, how often was it started again."""
+    process, heartbeat = read_json(run.process_file(name)), run.heartbeat(name)
+    identity = Identity.read(process)
+    alive = identity is not None and identity.alive()
+    own = heartbeat if identity and heartbeat.get("pid") == identity.pid else {}
+    beat = own.get("beat")
+    age = max(0.0, time.time() - beat) if isinstance(beat, int | float) else None
+    return {
+        "service": name,
+        "pid": identity.pid if identity else None,
+        "alive": alive,
+        "state": _service_state(alive, own, age, process),
+        "heartbeat_age_seconds": round(age, 1) if age is not None else None,
+        "restarts": int(process.get("restarts", 0)),
+        "step": heartbeat.get("step"),
+        "durable_step": heartbeat.get("durable_step"),
+        "reason": own.get("reason") or "",
+        "error": own.get("error") or "",
+        "http_port": own.get("http_port") if alive else None,
+        "grpc_port": own.get("grpc_port") if alive else None,
+    }
+
+
+def _service_state(alive: bool, heartbeat: Json, age: float | None, process: Json) -> str:
+    if alive:
+        if age is not None and age > HUNG_SECONDS:
+            return "hung"
+        return str(heartbeat.get("state") or "starting")
+    if not process:
+        return "not started"
+    return "ended" if process.get("exit_code") == 0 else "dead"
+
+
+def run_view(home: Home, run: RunFolder, status: RunStatus | None) -> Json:
+    """Everything about a run. `status` is the league's answer, None when it cannot be asked."""
+    config = run.config()
+    learner = config.get("learner", {})
+    total = max(1, int(config.get("decisions", 0)) // max(1, int(learner.get("batch_decisions", 1))))
+    view: Json = {
+        "run": run.name,
+        "game": config.get("game"),
+        "rules": config.get("rules"),
+        "preset": config.get("preset"),
+        "seed": config.get("seed"),
+        "directory": str(run.path),
+        "state": _state(run, status),
+        "reason": str(run.outcome().get("reason") or (status.record.reason if status else "")),
+        "total_steps": total,
+        "total_decisions": total * int(learner.get("batch_decisions", 0)),
+        "target_kl": learner.get("target_kl"),
+        "services": [service_view(run, name) for name in run.services()],
+        "deaths": read_rows(run.deaths_file) + _stack_deaths(home, run),
+        "answering": status is not None,
+    }
+    view["deaths"].sort(key=lambda row: row.get("time") or 0)
+    view |= _progress_of_status(status) if status else _progress_of_files(run)
+    view["progress"] = min(1.0, (view["step"] or 0) / total)
+    return view
+
+
+def _state(run: RunFolder, status: RunStatus | None) -> str:
+    if outcome := run.outcome():
+        return str(outcome["state"])
+    if status:
+        return RunState.Name(status.record.state).removeprefix("RUN_STATE_").lower()
+    if run.desired().get("state") != "running":
+        return "stopped"
+    known = run.heartbeat("league").get("run_state")
+    return str(known).lower() if known else "starting"
+
+
+def _stack_deaths(home: Home, run: RunFolder) -> list[Json]:
+    """Deaths of what all runs share (nats-server, the supervisor) since this one began."""
+    began = run.config_file.stat().st_mtime if run.config_file.exists() else 0.0
+    return [row for row in read_rows(home.deaths_file) if (row.get("time") or 0) >= began]
+
+
+def _progress_of_status(status: RunStatus) -> Json:
+    health, record = status.health, status.record
+    return {
+        "phase": record.phase,
+        "scripted_share": status.scripted_share,
+        "step": health.policy.step,
+        "epoch": health.policy.epoch,
+        "durable_step": health.checkpoint_step,
+        "decisions": health.decisions,
+        "decisions_per_second": health.decisions_per_second,
+        "kl": metric(health.metrics, "kl"),
+        "entropy": metric(health.metrics, "entropy"),
+        "eta_seconds": status.eta_seconds,
+        "elapsed_seconds": status.elapsed_seconds,
+        "results": status.standings.results,
+        "refused": dict(status.standings.refused),
+        "pool": len(record.pool),
+        "warnings": list(status.warnings),
+        "ratings": {row.player: row.milli_elo / 1000 for row in status.standings.players},
+        "opponents": opponents(status.standings),
+        "evaluations": evaluations(status.standings),
+    }
+
+
+def _progress_of_files(run: RunFolder) -> Json:
+    row = last_row(run.path / "metrics.jsonl")
+    beat = run.heartbeat("learner")
+    step = beat.get("step") if beat.get("step") is not None else row.get("step")
+    return {
+        "phase": run.heartbeat("league").get("phase") or "",
+        "scripted_share": None,
+        "step": int(step or 0),
+        "epoch": row.get("epoch"),
+        "durable_step": beat.get("durable_step"),
+        "decisions": beat.get("decisions") or row.get("decisions") or 0,
+        "decisions_per_second": row.get("decisions_per_second"),
+        "kl": metric(row, "kl"),
+        "entropy": metric(row, "entropy"),
+        "eta_seconds": None,
+        "elapsed_seconds": None,
+        "results": run.heartbeat("league").get("results"),
+        "refused": {},
+        "pool": None,
+        "warnings": [],
+        "ratings": dict(run.summary().get("ratings", {})),
+        "opponents": [],
+        "evaluations": [],
+    }
+
+
+def opponents(standings: Standings) -> list[Json]:
+    """The live learner against everybody it trained with: bots one by one, earlier versions together."""
+    rows = [pair for pair in standings.pairs if pair.purpose == TRAIN and not is_version(pair.first)]
+    bots = [_opponent(pair.second, [pair]) for pair in rows if is_bot(pair.second)]
+    selves = [pair for pair in rows if not is_bot(pair.second)]
+    return bots + ([_opponent(f"earlier selves ({len(selves)})", selves)] if selves else [])
+
+
+def _opponent(name: str, pairs: list[PairRow]) -> Json:
+    n = sum(pair.wins + pair.draws + pair.losses for pair in pairs)
+    weighted = sum(pair.recent_score * (pair.wins + pair.draws + pair.losses) for pair in pairs)
+    return {
+        "opponent": name,
+        "wins": sum(pair.wins for pair in pairs),
+        "draws": sum(pair.draws for pair in pairs),
+        "losses": sum(pair.losses for pair in pairs),
+        "n": n,
+        "recent_score": weighted / n if n else 0.0,
+    }
+
+
+def evaluations(standings: Standings) -> list[Json]:
+    """Results on the panel, one entry per candidate, oldest first."""
+    pairs = [pair for pair in standings.pairs if pair.purpose == EVALUATE and is_version(pair.first)]
+    names = sorted({pair.first for pair in pairs}, key=lambda name: (version_of(name)[2], version_of(name)[1]))
+    return [
+        {
+            "policy": name,
+            "step": version_of(name)[2],
+            "rows": [_evaluation(pair) for pair in pairs if pair.first == name],
+        }
+        for name in names
+    ]
+
+
+def _evaluation(pair: PairRow) -> Json:
+    n = pair.wins + pair.draws + pair.losses
+    low, high = wilson_interval(pair.wins, n)
+    return {
+        "opponent": pair.second,
+        "wins": pair.wins,
+        "draws": pair.draws,
+        "losses": pair.losses,
+        "n": n,
+        "win_rate": pair.wins / n if n else 0.0,
+        "low": low,
+        "high": high,
+    }

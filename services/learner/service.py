@@ -1,0 +1,310 @@
+"""The learner: rollouts in, better weights out.
+
+Start: take a new epoch, load the newest valid checkpoint or begin at step 0 with a durable, verified and pinned one,
+announce the weights. Loop: a batch of rollouts, one transactional update in a thread, publish. End: final checkpoint
+and export.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+from ..api.v1.health_pb2 import LearnerHealth
+from ..api.v1.policy_pb2 import PolicyRef
+from ..kernel.service import Context, Fatal
+from ..kernel.topology import ROLLOUTS
+from ..play.architecture import ArchitectureMismatch
+from ..play.tuning import tune_process, tune_thread
+from ..play.weights import Manifest, to_bytes
+from . import checkpoint
+from .checkpoint import CheckpointError, Saved
+from .collector import Collector
+from .export import export_final
+from .publisher import Publisher, next_epoch
+from .reference import WrongReference
+from .reporter import Reporter
+from .setup import check_buffer, checkpoints_of, manifest_of, state_of
+from .slab import Slab
+from .state import Versions
+from .update import Report, Updater
+
+T = TypeVar("T")
+
+WAIT_SECONDS = 0.5
+#: So many updates taken back in a row mean that the settings cannot work.
+MAX_UNDONE = 20
+
+
+async def serve(ctx: Context) -> None:
+    """Run until the training is done and the run is over, or until told to stop."""
+    check_buffer(ctx.config)
+    tune_process(ctx.config.learner.threads)
+    threads = ThreadPoolExecutor(1, "update", initializer=tune_thread, initargs=(ctx.config.learner.threads,))
+    try:
+        await Learner(ctx, threads).run()
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+
+
+class Learner:
+    """One agent's training. Everything that computes runs in the one thread of `threads`."""
+
+    def __init__(self, ctx: Context, threads: ThreadPoolExecutor) -> None:
+        config = ctx.config
+        self._ctx = ctx
+        self._threads = threads
+        self._config = config.learner
+        self._total = config.total_updates
+        self._root = checkpoints_of(config)
+        self._identity = manifest_of(config)
+        self._state = state_of(config, self._identity.architecture)
+        self._versions = Versions(config.learner.max_lag)
+        self._updater = Updater(config, self._state, self._versions)
+        self._publisher = Publisher(ctx.bus, config.learner.agent)
+        self._reporter = Reporter(ctx.metrics, Path(config.directory) / "metrics.jsonl")
+        self._collector = Collector(
+            ctx.bus,
+            ctx.metrics,
+            config.learner.agent,
+            self._identity.architecture,
+            self._versions,
+            lambda: self._state.counters,
+            max_lag=config.learner.max_lag,
+            buffer_slabs=config.learner.buffer_slabs,
+        )
+        self._durable_step = 0
+        self._saved_at = time.monotonic()
+        self._clock = time.monotonic()
+        self._undone = 0
+
+    async def run(self) -> None:
+        await self._start()
+        collecting = asyncio.create_task(self._collector.run(), name="collector")
+        try:
+            await self._train(collecting)
+        finally:
+            collecting.cancel()
+            await asyncio.gather(collecting, return_exceptions=True)
+        if self._state.counters.step < self._total:
+            await self._save()
+            return
+        self._ctx.ready()
+        await self._ctx.stopping.wait()
+
+    # -- start ---------------------------------------------------------------------------------------------------
+
+    async def _start(self) -> None:
+        """Recover or begin, and announce the version that training starts from."""
+        ctx, counters = self._ctx, self._state.counters
+        self._reporter.constants(target_kl=self._config.target_kl, total_updates=self._total)
+        epoch = await next_epoch(ctx.bus, self._config.agent)
+        # Rollouts of earlier epochs are of no use, and those a killed learner held would block the buffer until the
+        # server's patience with it ends.
+        await ctx.bus.purge(ROLLOUTS, self._config.agent)
+        saved = await self._compute(self._recover)
+        counters = self._state.counters
+        if saved and counters.step >= self._total and await self._announced(saved):
+            await self._finish()
+            return
+        counters.epoch = epoch
+        self._versions.add(counters.step, self._state.actor)
+        if saved is None:
+            saved = await self._compute(lambda: self._write_checkpoint(pinned=True))
+            await ctx.event("checkpoint", f"step 0 is durable and pinned in {saved.path}")
+        else:
+            await ctx.event("resumed", f"going on at step {counters.step} as epoch {epoch}", checkpoint=saved.path.name)
+        self._durable_step = saved.step
+        self._clock = self._saved_at = time.monotonic()
+        await self._pin_start()
+        parent = PolicyRef(agent=self._config.agent, epoch=saved.epoch, step=saved.step) if counters.step else None
+        data = await self._compute(self._pack)
+        await self._publisher.publish(data, self._manifest(), parent)
+        self._reporter.started(counters, self._durable_step)
+        if counters.step >= self._total:
+            await self._finish()
+            return
+        await self._publisher.health(self._health({}))
+        self._beat()
+        ctx.ready()
+
+    def _recover(self) -> Saved | None:
+        try:
+            return checkpoint.restore_newest(self._root, self._state, self._identity)
+        except (CheckpointError, ArchitectureMismatch) as error:
+            raise Fatal(str(error)) from error
+
+    async def _announced(self, saved: Saved) -> bool:
+        """Whether exactly this version is the head already: then nothing new is to be said about it."""
+        head = await self._publisher.head()
+        if head is None or (head.policy.epoch, head.policy.step) != (saved.epoch, saved.step):
+            return False
+        self._publisher.ref = head.policy
+        self._durable_step = saved.step
+        return True
+
+    async def _pin_start(self) -> None:
+        """Step 0 is kept for good, whichever epoch began the run, even if that one died before it could say so."""
+        if await self._publisher.has_pinned_start():
+            return
+        start = next((saved for saved in checkpoint.saved_in(self._root) if saved.step == 0), None)
+        if start is None:
+            await self._ctx.event(
+                "warning", "the checkpoint of step 0 is gone: there is no untrained version to compare with"
+            )
+            return
+        data, manifest = await self._compute(lambda: self._pack_start(start))
+        await self._publisher.pin(data, manifest)
+
+    def _pack_start(self, start: Saved) -> tuple[bytes, Manifest]:
+        manifest = replace(self._identity, epoch=start.epoch)
+        if self._state.counters.step == 0:
+            return to_bytes(self._state.actor, manifest), manifest
+        state = state_of(self._ctx.config, self._identity.architecture)
+        try:
+            checkpoint.load(start.path, state, self._identity)
+        except checkpoint.CorruptCheckpoint as error:
+            raise Fatal(
+                f"the checkpoint of step 0, {start.path}, is corrupt: {error}. Restore it from a copy."
+            ) from error
+        return to_bytes(state.actor, manifest), manifest
+
+    # -- training ------------------------------------------------------------------------------------------------
+
+    async def _train(self, collecting: asyncio.Task[None]) -> None:
+        """Updates until the last one, or until the service has to stop."""
+        ctx, waited = self._ctx, time.monotonic()
+        while self._state.counters.step < self._total and not ctx.stopping.is_set():
+            if collecting.done():
+                collecting.result()
+            slabs = [] if ctx.paused else await self._collector.take(self._config.batch_decisions, WAIT_SECONDS)
+            if slabs:
+                waiting = time.monotonic() - waited
+                await self._learn(slabs, waiting)
+                waited = time.monotonic()
+            elif ctx.paused:
+                await asyncio.sleep(WAIT_SECONDS)
+
+    async def _learn(self, slabs: list[Slab], waiting: float) -> None:
+        """One update; if it is committed it is published before anything else happens."""
+        try:
+            report, data = await self._compute(lambda: self._update(slabs))
+        except WrongReference as error:
+            raise Fatal(str(error)) from error
+        if data is None:
+            await self._rejected(report)
+            return
+        self._undone = 0
+        counters = self._state.counters
+        self._lap()
+        self._reporter.committed(report, counters)
+        report.wall_seconds["wait"] = waiting
+        started = time.monotonic()
+        await self._publisher.publish(data, self._manifest(), self._publisher.ref)
+        report.wall_seconds["publish"] = time.monotonic() - started
+        if counters.step >= self._total:
+            await self._finish(report)
+        else:
+            await self._publisher.health(self._health(report.metrics))
+            if time.monotonic() - self._saved_at >= self._config.checkpoint_seconds:
+                report.wall_seconds["checkpoint"] = await self._save()
+        self._reporter.published(report, counters, self._durable_step)
+        self._beat()
+
+    def _update(self, slabs: list[Slab]) -> tuple[Report, bytes | None]:
+        report = self._updater.update(slabs)
+        return report, self._pack() if report.committed else None
+
+    async def _rejected(self, report: Report) -> None:
+        self._undone += 1
+        self._reporter.rejected(report)
+        await self._ctx.event("update_undone", report.detail, reason=report.reason, step=self._state.counters.step)
+        if self._undone >= MAX_UNDONE:
+            raise Fatal(
+                f"{self._undone} updates in a row had to be taken back (last: {report.detail}). Lower "
+                "learner.learning_rate or raise learner.target_kl, then resume the run."
+            )
+
+    # -- end -----------------------------------------------------------------------------------------------------
+
+    async def _finish(self, report: Report | None = None) -> None:
+        """The last update is durable and exported; only then does the learner say that it has finished."""
+        if self._durable_step < self._state.counters.step:
+            await self._save()
+        directory = Path(self._ctx.config.directory)
+        try:
+            path = await self._compute(lambda: export_final(directory, self._pack(), self._manifest()))
+        except OSError as error:
+            raise Fatal(
+                f"the final weights cannot be written to {directory}: {error.strerror}. Make room, resume."
+            ) from error
+        health = self._health(report.metrics if report else {})
+        health.finished = True
+        await self._publisher.health(health)
+        self._beat()
+        await self._ctx.event("learner_finished", f"{self._total} updates are done; the final weights are in {path}")
+
+    async def _save(self) -> float:
+        """Write a checkpoint unless the newest is this very step; returns the seconds it took."""
+        started = time.monotonic()
+        if self._durable_step < self._state.counters.step:
+            self._lap()
+            saved = await self._compute(lambda: self._write_checkpoint(pinned=False))
+            self._durable_step = saved.step
+        self._saved_at = time.monotonic()
+        return self._saved_at - started
+
+    def _write_checkpoint(self, *, pinned: bool) -> Saved:
+        try:
+            saved = checkpoint.write(self._root, self._state, self._identity, pinned=pinned)
+            checkpoint.prune(self._root, self._config.checkpoints_kept)
+        except (CheckpointError, OSError) as error:
+            raise Fatal(str(error)) from error
+        self._reporter.checkpointed(self._state.counters)
+        return saved
+
+    # -- small things --------------------------------------------------------------------------------------------
+
+    def _manifest(self) -> Manifest:
+        counters = self._state.counters
+        return replace(self._identity, epoch=counters.epoch, step=counters.step, decisions=counters.decisions)
+
+    def _pack(self) -> bytes:
+        return to_bytes(self._state.actor, self._manifest())
+
+    def _health(self, metrics: dict[str, float]) -> LearnerHealth:
+        counters = self._state.counters
+        return LearnerHealth(
+            policy=self._publisher.ref,
+            run=self._ctx.config.run,
+            total_steps=self._total,
+            decisions=counters.decisions,
+            decisions_per_second=self._reporter.decisions_per_second,
+            metrics=metrics | {"elapsed_seconds": counters.seconds, "undone": counters.undone},
+            checkpoint_step=self._durable_step,
+        )
+
+    def _beat(self) -> None:
+        counters = self._state.counters
+        self._ctx.beat(
+            epoch=counters.epoch,
+            step=counters.step,
+            total_steps=self._total,
+            durable_step=self._durable_step,
+            decisions=counters.decisions,
+            decisions_per_second=round(self._reporter.decisions_per_second),
+        )
+
+    def _lap(self) -> None:
+        """Add the time since the last call to the run's clock."""
+        now = time.monotonic()
+        self._state.counters.seconds += now - self._clock
+        self._clock = now
+
+    async def _compute(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)

@@ -1,0 +1,60 @@
+"""From the configuration of a run to what the learner is made of. What is wrong in it is said here, at the start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import __version__
+from ..games import registry
+from ..kernel.config import RunConfig
+from ..kernel.service import Fatal
+from ..play.architecture import Architecture
+from ..play.precision import resolve
+from ..play.weights import Manifest
+from .state import State
+
+
+def manifest_of(config: RunConfig) -> Manifest:
+    """Who the policies of this run are, at step 0. Raises Fatal for a game, rule set or observation that is unknown."""
+    try:
+        spec = registry.spec(config.game)
+        layouts = spec.observations[registry.expect(f"rule set of {spec.name}", config.rules, spec.rules)]
+        observation = str(config.game_parameters.get("observation", next(iter(layouts))))
+        architecture = Architecture.of(spec, config.rules, observation, config.network)
+    except ValueError as error:
+        raise Fatal(str(error)) from error
+    return Manifest(
+        architecture=architecture,
+        agent=config.learner.agent,
+        epoch=0,
+        step=0,
+        game=config.game,
+        rules=config.rules,
+        observation=observation,
+        code_version=__version__,
+    )
+
+
+def state_of(config: RunConfig, architecture: Architecture) -> State:
+    """A fresh state, seeded by the run. Raises Fatal if the device cannot do what was asked."""
+    try:
+        dtype = resolve(config.network.precision, config.learner.device)
+        return State(architecture, config.learner, dtype, seed=config.seed)
+    except (ValueError, RuntimeError, AssertionError) as error:
+        raise Fatal(f"learner.device = {config.learner.device!r}: {error}") from error
+
+
+def check_buffer(config: RunConfig) -> None:
+    """A batch must fit into the buffer, or it would never become complete. Raises Fatal."""
+    simulator, learner = config.simulator, config.learner
+    slab = simulator.matches // simulator.slabs * simulator.steps
+    needed = max(-(-learner.batch_decisions // slab), simulator.slabs)
+    if learner.buffer_slabs < needed:
+        raise Fatal(
+            f"learner.buffer_slabs is {learner.buffer_slabs}, but a batch of {learner.batch_decisions} decisions needs "
+            f"{needed} slabs of {slab}: set learner.buffer_slabs to {needed} or more."
+        )
+
+
+def checkpoints_of(config: RunConfig) -> Path:
+    return Path(config.directory) / "checkpoints"
