@@ -36,7 +36,8 @@ def attach(home: Home, run: RunFolder, console: Console) -> int:
             follow = _draw if console.is_terminal else _write_lines
             view = follow(console, _Looker(home, run, watcher).look)
     except KeyboardInterrupt:
-        console.print(f"\nDetached; {run.name} goes on. Again: ludus attach {run.name}   end it: ludus stop {run.name}")
+        text = f"\nDetached; {run.name} goes on. Again: ludus attach {run.name}   end it: ludus stop {run.name}"
+        console.print(text, highlight=False, soft_wrap=True)
         return 0
     return conclude(run, console, view)
 

@@ -97,15 +97,15 @@ def check_packages() -> None:
         raise UsageError(f"not installed: {', '.join(missing)}. Install them: pip install 'ludus[local]'")
 
 
-def check_space(folder: Path, needed_bytes: int = NEEDED_BYTES) -> None:
+def check_space(folder: Path) -> None:
     """Raises UsageError unless the disk that holds (or will hold) the folder has room and may be written."""
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not existing.is_dir():
         raise UsageError(f"{existing} is not a folder: choose another --home")
     free = shutil.disk_usage(existing).free
-    if free < needed_bytes:
+    if free < NEEDED_BYTES:
         raise UsageError(
-            f"{free / 2**20:.0f} MB are free on the disk of {folder}, a run needs {needed_bytes / 2**20:.0f} MB: "
+            f"{free / 2**20:.0f} MB are free on the disk of {folder}, a run needs {NEEDED_BYTES / 2**20:.0f} MB: "
             "make room, or keep Ludus elsewhere with --home DIR"
         )
     if not os.access(existing, os.W_OK | os.X_OK):

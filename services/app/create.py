@@ -99,10 +99,10 @@ def create(home: Home, config: RunConfig, name: str) -> RunFolder:
             (staging / folder).mkdir()
         (staging / "config.json").write_text(dump(complete))
         write_json(staging / "desired.json", {"state": "running", "generation": 1}, durable=True)
+        sync_folder(staging)
         if run.path.exists():
             raise UsageError(f"the run name {name!r} is taken ({run.path}): choose another --run")
         staging.rename(run.path)
-        sync_folder(run.path.parent)
     except OSError as error:
         raise CommandError(f"the run's folder {run.path} cannot be made: {error.strerror}") from error
     finally:

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,8 @@ from .supervisor import POLL_SECONDS, Argv, Supervisor
 
 log = logging.getLogger(__name__)
 
+LOCK_SECONDS = 2.0
+
 
 class AlreadySupervised(Exception):
     """Another supervisor holds the lock of this home."""
@@ -29,13 +32,21 @@ class AlreadySupervised(Exception):
 
 @contextmanager
 def sole_supervisor(home: Home) -> Iterator[None]:
-    """Hold the home's lock; the kernel releases it whatever way the process ends. Raises AlreadySupervised."""
+    """Hold the home's lock; the kernel releases it whatever way the process ends.
+
+    One that is just going away is waited for. Raises AlreadySupervised.
+    """
     home.root.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + LOCK_SECONDS
     with home.lock_file.open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AlreadySupervised(f"{home.root} is supervised by another process") from error
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError as error:
+                if time.monotonic() > deadline:
+                    raise AlreadySupervised(f"{home.root} is supervised by another process") from error
+            time.sleep(0.05)
         yield
 
 

@@ -105,8 +105,8 @@ def newest_evaluation(view: Json) -> Json:
 def legend(view: Json) -> Text:
     """What the columns of the opponents' table mean at this moment."""
     policy = newest_evaluation(view).get("policy")
-    text = "recent: share of points in training"
-    return Text(text + (f"; measured: wins of {policy} on evaluation seeds" if policy else ""), "dim")
+    text = "recent: points in training"
+    return Text(text + (f"; measured: wins of {policy}, evaluation seeds" if policy else ""), "dim")
 
 
 def _training(row: Json | None) -> tuple[str, str, str]:
@@ -126,7 +126,7 @@ def services_line(view: Json) -> Text:
     line = Text("services  ", "dim")
     for service in view["services"]:
         age, restarts = service["heartbeat_age_seconds"], service["restarts"]
-        late = f" {age_text(age)}" if age is not None and age > 3 and service["alive"] else ""
+        late = f" {age_text(age)}" if age is not None and service["alive"] else ""
         again = f" (restarted {restarts}x)" if restarts else ""
         line.append(f"{service['service']} ")
         line.append_text(state_text(str(service["state"])))
@@ -136,7 +136,7 @@ def services_line(view: Json) -> Text:
 
 def services_table(view: Json) -> Table:
     table = plain_table(
-        "service", "state", "pid", "heartbeat", "restarts", "step", "durable", "", right=(2, 3, 4, 5, 6)
+        "service", "state", "pid", "heartbeat", "restarts", "step", "durable", "http", "", right=(2, 3, 4, 5, 6, 7)
     )
     for service in view["services"]:
         table.add_row(
@@ -147,24 +147,24 @@ def services_table(view: Json) -> Table:
             str(service["restarts"]),
             _or_dash(service["step"]),
             _or_dash(service["durable_step"]),
+            _or_dash(service["http_port"]),
             Text(str(service["error"] or service["reason"]), overflow="ellipsis"),
         )
     return table
 
 
 def deaths_table(deaths: list[Json]) -> Table:
-    table = plain_table("died at", "what", "why", "last heartbeat", "step", "durable", "restarted", right=(3, 4, 5))
+    """`last beat`: how old the last heartbeat was at the death."""
+    table = plain_table("died at", "what", "why", "last beat", "step", "durable", right=(3, 4, 5))
     table.columns[2].no_wrap = False
     for row in deaths:
-        age = row.get("heartbeat_age_seconds")
         table.add_row(
             clock_text(row.get("time")),
             f"{row.get('service')} ({row.get('pid')})",
-            Text(str(row.get("cause"))),
-            f"{age_text(age)} before" if age is not None else "-",
+            Text(str(row.get("cause")) + ("" if row.get("restarted") else "; not started again")),
+            age_text(row.get("heartbeat_age_seconds")),
             _or_dash(row.get("step")),
             _or_dash(row.get("durable_step")),
-            "yes" if row.get("restarted") else "no",
         )
     return table
 

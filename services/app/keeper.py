@@ -22,8 +22,9 @@ log = logging.getLogger(__name__)
 FATAL = 2
 #: A service is given this long to end by itself; it drains within 10 s.
 STOP_SECONDS = 15.0
-#: A service that left in peace while the run goes on is started again after this pause: the outcome may be on its way.
-EARLY_EXIT_SECONDS = 3.0
+#: A service that left in peace is started again after this pause, unless the outcome of the run arrives until then. One
+#: that saw the run's end knows more than the supervisor: the league folds late results before it writes the outcome.
+SENT_AWAY_SECONDS, SAW_THE_END_SECONDS = 1.0, 60.0
 #: After the end of a run (its report may still be missing) a service is started again so often and no more.
 RESTARTS_AFTER_THE_END = 5
 #: Whoever is still there this long after the outcome is asked to end.
@@ -122,10 +123,12 @@ class RunKeeper:
         for child in self.children:
             if not child.due or (over and self._done(child)):
                 continue
-            if early := self._left_early.pop(child.name, None):
+            early = self._left_early.pop(child.name, None)
+            if early:
                 self._record(child, early, "exit code 0 while the run went on", restarted=True)
             self._restarts_after_the_end += int(over)
-            child.start(self._generation, resume=self._generation > 1, again=child.generation == self._generation)
+            again = child.generation == self._generation and (early is not None or child.exit_code != 0)
+            child.start(self._generation, resume=self._generation > 1, again=again)
 
     def _done(self, child: Child) -> bool:
         """After the end of a run: it left in peace, or there is no point in starting it again."""
@@ -143,7 +146,8 @@ class RunKeeper:
             log.info("%s/%s has ended", self.run.name, child.name)
             if peaceful and not outcome and not child.asked_to_stop:
                 self._left_early[child.name] = exit_
-                child.delay(EARLY_EXIT_SECONDS)
+                saw_the_end = self._heartbeat(child, exit_).get("state") == "finished"
+                child.delay(SAW_THE_END_SECONDS if saw_the_end else SENT_AWAY_SECONDS)
             return
         heartbeat = self._heartbeat(child, exit_)
         cause = cause_of(exit_.code, heartbeat, memory_kills=memory_kills)

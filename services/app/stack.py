@@ -24,8 +24,9 @@ DOWN_SECONDS = 45.0
 
 def supervisor_of(home: Home) -> Identity | None:
     """The live supervisor of a home."""
-    identity = Identity.read(read_json(home.stack_file))
-    return identity if identity and identity.alive() else None
+    stack = read_json(home.stack_file)
+    identity = Identity.read(stack)
+    return identity if identity and stack.get("state") != "down" and identity.alive() else None
 
 
 def is_up(home: Home) -> bool:
@@ -122,6 +123,8 @@ def keep_supervised(home: Home) -> bool:
 
 def down(home: Home) -> bool:
     """End everything that runs in this home; False when nothing did. Raises CommandError."""
+    if not home.root.exists():
+        return False
     write_json(home.desired_file, {**read_json(home.desired_file), "state": "down"})
     supervisor = supervisor_of(home)
     if supervisor:

@@ -260,6 +260,22 @@ class Bus:
         state = (await self._info(stream, {"subjects_filter": subject}))["state"]
         return int((state.get("subjects") or {}).get(subject, 0))
 
+    async def undelivered(self, consumer: Consumer, token: str) -> int:
+        """How many messages of this token no worker has taken yet; all of them before the consumer's first worker."""
+        name = jetstream.consumer_config(consumer, self.run, token)["durable_name"]
+        path = f"CONSUMER.INFO.{consumer.stream.stream_name(self.run)}.{name}"
+
+        async def attempt() -> int | None:
+            try:
+                return int((await jetstream.call(self.link, path))["num_pending"])
+            except jetstream.ApiError as error:
+                if error.number in (jetstream.CONSUMER_NOT_FOUND, jetstream.STREAM_NOT_FOUND):
+                    return None
+                raise
+
+        pending = await self.retry(f"looking at the consumer {name}", attempt)
+        return await self.waiting(consumer.stream, token) if pending is None else pending
+
     async def room(self, stream: Stream) -> int:
         """How many more messages fit into the stream."""
         info = await self._info(stream)

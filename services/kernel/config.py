@@ -113,7 +113,7 @@ class LeagueConfig(Section):
     pool_size: int = Field(40, ge=1)
     elo_k: int = Field(16, ge=1, description="step of the online Elo rating, in points")
     matches_per_ticket: int = Field(8, ge=2, multiple_of=2, description="half of them with the seats swapped")
-    tickets_ahead: int = Field(64, ge=1, description="unfinished training tickets kept in the stream")
+    tickets_ahead: int = Field(16, ge=1, description="training tickets kept waiting beyond those in play")
 
     @model_validator(mode="after")
     def _whole(self) -> LeagueConfig:

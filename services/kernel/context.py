@@ -66,9 +66,11 @@ class Context:
         self._state("waiting", reason)
 
     def _state(self, state: str, reason: str) -> None:
-        if (state, reason) != (self.heartbeat.state, self.heartbeat.reason):
-            self.log.info("%s%s", state, f": {reason}" if reason else "")
+        if (state, reason) == (self.heartbeat.state, self.heartbeat.reason) or self.stopping.is_set():
+            return
+        self.log.info("%s%s", state, f": {reason}" if reason else "")
         self.heartbeat.update(state=state, reason=reason)
+        self.heartbeat.beat()
         self.metrics.set(f"ludus_{self.service}_ready", float(state == "ready"))
 
     def beat(self, **fields: Any) -> None:

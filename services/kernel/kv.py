@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import jetstream
 from .errors import Conflict
-from .topology import bucket_name
+from .reader import batch
+from .topology import KV_HISTORY, bucket_name
 
 if TYPE_CHECKING:
     from .bus import Bus
@@ -60,16 +60,20 @@ class Bucket:
             return await self._bus.write(self._subject(key), value, headers)
         except Conflict:
             # The server may have stored an earlier attempt of this very write and died before it could say so.
-            own = await self._own_write(key, headers)
+            own = await self._own_write(key, revision, headers[MSG_ID])
             if own is None:
                 raise
             return own
 
-    async def _own_write(self, key: str, headers: Mapping[str, str]) -> int | None:
-        message = await self._bus.last_message(self._stream, self._subject(key))
-        if message is None or message.headers.get(MSG_ID) != headers[MSG_ID]:
-            return None
-        return int(message.headers["Nats-Sequence"])
+    async def _own_write(self, key: str, revision: int, msg_id: str) -> int | None:
+        """Revision of the write with this id, even if others have written since (as far as the history goes)."""
+
+        async def attempt() -> int | None:
+            later = await batch(self._bus.link, self._stream, self._subject(key), revision + 1, KV_HISTORY)
+            own = [int(m.headers["Nats-Sequence"]) for m in later if m.headers.get(MSG_ID) == msg_id]
+            return own[0] if own else None
+
+        return await self._bus.retry(f"reading {key}", attempt)
 
     async def keys(self) -> list[str]:
         """All keys, sorted."""

@@ -129,6 +129,8 @@ class NatsServer:
         """Start, and wait until it takes connections. Raises ServerError with what the server said."""
         if running := self.pid():
             raise ServerError(f"a nats-server already runs in {self.directory} (pid {running}): stop it first.")
+        if not _is_free(self.host, self.port):
+            raise ServerError(f"port {self.port} is taken by another program: end that, or choose another port.")
         command = self.prepare()
         with self.log_file.open("ab") as output:
             # A session of its own: Ctrl-C in a terminal must not reach it.
@@ -187,10 +189,18 @@ class NatsServer:
             lines = self.log_file.read_text(errors="replace").splitlines()[-20:]
             errors = [line for line in lines if "[FTL]" in line or "[ERR]" in line] or lines
             if errors:
-                text = errors[-1].partition("] ")[2] or errors[-1]
-                hint = f" Port {self.port} is taken: choose another." if "address already in use" in text else ""
-                return text + hint
+                return errors[-1].rpartition("] ")[2]
         return "it said nothing"
+
+
+def _is_free(host: str, port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def answers(host: str, port: int) -> bool:

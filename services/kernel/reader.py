@@ -42,7 +42,10 @@ class Reader:
         wait = LONGEST_LOOK_SECONDS
         while True:
             self._bell.clear()
-            found = await self._batch(start, count, deadline)
+            found: list[Any] = []
+            await self._link.wait_connected(deadline - time.monotonic())
+            with suppress(Away):
+                found = await batch(self._link, self._stream_name, self._subject, start, count)
             remaining = deadline - time.monotonic()
             if found or remaining <= 0:
                 return found
@@ -57,18 +60,18 @@ class Reader:
                 await self._bell.wait()
         return self._bell.is_set()
 
-    async def _batch(self, start: int, count: int, deadline: float) -> list[Any]:
-        """One batch; what came before the connection broke is good, since it came in order."""
-        found: list[Any] = []
-        body = {
-            "seq": max(1, start),
-            "batch": min(count, BATCH_MESSAGES),
-            "max_bytes": BATCH_BYTES,
-            "next_by_subj": self._subject,
-        }
-        await self._link.wait_connected(deadline - time.monotonic())
-        with suppress(Away), self._link.request_mailbox(f"$JS.API.DIRECT.GET.{self._stream_name}") as box:
-            await self._link.send(box.target, json.dumps(body).encode(), reply=box.subject)
-            while status(message := await box.get(ANSWER_SECONDS)) == "":
-                found.append(message)
-        return found
+
+async def batch(link: Link, stream_name: str, subject: str, start: int, count: int) -> list[Any]:
+    """Stored messages on a subject from sequence `start` on, in order, with their headers. Raises Away."""
+    found: list[Any] = []
+    body = {
+        "seq": max(1, start),
+        "batch": min(count, BATCH_MESSAGES),
+        "max_bytes": BATCH_BYTES,
+        "next_by_subj": subject,
+    }
+    with link.request_mailbox(f"$JS.API.DIRECT.GET.{stream_name}") as box:
+        await link.send(box.target, json.dumps(body).encode(), reply=box.subject)
+        while status(message := await box.get(ANSWER_SECONDS)) == "":
+            found.append(message)
+    return found

@@ -80,7 +80,7 @@ async def serve(
         await server.stop(STOP_SECONDS)
 
 
-class _Manners(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class _Manners(grpc.aio.ServerInterceptor):
     """Deadlines and error codes for every method."""
 
     def __init__(self, deadline_seconds: float) -> None:

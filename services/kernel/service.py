@@ -111,14 +111,19 @@ class _Process:
         self.drained = True
 
     def run(self) -> int:
-        """Until the end; writes the last heartbeat."""
+        """Until the end. The last heartbeat is written before threads still computing are waited for."""
         set_up(self.name, self.config.run)
         faulthandler.enable()
+        runner = asyncio.Runner(loop_factory=_loop_factory())
+        code = self._attempt(runner)
+        self._leave_soon(code)
+        runner.close()
+        return code
+
+    def _attempt(self, runner: asyncio.Runner) -> int:
         try:
             self._listen()
-            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(self._serve())
-                self._leave_soon(0)
+            runner.run(self._serve())
             code, state, error = 0, "finished" if self.ctx and self.ctx.finished else "stopped", ""
         except (Fatal, ConfigError, Unsupported) as problem:
             code, state, error = 2, "failed", str(problem)
@@ -130,7 +135,6 @@ class _Process:
             error = f"did not stop within {DRAIN_SECONDS:.0f} s and was cut off"
         self.heartbeat.update(state=state, reason="", error=error, exit_code=code)
         self.heartbeat.beat()
-        self._leave_soon(code)
         return code
 
     def _leave_soon(self, code: int) -> None:
@@ -248,6 +252,7 @@ class _Process:
             os._exit(1)
         log.info("%s: finishing what is in hand, %.0f s at most", name, DRAIN_SECONDS)
         self.heartbeat.update(state="stopping", reason=name)
+        self.heartbeat.beat()
         loop = asyncio.get_running_loop()
         if self.ctx is None:
             self._cut_off()

@@ -21,7 +21,7 @@ from .opponents import draw_opponent
 from .phases import Stage, stage_at
 from .plan import Plan
 from .pool import admit
-from .tickets import Printer, player_of, training_target
+from .tickets import Printer, player_of, training_shortage
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class View:
     standings: State = field(default_factory=State)
     training_waiting: int = 0
     """training tickets not yet played to the end"""
+    training_undelivered: int = 0
+    """of these, the ones no simulator has taken"""
     evaluation_waiting: int = 0
     caught_up: bool = False
     """`standings` hold every result that was in the ledger after the waiting tickets had been counted"""
@@ -104,7 +106,7 @@ class _Turn:
             return
         self.record.state = run.RUN_STATE_TRAINING
         self.record.pool[:] = [version_id(genesis)]
-        self._announce("training", f"training {self.plan.config.game} begins", updates=self.plan.config.total_updates)
+        self._announce("training", f"{self.plan.config.game}, {self.plan.config.total_updates} updates")
         self._evaluate(version_id(genesis))
 
     def fence(self) -> None:
@@ -145,7 +147,7 @@ class _Turn:
     def _enter(self, stage: Stage) -> None:
         if self.record.phase != stage.name:
             self.record.phase = stage.name
-            self._announce("phase", f"phase {stage.name}", scripted_share=stage.scripted_share)
+            self._announce("phase", f"{stage.name} begins", scripted_share=stage.scripted_share)
 
     def _snapshot(self, head: PolicyRef) -> None:
         every, size = self.plan.config.league.snapshot_updates, self.plan.config.league.pool_size
@@ -168,9 +170,12 @@ class _Turn:
     # --- evaluation ---------------------------------------------------------------------------------------------------
 
     def _evaluate_on_schedule(self, head: PolicyRef) -> None:
-        """One evaluation at a time: a busy evaluator skips versions instead of falling behind."""
-        every = self.plan.config.evaluator.every_updates
-        due = head.step // every > self.record.last_evaluation_step // every
+        """One evaluation at a time: a busy evaluator skips versions instead of falling behind.
+
+        None shortly before the end, where the last version is measured anyway.
+        """
+        every, left = self.plan.config.evaluator.every_updates, self.plan.config.total_updates - head.step
+        due = head.step // every > self.record.last_evaluation_step // every and left >= every // 2
         if due and not self.view.evaluation_waiting and not self._published() and self._keep(head):
             self.record.last_evaluation_step = head.step
             self._evaluate(version_id(head))
@@ -235,7 +240,8 @@ class _Turn:
     def _order_training(self, stage: Stage, head: PolicyRef) -> None:
         pool = [member for member in self.record.pool if member in self.catalog]
         config, learner = self.plan.config, self.plan.config.learner.agent
-        for _ in range(training_target(config) - self.view.training_waiting):
+        shortage = training_shortage(config, self.view.training_waiting, self.view.training_undelivered)
+        for _ in range(shortage):
             number = self.printer.next_ticket
             opponent = draw_opponent(stage, learner, pool, self.view.standings, config.seed, number)
             ticket = self.printer.training(head, player_of(opponent, self.catalog), stage.name)

@@ -57,14 +57,17 @@ class Printer:
         return ticket
 
 
-def training_target(config: RunConfig) -> int:
-    """How many unfinished training tickets to keep in the stream.
+def training_shortage(config: RunConfig, unfinished: int, undelivered: int) -> int:
+    """How many training tickets to order.
 
-    Simulators hold some: about two per ticket's worth of slots are in play (half of the matches of each are over), and
-    one more is queued inside. `tickets_ahead` come on top, so that nobody runs dry between two looks of the league.
+    Few are kept waiting, because whoever waits was drawn for a phase and a pool that may be over when it is played; but
+    enough for half of all slots, so that nobody runs dry between two looks of the league. Before simulators have taken
+    anything, there is enough to fill every slot and queue as much again.
     """
     slots = config.simulator.workers * config.simulator.matches
-    return config.league.tickets_ahead + 3 * -(-slots // config.league.matches_per_ticket)
+    in_play = -(-slots // config.league.matches_per_ticket)
+    spare = max(config.league.tickets_ahead, in_play // 2)
+    return max(spare - undelivered, 2 * in_play - unfinished, 0)
 
 
 def player_of(player: str, catalog: Mapping[str, PolicyRef]) -> match.Player:

@@ -11,7 +11,7 @@ from ..api.v1.policy_pb2 import PolicyHead, PolicyRef
 from ..kernel.blobs import BlobMissing, keep_blob
 from ..kernel.bus import Bucket, Bus
 from ..kernel.players import version_id, version_key
-from ..kernel.topology import EVALUATE_POOL, HEALTH, POLICIES_BUCKET, TICKETS, TRAIN_POOL
+from ..kernel.topology import CONSUMERS, EVALUATE_POOL, HEALTH, POLICIES_BUCKET, TICKETS, TRAIN_POOL
 from .director import View
 from .keeper import Keeper
 
@@ -53,6 +53,7 @@ class World:
             self._seen = {version_id(head.policy): head}
         await self._read_health()
         self.tickets_waiting = await self._bus.waiting(TICKETS, TRAIN_POOL)
+        undelivered = await self._bus.undelivered(CONSUMERS["simulator"], TRAIN_POOL)
         evaluation_waiting = await self._bus.waiting(TICKETS, EVALUATE_POOL)
         policy = head.policy if head else None
         finished = self.health.finished and policy is not None and version_id(self.health.policy) == version_id(policy)
@@ -62,6 +63,7 @@ class World:
             final=policy if finished else None,
             standings=keeper.state,
             training_waiting=self.tickets_waiting,
+            training_undelivered=undelivered,
             evaluation_waiting=evaluation_waiting,
             caught_up=keeper.state.position >= await keeper.end(),
             catalog=self.catalog,

@@ -17,6 +17,7 @@ from ..kernel.bus import Bus, Delivery
 from ..kernel.metrics import Metrics
 from ..kernel.topology import CONSUMERS
 from ..play.architecture import Architecture
+from .publisher import current_epoch, replaced
 from .slab import Refused, Slab, check_version, decode
 from .state import Counters, Versions
 
@@ -109,6 +110,8 @@ class Collector:
     async def _receive(self, delivery: Delivery) -> None:
         try:
             slab = decode(delivery.data, self._bus.run, self._agent, self._architecture)
+            if slab.behaviour.epoch > self._counters().epoch:
+                await self._check_epoch(delivery)
             self._check(slab)
         except Refused as refusal:
             await self._drop(delivery, refusal)
@@ -120,6 +123,13 @@ class Collector:
         self._held[slab.rollout_id] = _Held(slab, delivery, time.monotonic())
         self._show()
         self._arrived.set()
+
+    async def _check_epoch(self, delivery: Delivery) -> None:
+        """Rollouts of a later epoch: another learner works for this agent, or the message lies. Raises Fatal."""
+        own, newest = self._counters().epoch, await current_epoch(self._bus, self._agent)
+        if newest > own:
+            await delivery.nak()
+            raise replaced(self._bus.run, self._agent, own, newest)
 
     def _check(self, slab: Slab) -> None:
         counters = self._counters()

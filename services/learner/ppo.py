@@ -5,19 +5,8 @@ Schulman et al., "Proximal Policy Optimization Algorithms", 2017, arXiv:1707.063
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
-
-
-class Losses(NamedTuple):
-    """Scalars of one minibatch. `total` is what is minimised."""
-
-    total: Tensor
-    policy: Tensor
-    value: Tensor
-    entropy: Tensor
 
 
 def policy_loss(log_ratio_N: Tensor, advantages_N: Tensor, clip: float, log_ratio_clamp: float) -> Tensor:
@@ -36,11 +25,6 @@ def value_loss(values_N: Tensor, returns_N: Tensor, old_values_N: Tensor, clip: 
         near_N = old_values_N + (values_N - old_values_N).clamp(-clip, clip)
         errors_N = torch.maximum(errors_N, (near_N - returns_N).square())
     return 0.5 * errors_N.mean()
-
-
-def clip_fraction(log_ratio_N: Tensor, clip: float) -> Tensor:
-    """Share of rows whose ratio is outside 1 ± ε."""
-    return (torch.expm1(log_ratio_N).abs() > clip).float().mean()
 
 
 def is_safe(kl: float, limit: float) -> bool:

@@ -31,6 +31,20 @@ async def next_epoch(bus: Bus, agent: str) -> int:
             continue
 
 
+async def current_epoch(bus: Bus, agent: str) -> int:
+    """The newest epoch any learner of the agent has taken."""
+    entry = await (await bus.bucket(RUN_BUCKET)).get(f"epoch.{agent}")
+    return int(entry.value) if entry else 0
+
+
+def replaced(run: str, agent: str, own: int, newest: int) -> Fatal:
+    """What a learner ends with when a later one works for its agent."""
+    return Fatal(
+        f"another learner has taken over agent {agent!r} of run {run!r}: it is in epoch {newest}, this one in {own}. "
+        "Nothing is lost; let the newer one work."
+    )
+
+
 class Publisher:
     """Writes heads and health of one agent. `ref` is what was published last."""
 
@@ -53,10 +67,7 @@ class Publisher:
         while True:
             entry = await bucket.get(key)
             if entry and (epoch := PolicyHead.FromString(entry.value).policy.epoch) > manifest.epoch:
-                raise Fatal(
-                    f"another learner has taken over agent {self._agent!r} of run {self._bus.run!r}: it is in epoch "
-                    f"{epoch}, this one in {manifest.epoch}. Nothing is lost; let the newer one work."
-                )
+                raise replaced(self._bus.run, self._agent, manifest.epoch, epoch)
             try:
                 await bucket.update(key, head.SerializeToString(), entry.revision if entry else 0)
             except Conflict:

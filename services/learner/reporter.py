@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 
 from ..kernel.metrics import Metrics
@@ -20,15 +21,19 @@ log = logging.getLogger(__name__)
 PREFIX = "ludus_learner_"
 #: Updates over which decisions per second are averaged.
 RATE_UPDATES = 10
-#: `kl_component_1` is exported as `kl_component{component="1"}`.
+#: `kl_component_2` is exported as `kl_component{component="shoot"}`.
 _NUMBERED = re.compile(r"^(kl_component|action_std)_(\d+)$")
 
 
 class Reporter:
-    """Keeps what is averaged over updates. `path` is metrics.jsonl: one row per committed update."""
+    """Keeps what is averaged over updates. `path` is metrics.jsonl: one row per committed update.
 
-    def __init__(self, metrics: Metrics, path: Path) -> None:
+    `components` are the names of the action components, in their order.
+    """
+
+    def __init__(self, metrics: Metrics, path: Path, components: Sequence[str]) -> None:
         self._metrics = metrics
+        self._components = components
         self._path = path
         self._recent: deque[tuple[float, int]] = deque(maxlen=RATE_UPDATES + 1)
         self._broken = False
@@ -56,7 +61,7 @@ class Reporter:
         self._metrics.set(f"{PREFIX}decisions_per_second", self.decisions_per_second)
         for name, value in report.metrics.items():
             if numbered := _NUMBERED.match(name):
-                self._metrics.set(PREFIX + numbered[1], value, component=numbered[2])
+                self._metrics.set(PREFIX + numbered[1], value, component=self._components[int(numbered[2])])
             else:
                 self._metrics.set(PREFIX + name, value)
 

@@ -29,7 +29,7 @@ from .export import export_final
 from .publisher import Publisher, next_epoch
 from .reference import WrongReference
 from .reporter import Reporter
-from .setup import check_buffer, checkpoints_of, manifest_of, state_of
+from .setup import check_buffer, checkpoints_of, components_of, manifest_of, state_of
 from .slab import Slab
 from .state import Versions
 from .update import Report, Updater
@@ -67,7 +67,7 @@ class Learner:
         self._versions = Versions(config.learner.max_lag)
         self._updater = Updater(config, self._state, self._versions)
         self._publisher = Publisher(ctx.bus, config.learner.agent)
-        self._reporter = Reporter(ctx.metrics, Path(config.directory) / "metrics.jsonl")
+        self._reporter = Reporter(ctx.metrics, Path(config.directory) / "metrics.jsonl", components_of(config))
         self._collector = Collector(
             ctx.bus,
             ctx.metrics,
@@ -110,6 +110,7 @@ class Learner:
         saved = await self._compute(self._recover)
         counters = self._state.counters
         if saved and counters.step >= self._total and await self._announced(saved):
+            self._reporter.started(counters, self._durable_step)
             await self._finish()
             return
         counters.epoch = epoch

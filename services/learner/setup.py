@@ -35,6 +35,12 @@ def manifest_of(config: RunConfig) -> Manifest:
     )
 
 
+def components_of(config: RunConfig) -> tuple[str, ...]:
+    """Names of the action components, Gaussian ones first."""
+    action = registry.spec(config.game).action
+    return (*action.continuous, *action.binary)
+
+
 def state_of(config: RunConfig, architecture: Architecture) -> State:
     """A fresh state, seeded by the run. Raises Fatal if the device cannot do what was asked."""
     try:

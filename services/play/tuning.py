@@ -1,4 +1,4 @@
-"""Process settings for numerical work on a CPU. Call once per process, and `tune_thread` once per thread that computes."""
+"""Settings for numerical work on a CPU: once per process, and `tune_thread` once per thread that computes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _KEEP_BYTES = 1 << 30
 def tune_process(threads: int) -> None:
     """Keep freed memory, and set the number of CPU threads of the matrix products.
 
-    glibc hands buffers of a few MB back to the kernel at once and faults them in again page by page: half of the CPU time
-    of a training step. Freed memory stays with the process instead; its size is bounded by its own peak.
+    glibc hands buffers of a few MB back to the kernel at once and faults them in again page by page: up to half of the
+    CPU time of a training step. Freed memory stays with the process instead; its size is bounded by its own peak.
     """
     _keep_memory()
     torch.set_num_threads(threads)

@@ -20,7 +20,7 @@ VICTIMS = ("simulator-0", "learner", "league", "evaluator", "nats-server")
 
 def pid_of(ludus: Cli, run: str, victim: str) -> int:
     if victim == "nats-server":
-        return int(json.loads((ludus.home / "stack.json").read_text())["nats_pid"])
+        return int(json.loads((ludus.home / "stack.json").read_text())["nats_pid"] or 0)
     return int(ludus.heartbeat(run, victim).get("pid", 0))
 
 

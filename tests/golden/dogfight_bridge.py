@@ -113,9 +113,12 @@ def observation_gap(seen: np.ndarray, expected: list[float]) -> float:
     return float(gap.max())
 
 
-def differences(played: Played, after: Arrays, i: int, reward: np.ndarray, observation: np.ndarray) -> list[str]:
-    """What the kernel has otherwise than the reference. `observation` [2, 46 or 66], `reward` [2] of match i."""
+def differences(played: Played, after: Arrays, i: int, step: Any) -> list[str]:
+    """What the kernel has otherwise than the reference in match i; `step`: what game.step returned."""
     found = []
+    observation, reward, info = step[0][i], step[1][i], step[4]
+    if (info.outcome[i], info.ending[i], info.done[i]) != (played.outcome, played.ending, played.ending > 0):
+        found.append(f"ending {info.ending[i]} with outcome {info.outcome[i]}, done {info.done[i]}")
     for seat, fighter in enumerate(played.world.fighters):
         for f in fields(Fighter):
             seen, expected = after[f.name][i, seat], getattr(fighter, f.name)
@@ -143,22 +146,16 @@ def differences(played: Played, after: Arrays, i: int, reward: np.ndarray, obser
 
 
 def compare(
-    before: Arrays,
-    after: Arrays,
-    i: int,
-    actions: np.ndarray,
-    reward: np.ndarray,
-    observation: np.ndarray,
-    rules: Rules,
+    before: Arrays, after: Arrays, i: int, actions: np.ndarray, step: Any, rules: Rules
 ) -> tuple[list[str], bool]:
     """Differences in match i between kernel and reference over one decision; whether it took a nudge to agree."""
     world = world_of(before, i)
-    first = differences(play(world, before, i, actions[i], rules), after, i, reward[i], observation[i])
+    first = differences(play(world, before, i, actions[i], rules), after, i, step)
     if not first:
         return [], False
     generator = random.Random(0)
     for _ in range(NUDGES):
         played = play(nudged(world, generator), before, i, actions[i], rules)
-        if not differences(played, after, i, reward[i], observation[i]):
+        if not differences(played, after, i, step):
             return [], True
     return first, True

@@ -23,7 +23,7 @@ from ludus.api.v1.health_pb2 import LearnerHealth
 from ludus.api.v1.policy_pb2 import PolicyHead, PolicyRef
 from ludus.api.v1.services_pb2_grpc import ControlServiceStub, LeagueServiceStub
 from ludus.kernel.blobs import get_blob, put_blob
-from ludus.kernel.bus import Bus, Conflict
+from ludus.kernel.bus import Bus, BusError, Conflict
 from ludus.kernel.config import RunConfig, dump, load
 from ludus.kernel.nats_server import NatsServer
 from ludus.kernel.players import version_of
@@ -32,7 +32,6 @@ from ludus.league.replay import compare, refold
 
 CONFIG = Path(__file__).parents[2] / "configs" / "dogfight-quick.toml"
 UPDATES = 40
-MOST_KILLS = 40
 
 
 class Stack:
@@ -125,7 +124,8 @@ class Players:
                 await asyncio.gather(*(self.write(ticket, index) for index in range(ticket.matches)))
                 if self.random.random() < 0.1:  # a simulator that died after writing: its ticket comes again
                     await asyncio.gather(*(self.write(ticket, index, "again-") for index in range(ticket.matches)))
-                await delivery.ack_sync()
+                with contextlib.suppress(BusError):  # a killed server may have forgotten it: it comes again
+                    await delivery.ack_sync()
                 await asyncio.sleep(ticket.matches / self.per_second)
 
     async def write(self, ticket: m.Ticket, index: int, copy: str = "") -> None:
@@ -173,9 +173,13 @@ class Learner:
 
 @contextlib.contextmanager
 def background(*work: Any) -> Iterator[list[asyncio.Task[Any]]]:
+    """Runs beside the block; what fails there fails the test."""
     tasks = [asyncio.ensure_future(one) for one in work]
     try:
         yield tasks
+        for task in tasks:
+            if task.done():
+                task.result()
     finally:
         for task in tasks:
             task.cancel()
@@ -259,31 +263,40 @@ async def test_a_whole_run_to_its_end(stack: Stack) -> None:
     assert {key.second for key in state.pairs if key.purpose == "train"} >= {*record.pool[-2:-1], "bot:ace"}
 
 
-async def test_nothing_is_lost_or_counted_twice_when_league_and_server_are_killed(stack: Stack) -> None:
+@pytest.mark.parametrize(
+    ("seconds_per_update", "least_kills"), [(0.25, 6), pytest.param(2.5, 60, marks=pytest.mark.slow)]
+)
+async def test_nothing_is_lost_or_counted_twice_when_league_and_server_are_killed(
+    stack: Stack, seconds_per_update: float, least_kills: int
+) -> None:
     players, learner = Players(stack.bus, per_second=3000), Learner(stack.bus, stack.config)
     chance = random.Random(7)
     supervisor = asyncio.create_task(stack.keep_alive())
-    work = (players.play("simulator", "train"), players.play("evaluator", "evaluate"), learner.learn(0.3))
+    playing = (players.play("simulator", "train"), players.play("evaluator", "evaluate"))
     server_kills = 0
-    with background(*work):
+    with background(*playing, learner.learn(seconds_per_update)) as (_, _, learning):
         while (await stack.record()).state != run.RUN_STATE_FINISHED:
+            if learning.done() and stack.kills >= least_kills:
+                break  # let it finish
             await asyncio.sleep(chance.uniform(0.05, 1.2))
             if chance.random() < 0.2:
                 await asyncio.to_thread(stack.server.kill9)
                 server_kills += 1
                 await asyncio.sleep(chance.uniform(0, 0.3))
                 await asyncio.to_thread(stack.server.start)
-            elif stack.kills < MOST_KILLS and stack.league and stack.league.returncode is None:
+            elif stack.league and stack.league.returncode is None:
                 stack.league.send_signal(signal.SIGKILL)
                 stack.kills += 1
+        await stack.until(lambda record: record.state == run.RUN_STATE_FINISHED, 60)
     await asyncio.wait_for(supervisor, 20)
     state = await refold(stack.bus, k=stack.config.league.elo_k)
     await check_ledger(stack, players)
     check_panel(stack, state)
     print(f"{stack.kills} kills of the league, {server_kills} of nats-server: {state.results} results, "
-          f"{state.refused.get('duplicate', 0)} duplicates refused, 0 violations")  # fmt: skip
-    assert stack.kills >= 8
-    assert server_kills >= 2
+          f"{state.refused.get('duplicate', 0)} duplicates refused, 0 violations: at most "
+          f"{3 / (stack.kills + server_kills):.0%} of kills do harm (95 %)")  # fmt: skip
+    assert stack.kills >= least_kills
+    assert server_kills >= 1
     assert state.refused["duplicate"] > 0
 
 

@@ -104,8 +104,8 @@ def check(state: dict[str, np.ndarray], action: list[float], reward_every: str, 
     game.restore({**state, **{name: np.array([value]) for name, value in PHYSICS.items()}})
     before = game.snapshot()
     actions = np.array(action, np.float32).reshape(1, 2, 3)
-    observation, reward, _, _, _ = game.step(actions)
-    found, _ = compare(before, game.snapshot(), 0, actions, reward, observation, Rules(WEIGHTS, reward_every, period))
+    step = game.step(actions)
+    found, _ = compare(before, game.snapshot(), 0, actions, step, Rules(WEIGHTS, reward_every, period))
     assert not found, found
 
 

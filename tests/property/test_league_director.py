@@ -46,7 +46,8 @@ class World:
         pools = Counter(ticket.pool for ticket in self.waiting)
         return View(
             head=self.head, genesis=self.genesis, final=self.head if self.done else None, standings=self.state,
-            training_waiting=pools["train"], evaluation_waiting=pools["evaluate"], caught_up=True, catalog=self.kept,
+            training_waiting=pools["train"], training_undelivered=pools["train"],
+            evaluation_waiting=pools["evaluate"], caught_up=True, catalog=self.kept,
         )  # fmt: skip
 
     def turn(self) -> None:
@@ -109,7 +110,7 @@ def finished() -> World:
 def test_every_shipped_configuration_runs_to_its_end(path: Path) -> None:
     league = world(path)
     league.run()
-    phases = [event.message.removeprefix("phase ") for event in league.events if event.kind == "phase"]
+    phases = [event.message.removesuffix(" begins") for event in league.events if event.kind == "phase"]
     assert phases == [phase.name for phase in league.plan.config.league.phases]
     evaluator = league.plan.config.evaluator
     final = version_id(league.head)

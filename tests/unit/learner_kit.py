@@ -19,6 +19,9 @@ from ludus.play import distribution
 from ludus.play.network import Actor, Architecture
 from ludus.play.weights import Manifest
 
+# Two threads on a few hundred rows spend their time waiting for each other.
+torch.set_num_threads(1)
+
 CONFIG = Path(__file__).parents[2] / "configs" / "dogfight-quick.toml"
 OBS, CONTINUOUS, BINARY, HIDDEN = 7, 2, 1, 16
 ARCHITECTURE = Architecture(OBS, CONTINUOUS, BINARY, HIDDEN, 0, "relu", -1.0, -2.0, 0.0)

@@ -70,7 +70,10 @@ def test_defaults_fill_what_is_left_out() -> None:
         ({"simulator__matches": 10}, r"simulator: matches \(10\) must be a multiple of slabs \(4\)"),
         ({"learner__batch_decisions": 1000}, r"learner\.batch_decisions \(1000\) must be a multiple of one slab"),
         ({"league__phases": [{**PHASE, "share": 0.5}]}, r"league: the shares of the phases must add up to 1, not 0\.5"),
-        ({"league__phases": [{**PHASE, "nmae": 1}]}, r"unknown key 'league\.phases\.0\.nmae': .* Did you mean 'name'\?"),
+        (
+            {"league__phases": [{**PHASE, "nmae": 1}]},
+            r"unknown key 'league\.phases\.0\.nmae': .* Did you mean 'name'\?",
+        ),
     ],
 )
 def test_a_wrong_key_is_named_with_what_was_expected(changes: dict[str, Any], message: str) -> None:
@@ -210,9 +213,12 @@ _values = st.recursive(
 def test_any_value_of_any_key_is_accepted_or_explained(key: str, value: Any) -> None:
     wrong = tree()
     wrong[key] = value
+    explanation = ""
     try:
         config = check(wrong, "test")
     except ConfigError as error:
-        assert key in str(error)
+        explanation = str(error)
+    if explanation:
+        assert key in explanation
     else:
         assert check(json.loads(dump(config)), "again") == config

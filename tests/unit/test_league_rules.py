@@ -23,6 +23,7 @@ from ludus.league.plan import make_plan
 from ludus.league.pool import admit
 from ludus.league.seeds import derive, evaluation_seed, training_seed, unit
 from ludus.league.status import build_status
+from ludus.league.tickets import training_shortage
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ORIGINAL = load(CONFIGS / "dogfight-original.toml", environment={})
@@ -157,6 +158,14 @@ def test_names_that_do_not_exist_are_refused_before_anything_starts(key: str, va
 def test_the_league_imports_neither_torch_nor_warp() -> None:
     code = "import sys, ludus.league.service, ludus.league.replay; print({'torch', 'warp'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+def test_training_tickets_fill_the_slots_first_and_then_keep_few_waiting() -> None:
+    # 256 slots and 8 matches per ticket: 32 tickets fill the slots.
+    assert training_shortage(DEFAULT, unfinished=0, undelivered=0) == 64
+    assert training_shortage(DEFAULT, unfinished=100, undelivered=0) == 16
+    assert training_shortage(DEFAULT, unfinished=100, undelivered=10) == 6
+    assert training_shortage(DEFAULT, unfinished=100, undelivered=40) == 0
 
 
 def test_status_tells_progress_time_left_and_trouble() -> None:

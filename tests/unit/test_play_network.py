@@ -142,7 +142,7 @@ def test_architecture_of_a_game_and_its_readable_difference() -> None:
     assert Architecture.from_json(made.to_json()) == made
     assert made.sha256 != other.sha256
     assert made.to_json().replace(" ", "") == made.to_json()
-    with pytest.raises(ValueError, match="'egocentrc'.*Did you mean 'egocentric'"):
+    with pytest.raises(ValueError, match=r"'egocentrc'.*Did you mean 'egocentric'"):
         Architecture.of(spec, "training", "egocentrc", NetworkConfig())  # type: ignore[call-arg]
 
 
@@ -160,7 +160,7 @@ def test_architecture_of_a_game_and_its_readable_difference() -> None:
 )
 def test_a_wrong_architecture_text_is_refused(change: str, message: str) -> None:
     assert change in PLAIN.to_json()
-    with pytest.raises(ValueError, match="architecture|expected"):
+    with pytest.raises(ValueError, match=r"architecture|expected"):
         Architecture.from_json(PLAIN.to_json().replace(change, message))
 
 

@@ -22,7 +22,7 @@ from ..draw import (
     services_table,
     state_text,
 )
-from ..errors import FAILED, CommandError
+from ..errors import CommandError
 from ..home import Home, Json, RunFolder, read_json
 from ..processes import Identity, wait_until_gone
 from ..stack import check_bus, ensure_up, is_up, keep_supervised
@@ -58,7 +58,10 @@ def status(options: argparse.Namespace, home: Home, console: Console) -> int:
         print(json.dumps({"stack": stack, "run": view, "runs": names}, indent=2))
     else:
         print_status(console, run, stack, view)
-    return FAILED if view["state"] == "failed" else 0
+        others = [one.name for one in home.runs() if one.wanted and one.name != run.name]
+        if others:
+            console.print(f"Also in progress: {', '.join(others)}", highlight=False, soft_wrap=True)
+    return 0
 
 
 def stack_view(home: Home) -> Json:

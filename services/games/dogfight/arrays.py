@@ -9,6 +9,11 @@ import numpy.typing as npt
 import warp as wp
 
 
+def shares_memory(device: str) -> bool:
+    """Whether kernels on `device` work on NumPy's memory."""
+    return bool(wp.get_device(device).is_cpu)
+
+
 class Mirror:
     """One zeroed array seen from both sides.
 
@@ -21,7 +26,7 @@ class Mirror:
     def __init__(self, shape: tuple[int, ...], dtype: Any, device: str) -> None:
         layout = dtype.numpy_dtype() if hasattr(dtype, "numpy_dtype") else wp.dtype_to_numpy(dtype)
         self.host: npt.NDArray[Any] = np.zeros(shape, layout)
-        self.shared = bool(wp.get_device(device).is_cpu)
+        self.shared = shares_memory(device)
         self.device = wp.array(self.host, dtype=dtype, device=device, copy=not self.shared)
 
     def columns(self, first: int, dtype: Any) -> Any:

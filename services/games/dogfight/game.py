@@ -18,7 +18,8 @@ from .kernels import launch
 from .kernels.layout import Rules
 from .kernels.observation import Egocentric, Sight
 from .options import Options
-from .state import SEATS, MatchState
+from .snapshot import SEATS
+from .state import MatchState
 
 ACTION_SIZE = SPEC.action.size
 

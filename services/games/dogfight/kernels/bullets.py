@@ -40,7 +40,7 @@ def strike(b: Bullet, target: Fighter, p: Physics):
     if dx * dx + dy * dy > HIT_RADIUS_SQUARED:
         return MISS
     along = (b.vx * target.nose_x + b.vy * target.nose_y) / wp.sqrt(b.vx * b.vx + b.vy * b.vy)
-    if along > wp.cos(p.rear_aspect_cone):
+    if along > p.cone_cosine:
         return GLANCE
     return HIT
 

@@ -4,12 +4,11 @@ import warp as wp
 
 from ..constants import RUNNING
 from .bots import bot_call
-from .bullets import bullets_tick, fire
-from .flight import fighter_tick
-from .layout import Bullet, Fighter, Match, Physics, Rules, Seat, count_bullets, load_fighter
+from .layout import Bullet, Fighter, Match, Physics, Rules, Seat, count_bullets, load_fighter, load_physics
 from .observation import Egocentric, Sight, egocentric, observe
 from .reward import judge, pay, separation
 from .spawn import begin, episode_seed
+from .tick import play_tick
 
 wp.set_module_options({"enable_backward": False})
 
@@ -43,7 +42,7 @@ def show_match(
     """Hand out both observations of a stored match."""
     f0 = load_fighter(fighters, i, 0)
     f1 = load_fighter(fighters, i, 1)
-    p = physics[i]
+    p = load_physics(physics, i)
     count = count_bullets(bullets, i)
     tick = matches[i].tick
     show(sights, features, i, 0, observe(bullets, i, count, 0, f0, f1, tick, p), rules)
@@ -91,7 +90,7 @@ def step_kernel(
     """
     i = wp.tid()
     m = matches[i]
-    p = physics[i]
+    p = load_physics(physics, i)
     f0 = load_fighter(fighters, i, 0)
     f1 = load_fighter(fighters, i, 1)
     seat0 = take_action(seats, actions, i, 0)
@@ -110,21 +109,14 @@ def step_kernel(
         due = m.tick % rules.bot_period_ticks == 0
         seat0 = bot_call(seat0, 0, bullets, i, count, f0, f1, p, due)
         seat1 = bot_call(seat1, 1, bullets, i, count, f1, f0, p, due)
-        f0 = fighter_tick(f0, seat0, p)
-        count = fire(bullets, i, count, 0, f0, p)
-        f1 = fighter_tick(f1, seat1, p)
-        count = fire(bullets, i, count, 1, f1, p)
-        hits = bullets_tick(bullets, i, count, f0, f1, p)
-        f0.hp = f0.hp - hits[0]
-        f1.hp = f1.hp - hits[1]
-        f0.alive = wp.where(f0.hp > 0, f0.alive, 0)
-        f1.alive = wp.where(f1.hp > 0, f1.alive, 0)
-        count = hits[2]
+        was0 = f0.hp
+        was1 = f1.hp
+        f0, f1, count = play_tick(f0, f1, seat0, seat1, bullets, i, count, p)
         m.tick = m.tick + 1
         verdict = judge(f0, f1, m.tick)
         if not rules.reward_per_decision:
             now = separation(f0, f1)
-            earned += pay(f0, f1, hits[0], hits[1], before, now, verdict[0], rules)
+            earned += pay(f0, f1, was0 - f0.hp, was1 - f1.hp, before, now, verdict[0], rules)
             before = now
     done[i] = playing and verdict[1] != RUNNING
     if playing:

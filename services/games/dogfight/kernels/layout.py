@@ -1,7 +1,7 @@
 """The structs of the state, as they lie in memory and in registers. One array of each, over the batch.
 
 Shapes: matches [B], fighters [B, 2], seats [B, 2], bullets [B, N], physics [B]. NumPy sees the same memory as
-structured arrays, so the names of the fields here are the names of the snapshot's arrays (`state.FIELDS`).
+structured arrays, so `snapshot.ARRAYS` finds the named arrays of a snapshot in it.
 """
 
 # ruff: noqa: RUF046, UP018  (Warp takes a plain literal for a constant that no loop may change)
@@ -73,7 +73,7 @@ class Seat:
 
 @wp.struct
 class Physics:
-    """The 13 configurable numbers of a match."""
+    """The 13 configurable numbers of a match; cone_cosine is scratch."""
 
     gravity: float
     drag_coeff: float
@@ -88,6 +88,7 @@ class Physics:
     max_turn_rate: float
     min_turn_rate: float
     rear_aspect_cone: float
+    cone_cosine: float
 
 
 @wp.struct
@@ -109,6 +110,14 @@ class Rules:
     alive: float
     proximity: float
     facing: float
+
+
+@wp.func
+def load_physics(physics: wp.array(dtype=Physics), i: int):
+    """The stored numbers, the scratch field made good."""
+    p = physics[i]
+    p.cone_cosine = wp.cos(p.rear_aspect_cone)
+    return p
 
 
 @wp.func

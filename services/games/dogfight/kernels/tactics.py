@@ -50,7 +50,7 @@ def look(me: Fighter, other: Fighter, p: Physics):
     v.behind = wp.abs(v.other_off) > BEHIND_ANGLE
     v.gun_ready = float(me.cooldown) / float(p.gun_cooldown_ticks) < GUN_READY
     same_way = me.nose_x * other.nose_x + me.nose_y * other.nose_y
-    v.rear_shot = wp.abs(v.off) <= REAR_SHOT_ANGLE and same_way > wp.cos(p.rear_aspect_cone)
+    v.rear_shot = wp.abs(v.off) <= REAR_SHOT_ANGLE and same_way > p.cone_cosine
     v.bullet_speed = p.bullet_speed
     return v
 

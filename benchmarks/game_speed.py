@@ -1,0 +1,91 @@
+"""How fast are the bundled games? Decisions per second of one core, a decision being one match moved by one step.
+
+The time is CPU time of this process with one thread, so other load on the machine disturbs little. Each number is the
+median of several repetitions, its interval their lowest and highest. Matches auto-reset, actions are drawn beforehand.
+
+    python benchmarks/game_speed.py [--quick] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy loads: one core, one thread
+
+import argparse
+from pathlib import Path
+from statistics import median
+from time import process_time
+from typing import Any
+
+import numpy as np
+from rows import Row, row, show
+
+import ludus.games
+
+MATCHES = 256
+TARGET_EXTERNAL = 1.0e6
+TARGET_BOT = 0.5e6
+
+
+def decisions_per_second(game: Any, actions: np.ndarray, steps: int) -> float:
+    """One repetition: `steps` steps of the whole batch, cycling through prepared actions [k, B, S, act]."""
+    begin = process_time()
+    for k in range(steps):
+        game.step(actions[k % len(actions)])
+    return float(steps * game.batch / (process_time() - begin))
+
+
+def measure(name: str, opponent: str | None, target: float, repetitions: int, steps: int, **parameters: Any) -> Row:
+    """Speed with random actions in seat 0 and an opponent (None: random actions too) in seat 1."""
+    game = ludus.games.make("dogfight", rules="training", batch=MATCHES, seed=1, **parameters)
+    game.reset()
+    game.seat_bots(1, opponent)
+    shape = (16, MATCHES, game.num_seats, game.act_size)
+    actions = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    decisions_per_second(game, actions, 300)  # so that bullets fly and matches are out of step
+    speeds = [decisions_per_second(game, actions, steps) for _ in range(repetitions)]
+    interval = (min(speeds), max(speeds))
+    return row(name, median(speeds), "decisions/s", n=repetitions, target=target, interval=interval)
+
+
+def measure_partial_reset(repetitions: int) -> Row:
+    """Restarting three matches of the batch, with a new bot each: what a simulator does after most steps."""
+    game = ludus.games.make("dogfight", batch=MATCHES, seed=1, autoreset="disabled")
+    game.reset()
+    slots, seeds = np.array([3, 77, 200], np.int32), np.array([1, 2, 3], np.uint64)
+    times = []
+    for _ in range(repetitions):
+        begin = process_time()
+        for _ in range(1000):
+            game.seat_bots(1, ("ace", None, "chaser"), slots)
+            game.reset(slots, seeds)
+        times.append((process_time() - begin) * 1e3)
+    name = "dogfight, restart 3 matches with seating"
+    return row(name, median(times), "µs", n=repetitions, target=50.0, interval=(min(times), max(times)), at_most=True)
+
+
+def benchmark(quick: bool) -> list[Row]:
+    repetitions, steps = (3, 200) if quick else (7, 1000)
+    rows = [
+        measure("dogfight, external actions in both seats", None, TARGET_EXTERNAL, repetitions, steps),
+        measure("dogfight, 66 floats, external", None, TARGET_EXTERNAL, repetitions, steps, observation="egocentric"),
+    ]
+    for bot in ludus.games.spec("dogfight").bots["training"]:
+        target = TARGET_EXTERNAL if bot == "do_nothing" else TARGET_BOT
+        rows.append(measure(f"dogfight, against {bot} at 120 Hz", bot, target, repetitions, steps))
+    name = "dogfight, against ace at 12 Hz"
+    rows.append(measure(name, "ace", TARGET_BOT, repetitions, steps, bot_period_ticks=10))
+    return [*rows, measure_partial_reset(repetitions)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter repetitions, a few seconds")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows as JSON")
+    arguments = parser.parse_args()
+    show(benchmark(arguments.quick), arguments.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,181 @@
+"""An update is a transaction: it ends in a committed version, or in exactly the state it began with."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from ludus.learner import ppo
+from ludus.learner.reference import WrongReference
+from ludus.learner.state import State
+from ludus.play import distribution
+from ludus.play.network import Actor
+
+from .learner_kit import batch, config, learner, slab
+
+
+def snapshot(state: State) -> dict[str, torch.Tensor]:
+    return state.remember()
+
+
+def same(state: State, before: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(tensor, before[name]) for name, tensor in state.tensors().items())
+
+
+def test_a_committed_update_counts_moves_and_improves() -> None:
+    run = config(learning_rate=3e-3, epochs=4)
+    state, versions, updater = learner(run)
+    rewards = []
+    for update in range(12):
+        report = updater.update(batch(versions, update, seed=update))
+        assert report.committed, report.detail
+        assert state.counters.step == update + 1
+        assert report.metrics["ratio_error_max"] < 1e-5, "fresh rollouts: the ratio is 1"
+        rewards.append(report.metrics["reward_mean"])
+    assert state.counters.decisions == 12 * 256
+    assert np.mean(rewards[-3:]) > np.mean(rewards[:3]) + 0.02
+    assert report.metrics["learning_rate"] < 3e-3
+    assert {"prepare", "optimise", "measure"} == set(report.wall_seconds) == set(report.cpu_seconds)
+
+
+def test_the_measured_kl_is_the_closed_form_between_the_versions() -> None:
+    _, versions, updater = learner(config(learning_rate=3e-3))
+    slabs = batch(versions, 0, seed=1)
+    report = updater.update(slabs)
+    obs = torch.from_numpy(np.concatenate([s.observations_TBO.reshape(-1, 7) for s in slabs]))
+    (old, new), parameters = (versions[0], versions[1]), []
+    with torch.no_grad():
+        for actor in (old, new):
+            means, logits = actor(obs)
+            parameters += [means, actor.log_std, logits]
+        expected = distribution.kl(*parameters).mean(0)
+    assert [report.metrics[f"kl_component_{k}"] for k in range(3)] == pytest.approx(expected.tolist(), rel=1e-4)
+    assert report.metrics["kl"] == pytest.approx(expected.sum().item(), rel=1e-4)
+    assert report.metrics["k3"] == pytest.approx(report.metrics["kl"], rel=0.5)
+    assert report.metrics["update_norm"] > 0
+
+
+def test_weights_that_overflow_are_taken_back() -> None:
+    state, versions, updater = learner(config(learning_rate=1e30, target_kl=1e9))
+    before = snapshot(state)
+    report = updater.update(batch(versions, 0, seed=1))
+    assert (report.committed, report.reason) == (False, "not_finite")
+    assert same(state, before)
+    assert (state.counters.step, state.counters.decisions, state.counters.undone) == (0, 0, 1)
+    assert all(np.isfinite(value) for value in report.metrics.values())
+    assert updater.update(batch(versions, 0, seed=2)).reason == "not_finite", "it can be tried again"
+
+
+def test_a_leap_is_taken_back_even_if_no_minibatch_saw_it_coming() -> None:
+    """With one minibatch the early stop never looks after the step; the measurement does."""
+    state, versions, updater = learner(config(learning_rate=1.0, minibatch=256, epochs=1))
+    before = snapshot(state)
+    report = updater.update(batch(versions, 0, seed=1))
+    assert report.reason == "kl"
+    assert report.metrics["kl"] > 0.45
+    assert "not below 0.45" in report.detail
+    assert same(state, before)
+
+
+def test_the_early_stop_comes_before_the_minibatch_that_is_too_far() -> None:
+    state, versions, updater = learner(config(learning_rate=0.02, epochs=10, target_kl=0.02))
+    report = updater.update(batch(versions, 0, seed=1))
+    assert report.committed
+    assert report.metrics["early_stop"] == 1
+    assert 1 <= report.metrics["minibatches"] < 40
+    assert report.metrics["kl_last_minibatch"] >= 0.02
+    assert int(state.optimizer.steps) == report.metrics["minibatches"], "the last one was not applied"
+
+
+def test_if_the_first_minibatch_is_too_far_already_nothing_happens() -> None:
+    state, versions, updater = learner(config(target_kl=1e-12))
+    slabs = batch(versions, 0, seed=1)
+    with torch.no_grad():
+        state.actor.head.bias.add_(0.3)  # as if several versions had passed since
+    before = snapshot(state)
+    report = updater.update(slabs)
+    assert report.reason == "no_minibatch"
+    assert report.metrics["minibatches"] == 0
+    assert "policy_loss" not in report.metrics, "an average over nothing does not exist"
+    assert same(state, before)
+
+
+def test_a_policy_without_finite_probabilities_stops_before_the_optimizer(monkeypatch: pytest.MonkeyPatch) -> None:
+    state, versions, updater = learner(config())
+    slabs = batch(versions, 0, seed=1)
+    with torch.no_grad():
+        state.actor.head.bias[0] = float("nan")
+    report = updater.update(slabs)
+    assert report.reason == "not_finite"
+    assert int(state.optimizer.steps) == 0
+    assert not ppo.is_safe(float("nan"), 1.0)
+
+
+def test_log_probabilities_of_another_policy_are_a_wrong_reference() -> None:
+    state, versions, updater = learner(config())
+    good, bad = batch(versions, 0, seed=1)
+    bad = replace(bad, log_probs_TB=bad.log_probs_TB - np.float32(0.01))
+    before = snapshot(state)
+    with pytest.raises(WrongReference, match="the reference is wrong"):
+        updater.update([good, bad])
+    assert same(state, before)
+
+
+def test_a_single_foreign_row_is_found() -> None:
+    _, versions, updater = learner(config())
+    good, bad = batch(versions, 0, seed=1)
+    log_probs = bad.log_probs_TB.copy()
+    log_probs[3, 2] += 0.5
+    with pytest.raises(WrongReference):
+        updater.update([good, replace(bad, log_probs_TB=log_probs)])
+
+
+def test_each_slab_is_held_against_its_own_version() -> None:
+    """Rollouts of several versions in one batch: each one's reference is the version that played it."""
+    state, versions, updater = learner(config(learning_rate=5e-3, target_kl=1.0))
+    old = slab(versions[0], 0, 11)
+    updater.update(batch(versions, 0, seed=1))
+    updater.update(batch(versions, 1, seed=2))
+    report = updater.update([old, slab(versions[2], 2, 12)])
+    assert report.metrics["ratio_error_max"] < 1e-5
+    assert (report.metrics["lag_mean"], report.metrics["lag_max"]) == (1, 2)
+    assert report.metrics["kl"] > 0
+    assert state.counters.step == 3
+
+
+def test_only_the_versions_within_the_lag_are_remembered() -> None:
+    run = config(max_lag=2)
+    state, versions, updater = learner(run)
+    for update in range(5):
+        updater.update(batch(versions, update, seed=update))
+    assert [step in versions for step in range(6)] == [False, False, False, True, True, True]
+    newest = versions[5]
+    assert all(torch.equal(a, b) for a, b in zip(newest.parameters(), state.actor.parameters(), strict=True))
+    updater.update(batch(versions, 5, seed=9))
+    assert not torch.equal(newest.head.weight, state.actor.head.weight), "a version is a copy"
+
+
+def test_the_same_inputs_give_the_same_bits() -> None:
+    states = []
+    for _ in range(2):
+        state, versions, updater = learner(config())
+        for update in range(3):
+            updater.update(batch(versions, update, seed=update))
+        states.append(state)
+    assert same(states[0], states[1].remember())
+
+
+def test_bf16_learns_like_float32() -> None:
+    moved = []
+    for dtype in (torch.float32, torch.bfloat16):
+        state, _, updater = learner(config(learning_rate=2e-3), dtype=dtype)
+        start = copy.deepcopy(state.weights())
+        acting: Actor = copy.deepcopy(state.actor).requires_grad_(False)
+        report = updater.update([slab(acting, 0, 1000 + k) for k in range(2)])
+        assert report.committed, report.detail
+        moved.append(torch.cat([(tensor - start[name]).flatten() for name, tensor in state.weights().items()]))
+    assert torch.cosine_similarity(moved[0], moved[1], dim=0) > 0.9
