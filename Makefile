@@ -7,7 +7,7 @@ SETUP := $(VENV)/.setup-done
 # torch first and pinned: resolved together with the rest it may become gigabytes of CUDA builds. Another build, or an
 # index of CPU builds: make setup TORCH="torch==2.13.0 --index-url ..."
 TORCH ?= torch==2.13.0
-PIP_FLAGS ?= --quiet --disable-pip-version-check
+PIP_FLAGS ?= -qq --disable-pip-version-check
 # More options for `ludus train`, e.g. make train ARGS="--preset quick"
 ARGS ?=
 

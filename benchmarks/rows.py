@@ -44,8 +44,7 @@ def show(rows: Sequence[Row], json_file: Path | None = None) -> None:
         met = {None: "", True: "yes", False: "NO"}[entry["met"]]
         interval = "" if entry["interval"] is None else "{:,.4g} – {:,.4g}".format(*entry["interval"])
         value = f"{entry['value']:,.4g}" if abs(entry["value"]) < 1e4 else f"{entry['value']:,.0f}"
-        print(
-            f"{entry['name']:<{width}} {value:>14} {entry['unit']:<14} {target:>12} {met:>4} {entry['n']:>6}  {interval}"
-        )
+        name, unit, n = entry["name"], entry["unit"], entry["n"]
+        print(f"{name:<{width}} {value:>14} {unit:<14} {target:>12} {met:>4} {n:>6}  {interval}")
     if json_file:
         json_file.write_text(json.dumps(rows, indent=2) + "\n")

@@ -1,6 +1,6 @@
 """Does it learn? Trains from scratch through the four services, several seeds, and prints what the evaluator measured.
 
-Every number comes from the run's own report: deterministic play on seeds never trained on, both seats, Wilson intervals.
+Every number comes from the run's own report: deterministic play, seeds never trained on, both seats, Wilson intervals.
 
     python benchmarks/time_to_skill.py                      # 3 seeds of the default preset
     python benchmarks/time_to_skill.py --quick              # 1 seed of the quick preset, under two minutes

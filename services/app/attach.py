@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from .client import Watcher, league_address
-from .draw import live
+from .draw import live, waiting
 from .errors import FAILED
 from .home import Home, Json, RunFolder
 from .stack import is_up, keep_supervised
@@ -110,7 +110,7 @@ def line(view: Json) -> str:
     if wins:
         parts.append("recent: " + ", ".join(wins))
     bad = [f"{one['service']} {one['state']}" for one in view["services"] if one["state"] in ("dead", "hung")]
-    return "  ".join([*parts, *bad])
+    return "  ".join([*parts, *bad, *waiting(view)])
 
 
 def conclude(run: RunFolder, console: Console, view: Json) -> int:

@@ -134,6 +134,15 @@ def services_line(view: Json) -> Text:
     return line
 
 
+def waiting(view: Json) -> list[str]:
+    """Why services that live are not ready, one text each."""
+    return [
+        f"{one['service']}: {one['reason']}"
+        for one in view["services"]
+        if one["alive"] and one["state"] != "ready" and one["reason"]
+    ]
+
+
 def services_table(view: Json) -> Table:
     table = plain_table(
         "service", "state", "pid", "heartbeat", "restarts", "step", "durable", "http", "", right=(2, 3, 4, 5, 6, 7)
@@ -175,6 +184,7 @@ def live(view: Json, hint: str) -> RenderableType:
     if view["opponents"] or view["evaluations"]:
         parts += [opponents_table(view), legend(view), Text()]
     parts.append(services_line(view))
+    parts += [Text(text, "dim") for text in waiting(view)]
     if deaths := view["deaths"][-DEATHS_SHOWN:]:
         parts += [Text(), deaths_table(deaths)]
     parts += [Text(f"! {warning}", "yellow") for warning in view["warnings"]]

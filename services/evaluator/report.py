@@ -112,8 +112,8 @@ def render(config: RunConfig, summary: dict[str, Any]) -> str:
                 lines += [f"## {label.capitalize()}: {candidate['policy']}", "", *_table(candidate["rows"]), ""]
     refused = ", ".join(f"{reason} {count}" for reason, count in sorted(summary["refused"].items())) or "none"
     lines += [
-        f"Deterministic play: {config.evaluator.deterministic}. Seeds are never used in training; both seats are played "
-        "equally often. Intervals: Wilson, 95 %.",
+        f"Deterministic play: {config.evaluator.deterministic}. Seeds are never used in training; both seats are "
+        "played equally often. Intervals: Wilson, 95 %.",
         "",
         f"The ledger holds {summary['results']:,} rated results; refused: {refused}.",
         "",

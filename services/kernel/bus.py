@@ -13,7 +13,7 @@ import random
 import re
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -49,9 +49,11 @@ __all__ = [
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 BUCKETS = (POLICIES_BUCKET, RUN_BUCKET)
 #: A publish that is not answered in this time is sent again.
 ANSWER_SECONDS = 10.0
+SHORTEST_ATTEMPT_SECONDS = 0.05
 FIRST_RETRY_SECONDS = 0.02
 LONGEST_RETRY_SECONDS = 1.0
 
@@ -77,6 +79,7 @@ class Bus:
         self._declaring = asyncio.Lock()
         self._declared_at = 0.0
         self._created: dict[str, tuple[int, str]] = {}
+        self._background: set[asyncio.Task[None]] = set()
         self._readers: dict[tuple[str, str], Reader] = {}
 
     @classmethod
@@ -116,6 +119,9 @@ class Bus:
 
     async def close(self) -> None:
         """Disconnect. Messages already accepted are safe; unacknowledged deliveries will come again."""
+        for task in list(self._background):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
         await self.link.close()
 
     # -- declaring -----------------------------------------------------------------------------------------------
@@ -132,31 +138,52 @@ class Bus:
 
     async def _declare_once(self) -> None:
         async with self._declaring:
-            generation = self.link.generation
             for stream in STREAMS:
-                depth = self._rollout_depth if stream is ROLLOUTS else None
-                asked = jetstream.stream_config(stream, self.run, depth)
-                if stream is ROLLOUTS and depth is None:
-                    del asked["max_msgs"]
-                created = await jetstream.declare_stream(self.link, asked)
-                self._created[stream.name] = (generation, created)
+                await self._declare_stream(stream)
             for bucket in BUCKETS:
                 await jetstream.declare_stream(self.link, jetstream.bucket_config(bucket, self.run))
             self._declared_at = time.monotonic()
 
+    async def _declare_stream(self, stream: Stream) -> None:
+        generation = self.link.generation
+        depth = self._rollout_depth if stream is ROLLOUTS else None
+        asked = jetstream.stream_config(stream, self.run, depth)
+        if stream is ROLLOUTS and depth is None:
+            del asked["max_msgs"]
+        created = await jetstream.declare_stream(self.link, asked)
+        self._created[stream.name] = (generation, created)
+
     async def redeclare(self, since: float) -> None:
-        """Declare again unless that has been done after the monotonic time `since`."""
-        if self._declared_at < since:
-            await self._declare_once()
+        """Declare the memory streams again, unless that has been done after the monotonic time `since`.
+
+        File streams survive the server; one that is gone is not replaced by an empty one behind everybody's back.
+        """
+        async with self._declaring:
+            if self._declared_at < since:
+                for stream in STREAMS:
+                    if stream.storage == "memory":
+                        await self._declare_stream(stream)
+                self._declared_at = time.monotonic()
 
     async def incarnation(self, stream: Stream) -> str:
         """When the server made the stream: another value means that the old one and its sequence numbers are gone."""
-        generation, created = self._created.get(stream.name, (0, ""))
-        if generation != self.link.generation:
+        known = self.known_incarnation(stream)
+        if known is None:
             generation = self.link.generation
-            created = str((await self._info(stream))["created"])
-            self._created[stream.name] = (generation, created)
-        return created
+            known = str((await self._info(stream))["created"])
+            self._created[stream.name] = (generation, known)
+        return known
+
+    def known_incarnation(self, stream: Stream) -> str | None:
+        """The same without asking: None when the connection has changed since it was last looked at."""
+        generation, created = self._created.get(stream.name, (0, ""))
+        return created if generation == self.link.generation and self.link.connected else None
+
+    def in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something small that nobody waits for; dropped when the bus closes."""
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     # -- retrying ------------------------------------------------------------------------------------------------
 
@@ -168,13 +195,15 @@ class Bus:
         while True:
             started = time.monotonic()
             try:
-                return await attempt()
-            except Away as error:
+                async with asyncio.timeout(max(deadline - started, SHORTEST_ATTEMPT_SECONDS)):
+                    return await attempt()
+            except (Away, TimeoutError) as error:
+                cause = str(error) or "no answer"
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
-                    raise BusError(f"{what} did not succeed within {patience:.0f} s: {error}") from error
+                    raise BusError(f"{what} did not succeed within {patience:g} s: {cause}") from error
                 missing = isinstance(error, NoResponders)
-                log.debug("%s: %s; trying again", what, error)
+                log.debug("%s: %s; trying again", what, cause)
             await asyncio.sleep(min(wait * (0.5 + random.random()), max(remaining, 0)))  # noqa: S311 spreads retries
             wait = min(2 * wait, LONGEST_RETRY_SECONDS)
             await self.link.wait_connected(deadline - time.monotonic())
@@ -205,6 +234,7 @@ class Bus:
         BusError after `patience_seconds` (of the bus, unless given) without the server.
         """
         headers = {"Nats-Msg-Id": msg_id}
+        _check_token(token)
         if ttl_seconds is not None:
             headers["Nats-TTL"] = f"{max(1, round(ttl_seconds))}s"
         return await self.write(stream.subject_for(self.run, token), data, headers, patience_seconds)
@@ -256,7 +286,7 @@ class Bus:
         """How many messages the stream holds now (with this token): delivered but unacknowledged ones included."""
         if not token:
             return int((await self._info(stream))["state"]["messages"])
-        subject = stream.subject_for(self.run, token)
+        subject = stream.subject_for(self.run, _check_token(token))
         state = (await self._info(stream, {"subjects_filter": subject}))["state"]
         return int((state.get("subjects") or {}).get(subject, 0))
 
@@ -316,3 +346,12 @@ class Bus:
         if name not in BUCKETS:
             raise ValueError(f"unknown bucket {name!r}: expected one of {', '.join(BUCKETS)}")
         return Bucket(self, name)
+
+
+def _check_token(token: str) -> str:
+    """Part of a subject: no blanks, no wildcards. Raises ValueError."""
+    if token and not _TOKEN.fullmatch(token):
+        raise ValueError(
+            f"{token!r} cannot stand in a subject: expected letters, digits, '_', '-' and '.' between them"
+        )
+    return token

@@ -24,6 +24,7 @@ CONSUMER_NOT_FOUND = 10014
 NAME_IN_USE = 10058
 WRONG_LAST_SEQUENCE = 10071
 STORE_FAILED = 10077
+NO_ROOM = (10023, 10028, 10047)
 NO_JETSTREAM = (10039, 10076)
 
 
@@ -50,6 +51,8 @@ def parse(subject: str, data: bytes) -> Config:
         raise StreamFull(f"{subject}: the stream is full ({problem.description})")
     if problem.number in NO_JETSTREAM:
         raise Unsupported(f"this server has no JetStream for this account ({problem.description}): enable it there")
+    if problem.number in NO_ROOM:
+        raise Away(f"{problem}. Make room on the disk (or in the memory) that nats-server stores on.") from problem
     if problem.code == 503:
         raise Away(str(problem)) from problem
     raise problem

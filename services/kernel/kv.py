@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 MSG_ID = "Nats-Msg-Id"
+_KEY = re.compile(r"[A-Za-z0-9_=-]+(\.[A-Za-z0-9_=-]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Bucket:
         self._stream = f"KV_{self._name}"
 
     def _subject(self, key: str) -> str:
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"{key!r} cannot be a key: expected letters, digits, '_', '-', '=' and '.' between them")
         return f"$KV.{self._name}.{key}"
 
     async def get(self, key: str) -> Entry | None:
@@ -77,7 +81,7 @@ class Bucket:
 
     async def keys(self) -> list[str]:
         """All keys, sorted."""
-        prefix = self._subject("")
+        prefix = f"$KV.{self._name}."
 
         async def attempt() -> list[str]:
             body = {"subjects_filter": f"{prefix}>"}

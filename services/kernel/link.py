@@ -150,7 +150,9 @@ class Link:
         return self._connected.is_set()
 
     async def wait_connected(self, timeout: float) -> bool:
-        """True as soon as there is a connection, False after `timeout` seconds."""
+        """True as soon as there is a connection, False after `timeout` seconds. Raises BusError if none can come."""
+        if self._keeper is not None and self._keeper.done():
+            raise BusError(f"the connection to {self.url} has been closed")
         with suppress(TimeoutError):
             async with asyncio.timeout(max(timeout, 0.0)):
                 await self._connected.wait()
@@ -236,8 +238,11 @@ class Link:
                     closed_cb=lost,
                 )
                 await self._attach(client, f"{self.inbox}.*", self._deliver)
-                for subject, callback in list(self._subscriptions.items()):
-                    await self._attach(client, subject, callback)
+                attached: set[str] = set()
+                while missing := self._subscriptions.keys() - attached:  # more may come in while this waits
+                    for subject in missing:
+                        await self._attach(client, subject, self._subscriptions[subject])
+                    attached |= missing
         except BROKEN as error:
             with suppress(*BROKEN):
                 await client.close()

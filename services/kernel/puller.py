@@ -82,18 +82,21 @@ class Delivery:
         await self._post(b"+TERM")
 
     async def _post(self, word: bytes) -> None:
-        if await self._still_there():
+        if self.stream.storage == "file" or self.bus.known_incarnation(self.stream) == self.incarnation:
             self.bus.link.post(self.reply, word)
+        else:
+            self.bus.in_background(self._post_if_there(word))
+
+    async def _post_if_there(self, word: bytes) -> None:
+        try:
+            if await self._still_there():
+                self.bus.link.post(self.reply, word)
+        except BusError as error:
+            log.warning("message %d of %s was not acknowledged: %s", self.sequence, self.stream.name, error)
 
     async def _still_there(self) -> bool:
         """False when a killed server has forgotten a memory stream: the number then belongs to another message."""
-        if self.stream.storage == "file":
-            return True
-        try:
-            return await self.bus.incarnation(self.stream) == self.incarnation
-        except BusError as error:
-            log.warning("message %d of %s cannot be acknowledged: %s", self.sequence, self.stream.name, error)
-            return False
+        return self.stream.storage == "file" or await self.bus.incarnation(self.stream) == self.incarnation
 
 
 class Puller:
@@ -144,20 +147,22 @@ class Puller:
             if self._buffer:
                 break
             try:
-                await self._pull(count, deadline)
-            except Away as error:
+                async with asyncio.timeout(deadline - started + 2 * GRACE_SECONDS):
+                    await self._pull(count, deadline)
+            except (Away, TimeoutError) as error:
                 log.debug("%s: %s", self._name, error)
                 await self._recover(error, started, deadline)
             if time.monotonic() >= deadline:
                 break
         return [self._buffer.popleft() for _ in range(min(count, len(self._buffer)))]
 
-    async def _recover(self, error: Away, started: float, deadline: float) -> None:
+    async def _recover(self, error: Exception, started: float, deadline: float) -> None:
         if isinstance(error, NoResponders):
             self._declared_generation = 0
             try:
-                await self._bus.redeclare(started)
-            except Away as still:
+                async with asyncio.timeout(max(deadline - time.monotonic(), GRACE_SECONDS)):
+                    await self._bus.redeclare(started)
+            except (Away, TimeoutError) as still:
                 log.debug("%s: %s", self._name, still)
         remaining = deadline - time.monotonic()
         await asyncio.sleep(max(0.0, min(AWAY_WAIT_SECONDS, remaining)))

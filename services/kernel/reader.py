@@ -22,6 +22,8 @@ LONGEST_LOOK_SECONDS = 0.5
 BATCH_MESSAGES = 500
 BATCH_BYTES = 16 * 1024 * 1024
 ANSWER_SECONDS = 5.0
+#: What a server may take beyond a reader's timeout to say that there is nothing.
+GRACE_SECONDS = 1.0
 
 
 class Reader:
@@ -45,7 +47,8 @@ class Reader:
             found: list[Any] = []
             await self._link.wait_connected(deadline - time.monotonic())
             with suppress(Away):
-                found = await batch(self._link, self._stream_name, self._subject, start, count)
+                patience = max(deadline - time.monotonic(), 0.0) + GRACE_SECONDS
+                found = await batch(self._link, self._stream_name, self._subject, start, count, patience)
             remaining = deadline - time.monotonic()
             if found or remaining <= 0:
                 return found
@@ -61,8 +64,13 @@ class Reader:
         return self._bell.is_set()
 
 
-async def batch(link: Link, stream_name: str, subject: str, start: int, count: int) -> list[Any]:
-    """Stored messages on a subject from sequence `start` on, in order, with their headers. Raises Away."""
+async def batch(
+    link: Link, stream_name: str, subject: str, start: int, count: int, answer_seconds: float = ANSWER_SECONDS
+) -> list[Any]:
+    """Stored messages on a subject from sequence `start` on, in order, with their headers; at most BATCH_MESSAGES.
+
+    Raises Away.
+    """
     found: list[Any] = []
     body = {
         "seq": max(1, start),
@@ -72,6 +80,6 @@ async def batch(link: Link, stream_name: str, subject: str, start: int, count: i
     }
     with link.request_mailbox(f"$JS.API.DIRECT.GET.{stream_name}") as box:
         await link.send(box.target, json.dumps(body).encode(), reply=box.subject)
-        while status(message := await box.get(ANSWER_SECONDS)) == "":
+        while status(message := await box.get(answer_seconds)) == "":
             found.append(message)
     return found

@@ -21,7 +21,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from .bus import Bus, Unsupported
 from .config import ConfigError, RunConfig, load
 from .context import Context
@@ -61,7 +60,8 @@ def _parser(service: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"ludus-{service}",
         description=f"The {service} of one run. `ludus up` starts it for you; start it alone to spread it.",
-        epilog="Endpoints: /healthz, /readyz, /metrics on the HTTP port. The heartbeat is DIRECTORY/services/NAME.json. "
+        epilog="Endpoints: /healthz, /readyz, /metrics on the HTTP port. The heartbeat is in services/NAME.json of the "
+        "run's folder. "
         "Exit codes: 0 done or told to stop, 1 crashed (restart it), 2 wrong set-up (the message says what to do).",
     )
     parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the run's config.json, or TOML")
@@ -207,7 +207,7 @@ class _Process:
             f"ludus_{self.service}_info",
             run=self.config.run,
             name=self.name,
-            version=__version__,
+            version=_version(),
             game=self.config.game,
         )
         await ctx.look()
@@ -268,6 +268,11 @@ class _Process:
     def _cut_off(self) -> None:
         if self.work:
             self.work.cancel()
+
+
+def _version() -> str:
+    # Looked up instead of imported: the package names `games`, which the kernel must not depend on.
+    return str(sys.modules[__name__.partition(".")[0]].__version__)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -10,11 +10,11 @@ from ..kernel.metrics import Metrics
 from ..kernel.players import is_bot, is_version
 from ..kernel.topology import EVALUATE_POOL, TRAIN_POOL
 from .commands import state_name
-from .director import View
 from .judge import DUPLICATE, INVALID, VOID
 from .ledger import State
 from .opponents import TRAIN
 from .phases import Stage
+from .view import View
 
 
 class Gauges:

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from pathlib import Path
 
 from ..api.v1.run_pb2 import RunRecord, RunStatus
 from ..kernel.bus import Conflict
 from ..kernel.clock import Periodic
-from ..kernel.files import write_atomically
 from ..kernel.rpc import RpcPortTaken
 from ..kernel.service import Context, Fatal
 from ..kernel.topology import TICKETS
 from .commands import is_over, revived, state_name
 from .control import serve_rpc
-from .director import Announce, Effect, Keep, Publish, View, step
+from .director import step
+from .folder import RunDirectory
 from .gauges import Gauges
 from .keeper import Keeper, LedgerGap
 from .phases import stage_at
 from .plan import make_plan
 from .status import build_status
 from .store import RecordStore
+from .view import Announce, Effect, Keep, Publish, View
 from .world import World
 
 #: How long one look at the ledger waits for a first result.
@@ -45,14 +44,14 @@ class League:
         self._plan = make_plan(ctx.config)
         self._gauges = Gauges(ctx.metrics, keeper.state)
         self._look = Periodic(LOOK_SECONDS)
-        self._began = time.monotonic()
+        self._folder = RunDirectory(ctx.config.directory)
 
     @classmethod
     async def open(cls, ctx: Context) -> League:
         store = await RecordStore.open(ctx.bus)
         if ctx.resume:
             await store.change(revived)
-            _outcome_file(ctx).unlink(missing_ok=True)
+            RunDirectory(ctx.config.directory).forget_outcome()
         keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k)
         return cls(ctx, store, keeper, await World.open(ctx.bus, ctx.config.learner.agent))
 
@@ -113,9 +112,7 @@ class League:
 
     async def conclude(self) -> None:
         """Write down how the run ended, then fold what still arrives while the others leave."""
-        record = self.store.record
-        outcome = {"state": state_name(record.state), "reason": record.reason}
-        write_atomically(_outcome_file(self.ctx), (json.dumps(outcome, indent=2) + "\n").encode())
+        self._folder.write_outcome(self.store.record)
         began = quiet = time.monotonic()
         while time.monotonic() - began < DRAIN_SECONDS and time.monotonic() - quiet < QUIET_SECONDS:
             if await self.fold(READ_SECONDS):
@@ -129,25 +126,14 @@ class League:
             self.world.health,
             self.keeper.standings(),
             tickets_waiting=self.world.tickets_waiting,
-            elapsed_seconds=self._elapsed_seconds(),
+            elapsed_seconds=self._folder.elapsed_seconds(),
         )
-
-    def _elapsed_seconds(self) -> float:
-        """Since the run was created, for people; since this process began where that is not known."""
-        config = Path(self.ctx.config.directory) / "config.json"
-        if config.exists():
-            return max(0.0, time.time() - config.stat().st_mtime)
-        return time.monotonic() - self._began
 
     def _report(self, record: RunRecord, view: View, snapshots: int) -> None:
         total = self.ctx.config.total_updates
         stage = stage_at(self.ctx.config.league.phases, view.head.step if view.head else 0, total)
         self._gauges.directed(record, view, stage, total, snapshots)
         self.ctx.beat(phase=record.phase, run_state=state_name(record.state))
-
-
-def _outcome_file(ctx: Context) -> Path:
-    return Path(ctx.config.directory) / "outcome.json"
 
 
 def _is_snapshot(effect: Effect) -> bool:

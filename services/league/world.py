@@ -12,8 +12,8 @@ from ..kernel.blobs import BlobMissing, keep_blob
 from ..kernel.bus import Bucket, Bus
 from ..kernel.players import version_id, version_key
 from ..kernel.topology import CONSUMERS, EVALUATE_POOL, HEALTH, POLICIES_BUCKET, TICKETS, TRAIN_POOL
-from .director import View
 from .keeper import Keeper
+from .view import View
 
 log = logging.getLogger(__name__)
 

@@ -19,20 +19,19 @@ from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.policy_pb2 import PolicyRef
 from ..kernel.service import Context, Fatal
 from ..kernel.topology import ROLLOUTS
-from ..play.architecture import ArchitectureMismatch
 from ..play.tuning import tune_process, tune_thread
 from ..play.weights import Manifest, to_bytes
-from . import checkpoint
-from .checkpoint import CheckpointError, Saved
+from .checkpoint import Saved
 from .collector import Collector
 from .export import export_final
 from .publisher import Publisher, next_epoch
 from .reference import WrongReference
 from .reporter import Reporter
-from .setup import check_buffer, checkpoints_of, components_of, manifest_of, state_of
+from .setup import check_buffer, components_of, manifest_of, state_of
 from .slab import Slab
-from .state import Versions
+from .state import State, Versions
 from .update import Report, Updater
+from .vault import Vault
 
 T = TypeVar("T")
 
@@ -61,9 +60,10 @@ class Learner:
         self._threads = threads
         self._config = config.learner
         self._total = config.total_updates
-        self._root = checkpoints_of(config)
         self._identity = manifest_of(config)
-        self._state = state_of(config, self._identity.architecture)
+        self._state = self._fresh()
+        root = Path(config.directory) / "checkpoints"
+        self._vault = Vault(root, self._state, self._identity, config.learner.checkpoints_kept)
         self._versions = Versions(config.learner.max_lag)
         self._updater = Updater(config, self._state, self._versions)
         self._publisher = Publisher(ctx.bus, config.learner.agent)
@@ -78,7 +78,6 @@ class Learner:
             max_lag=config.learner.max_lag,
             buffer_slabs=config.learner.buffer_slabs,
         )
-        self._durable_step = 0
         self._saved_at = time.monotonic()
         self._clock = time.monotonic()
         self._undone = 0
@@ -101,16 +100,16 @@ class Learner:
 
     async def _start(self) -> None:
         """Recover or begin, and announce the version that training starts from."""
-        ctx, counters = self._ctx, self._state.counters
+        ctx = self._ctx
         self._reporter.constants(target_kl=self._config.target_kl, total_updates=self._total)
         epoch = await next_epoch(ctx.bus, self._config.agent)
         # Rollouts of earlier epochs are of no use, and those a killed learner held would block the buffer until the
         # server's patience with it ends.
         await ctx.bus.purge(ROLLOUTS, self._config.agent)
-        saved = await self._compute(self._recover)
+        saved = await self._compute(self._vault.recover)
         counters = self._state.counters
         if saved and counters.step >= self._total and await self._announced(saved):
-            self._reporter.started(counters, self._durable_step)
+            self._reporter.started(counters, self._vault.durable_step)
             await self._finish()
             return
         counters.epoch = epoch
@@ -120,13 +119,12 @@ class Learner:
             await ctx.event("checkpoint", f"step 0 is durable and pinned in {saved.path}")
         else:
             await ctx.event("resumed", f"going on at step {counters.step} as epoch {epoch}", checkpoint=saved.path.name)
-        self._durable_step = saved.step
         self._clock = self._saved_at = time.monotonic()
         await self._pin_start()
         parent = PolicyRef(agent=self._config.agent, epoch=saved.epoch, step=saved.step) if counters.step else None
         data = await self._compute(self._pack)
         await self._publisher.publish(data, self._manifest(), parent)
-        self._reporter.started(counters, self._durable_step)
+        self._reporter.started(counters, self._vault.durable_step)
         if counters.step >= self._total:
             await self._finish()
             return
@@ -134,46 +132,27 @@ class Learner:
         self._beat()
         ctx.ready()
 
-    def _recover(self) -> Saved | None:
-        try:
-            return checkpoint.restore_newest(self._root, self._state, self._identity)
-        except (CheckpointError, ArchitectureMismatch) as error:
-            raise Fatal(str(error)) from error
-
     async def _announced(self, saved: Saved) -> bool:
         """Whether exactly this version is the head already: then nothing new is to be said about it."""
         head = await self._publisher.head()
         if head is None or (head.policy.epoch, head.policy.step) != (saved.epoch, saved.step):
             return False
         self._publisher.ref = head.policy
-        self._durable_step = saved.step
         return True
 
     async def _pin_start(self) -> None:
         """Step 0 is kept for good, whichever epoch began the run, even if that one died before it could say so."""
         if await self._publisher.has_pinned_start():
             return
-        start = next((saved for saved in checkpoint.saved_in(self._root) if saved.step == 0), None)
-        if start is None:
-            await self._ctx.event(
-                "warning", "the checkpoint of step 0 is gone: there is no untrained version to compare with"
-            )
+        found = await self._compute(lambda: self._vault.start_weights(self._fresh))
+        if found is None:
+            message = "the checkpoint of step 0 is gone: there is no untrained version to compare with"
+            await self._ctx.event("warning", message)
             return
-        data, manifest = await self._compute(lambda: self._pack_start(start))
-        await self._publisher.pin(data, manifest)
+        await self._publisher.pin(*found)
 
-    def _pack_start(self, start: Saved) -> tuple[bytes, Manifest]:
-        manifest = replace(self._identity, epoch=start.epoch)
-        if self._state.counters.step == 0:
-            return to_bytes(self._state.actor, manifest), manifest
-        state = state_of(self._ctx.config, self._identity.architecture)
-        try:
-            checkpoint.load(start.path, state, self._identity)
-        except checkpoint.CorruptCheckpoint as error:
-            raise Fatal(
-                f"the checkpoint of step 0, {start.path}, is corrupt: {error}. Restore it from a copy."
-            ) from error
-        return to_bytes(state.actor, manifest), manifest
+    def _fresh(self) -> State:
+        return state_of(self._ctx.config, self._identity.architecture)
 
     # -- training ------------------------------------------------------------------------------------------------
 
@@ -190,6 +169,7 @@ class Learner:
                 waited = time.monotonic()
             elif ctx.paused:
                 await asyncio.sleep(WAIT_SECONDS)
+                self._clock += WAIT_SECONDS  # a pause is not training time
 
     async def _learn(self, slabs: list[Slab], waiting: float) -> None:
         """One update; if it is committed it is published before anything else happens."""
@@ -214,7 +194,7 @@ class Learner:
             await self._publisher.health(self._health(report.metrics))
             if time.monotonic() - self._saved_at >= self._config.checkpoint_seconds:
                 report.wall_seconds["checkpoint"] = await self._save()
-        self._reporter.published(report, counters, self._durable_step)
+        self._reporter.published(report, counters, self._vault.durable_step)
         self._beat()
 
     def _update(self, slabs: list[Slab]) -> tuple[Report, bytes | None]:
@@ -235,7 +215,7 @@ class Learner:
 
     async def _finish(self, report: Report | None = None) -> None:
         """The last update is durable and exported; only then does the learner say that it has finished."""
-        if self._durable_step < self._state.counters.step:
+        if self._vault.durable_step < self._state.counters.step:
             await self._save()
         directory = Path(self._ctx.config.directory)
         try:
@@ -253,19 +233,14 @@ class Learner:
     async def _save(self) -> float:
         """Write a checkpoint unless the newest is this very step; returns the seconds it took."""
         started = time.monotonic()
-        if self._durable_step < self._state.counters.step:
+        if self._vault.durable_step < self._state.counters.step:
             self._lap()
-            saved = await self._compute(lambda: self._write_checkpoint(pinned=False))
-            self._durable_step = saved.step
+            await self._compute(lambda: self._write_checkpoint(pinned=False))
         self._saved_at = time.monotonic()
         return self._saved_at - started
 
     def _write_checkpoint(self, *, pinned: bool) -> Saved:
-        try:
-            saved = checkpoint.write(self._root, self._state, self._identity, pinned=pinned)
-            checkpoint.prune(self._root, self._config.checkpoints_kept)
-        except (CheckpointError, OSError) as error:
-            raise Fatal(str(error)) from error
+        saved = self._vault.write(pinned=pinned)
         self._reporter.checkpointed(self._state.counters)
         return saved
 
@@ -287,7 +262,7 @@ class Learner:
             decisions=counters.decisions,
             decisions_per_second=self._reporter.decisions_per_second,
             metrics=metrics | {"elapsed_seconds": counters.seconds, "undone": counters.undone},
-            checkpoint_step=self._durable_step,
+            checkpoint_step=self._vault.durable_step,
         )
 
     def _beat(self) -> None:
@@ -296,7 +271,7 @@ class Learner:
             epoch=counters.epoch,
             step=counters.step,
             total_steps=self._total,
-            durable_step=self._durable_step,
+            durable_step=self._vault.durable_step,
             decisions=counters.decisions,
             decisions_per_second=round(self._reporter.decisions_per_second),
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from .. import __version__
 from ..games import registry
 from ..kernel.config import RunConfig
@@ -60,7 +58,3 @@ def check_buffer(config: RunConfig) -> None:
             f"learner.buffer_slabs is {learner.buffer_slabs}, but a batch of {learner.batch_decisions} decisions needs "
             f"{needed} slabs of {slab}: set learner.buffer_slabs to {needed} or more."
         )
-
-
-def checkpoints_of(config: RunConfig) -> Path:
-    return Path(config.directory) / "checkpoints"

@@ -57,7 +57,7 @@ class Window:
     def slabs(
         self, last_observations: FloatArray, count: int, *, run: str, behaviour: PolicyRef, simulator: str, prefix: str
     ) -> Iterator[Rollout]:
-        """Cut into `count` messages by slots. `last_observations` [B, obs] follow the last decision. Restarts the window."""
+        """Cut into `count` messages by slots and restart. `last_observations` [B, obs] follow the last decision."""
         assert self._next == self.steps, "a window is cut when it is full"
         self._next = 0
         width = self.slots // count

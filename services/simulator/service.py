@@ -64,7 +64,7 @@ class Simulator:
             if publishing:
                 await publishing
             publishing = asyncio.create_task(self._tickets.publish(results))
-            # The slabs must be in the stream before its room is looked at again, or the next window would start too early.
+            # The slabs must be in the stream before its room is looked at again, or the next window starts too early.
             await asyncio.gather(*(self._send(slab) for slab in self._cut()))
             self._report(results)
         if publishing:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from ludus.games import make, spec
 from ludus.kernel.config import ConfigError, RunConfig, check, dump, load
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from ludus.kernel import jetstream
 from ludus.kernel.bus import Bus, BusError, Unsupported
 from ludus.kernel.nats_server import NatsServer, free_port
-from ludus.kernel.topology import RESULTS, STREAMS
+from ludus.kernel.topology import BLOBS, RESULTS, STREAMS
 
 
 @asynccontextmanager
@@ -112,6 +113,20 @@ async def test_a_forbidden_publish_raises_instead_of_waiting(configured: NatsSer
         await bus.publish(RESULTS, b"r", msg_id="r")
     assert time.monotonic() - started < 2
     assert await bus.publish(STREAMS[3], b"h", token="main", msg_id="h") == 1
+    await bus.close()
+
+
+async def test_a_full_disk_is_told_and_publishing_goes_on_once_there_is_room(configured: NatsServer) -> None:
+    store = {"store_dir": str(configured.directory / "js"), "max_file_store": 2_000_000, "max_memory_store": 1_000_000}
+    change(configured, jetstream=store)
+    bus = await Bus.connect(configured.url, "run", "test", patience_seconds=1)
+    await bus.declare(rollout_depth=4)
+    await bus.publish(BLOBS, bytes(1_500_000), token="first", msg_id="first")
+    with pytest.raises(BusError, match=r"Make room on the disk"):
+        await bus.publish(BLOBS, bytes(1_500_000), token="second", msg_id="second")
+    purge = {"filter": BLOBS.subject_for("run", "first")}
+    await jetstream.call(bus.link, f"STREAM.PURGE.{BLOBS.stream_name('run')}", purge)
+    assert await bus.publish(BLOBS, bytes(1_500_000), token="second", msg_id="second") == 2
     await bus.close()
 
 

@@ -293,6 +293,42 @@ async def test_a_paused_server_is_waited_for(bus: Make, nats_server: NatsServer)
     assert [r.data for r in await b.read(RESULTS, 1, 10, 1.0)] == [b"r"]
 
 
+async def test_while_the_server_is_paused_reads_and_fetches_keep_their_timeouts(
+    bus: Make, nats_server: NatsServer
+) -> None:
+    b = await bus()
+    puller = await b.puller(CONSUMERS["learner"], "main")
+    await b.publish(ROLLOUTS, b"slab", token="main", msg_id="s")
+    (delivery,) = await puller.fetch(1, 1.0)
+    pid = nats_server.pid()
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for work in (b.read(RESULTS, 1, 10, 0.2), puller.fetch(1, 0.2), delivery.ack(), delivery.in_progress()):
+            started = time.monotonic()
+            assert not await work
+            assert time.monotonic() - started < 2.5
+        with pytest.raises(BusError):
+            await b.publish(RESULTS, b"r", msg_id="r", patience_seconds=0.5)
+        assert time.monotonic() - started < 3.5
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.slow
+async def test_a_long_pause_breaks_the_connection_and_loses_nothing(bus: Make, nats_server: NatsServer) -> None:
+    b = await bus(patience_seconds=60)
+    pid = nats_server.pid()
+    assert pid
+    os.kill(pid, signal.SIGSTOP)
+    publishing = [asyncio.create_task(b.publish(RESULTS, f"{i}".encode(), msg_id=f"{i}")) for i in range(20)]
+    await asyncio.sleep(15)
+    assert not b.link.connected
+    os.kill(pid, signal.SIGCONT)
+    assert sorted(await asyncio.gather(*publishing)) == list(range(1, 21))
+    assert sorted(r.data for r in await read_all(b, 20)) == sorted(f"{i}".encode() for i in range(20))
+
+
 async def test_patience_ends_with_a_message(bus: Make, nats_server: NatsServer) -> None:
     b = await bus(patience_seconds=0.5)
     nats_server.kill9()

@@ -365,6 +365,15 @@ async def test_a_second_consumer_of_the_same_work_is_refused(bus: Make) -> None:
         await b.puller(Consumer("thief", TICKETS, ack_wait_seconds=20, max_ack_pending=10), "train")
 
 
+@pytest.mark.parametrize("token", ["two words", "a.*", ">", ".a", "a..b", "a\r\nPUB x 0"])
+async def test_what_cannot_stand_in_a_subject_is_refused(bus: Make, token: str) -> None:
+    b = await bus()
+    with pytest.raises(ValueError, match="cannot stand in a subject"):
+        await b.publish(EVENTS, b"x", token=token, msg_id="x")
+    with pytest.raises(ValueError, match="cannot be a key"):
+        await (await b.bucket("RUN")).put(token, b"x")
+
+
 async def test_events_keep_their_json(bus: Make) -> None:
     b = await bus()
     await b.publish(EVENTS, json.dumps({"a": 1}).encode(), token="note", msg_id="n")

@@ -1,4 +1,4 @@
-"""A stack of its own per test: home folder, supervisor, nats-server on a free port; everything is taken down afterwards."""
+"""A stack of its own per test: home folder, supervisor, nats-server on a free port; taken down afterwards."""
 
 from __future__ import annotations
 

@@ -48,9 +48,7 @@ class Played:
 
 
 def world_of(state: Arrays, i: int) -> World:
-    fighters = [
-        Fighter(**{f.name: state[f.name][i, seat].item() for f in fields(Fighter)}) for seat in (0, 1)
-    ]
+    fighters = [Fighter(**{f.name: state[f.name][i, seat].item() for f in fields(Fighter)}) for seat in (0, 1)]
     bullets = [
         Bullet(**{f.name: state[f"bullet_{f.name}"][i, j].item() for f in fields(Bullet)})
         for j in range(state["bullet_ticks"].shape[1])

@@ -39,6 +39,8 @@ from ludus.play.precision import resolve
 from ludus.play.weights import from_bytes
 
 CONFIG = Path(__file__).parents[2] / "configs" / "dogfight-quick.toml"
+torch.set_num_threads(1)  # the producer shares the machine with the learner it feeds
+
 SLABS, SLOTS, STEPS, OBS = 4, 16, 32, 66
 BATCH = SLABS * SLOTS * STEPS
 

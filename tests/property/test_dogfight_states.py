@@ -120,5 +120,3 @@ def test_one_decision_from_any_state(reward_every: str, period: int) -> None:
         check(state, action, reward_every, period)
 
     any_state()
-
-

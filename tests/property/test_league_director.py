@@ -14,10 +14,11 @@ from ludus.api.v1.policy_pb2 import PolicyRef
 from ludus.kernel.config import RunConfig, load
 from ludus.kernel.panel import panel_opponents
 from ludus.kernel.players import is_bot, player_id, version_id
-from ludus.league.director import Announce, Keep, Publish, View, step
+from ludus.league.director import step
 from ludus.league.judge import FIRST_EVALUATION_SEED
 from ludus.league.ledger import State, fold
 from ludus.league.plan import Plan, make_plan
+from ludus.league.view import Announce, Keep, Publish, View
 
 FOLDER = Path(__file__).parents[2] / "configs"
 CONFIGS = sorted(FOLDER.glob("*.toml"))

@@ -1,0 +1,60 @@
+"""What the director sees, and what it can ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ..api.v1.match_pb2 import Ticket
+from ..api.v1.policy_pb2 import PolicyRef
+from .ledger import State
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The world at one moment."""
+
+    head: PolicyRef | None = None
+    """newest version of the learner"""
+    genesis: PolicyRef | None = None
+    """its step 0"""
+    final: PolicyRef | None = None
+    """its last version, once the last update has been made"""
+    standings: State = field(default_factory=State)
+    training_waiting: int = 0
+    """training tickets not yet played to the end"""
+    training_undelivered: int = 0
+    """of these, the ones no simulator has taken"""
+    evaluation_waiting: int = 0
+    caught_up: bool = False
+    """`standings` hold every result that was in the ledger after the waiting tickets had been counted"""
+    catalog: Mapping[str, PolicyRef] = field(default_factory=dict)
+    """kept versions by id"""
+    lost: frozenset[str] = frozenset()
+    """versions whose weights are gone: they can be neither kept nor played"""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Make the weights of a version permanent. Carried out before the record is written."""
+
+    policy: PolicyRef
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Send a ticket. Carried out after its numbers are reserved by the record."""
+
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell people. Carried out last."""
+
+    kind: str
+    message: str
+    detail: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+Effect = Keep | Publish | Announce

@@ -1,0 +1,64 @@
+"""The checkpoints of one run, as the service uses them: what goes wrong there is for a person to resolve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from ..kernel.service import Fatal
+from ..play.architecture import ArchitectureMismatch
+from ..play.weights import Manifest, to_bytes
+from . import checkpoint
+from .checkpoint import CheckpointError, CorruptCheckpoint, Saved
+from .state import State
+
+
+class Vault:
+    """Writes and finds checkpoints of `state`. `identity` is its manifest at step 0, `durable_step` the newest saved."""
+
+    def __init__(self, root: Path, state: State, identity: Manifest, kept: int) -> None:
+        self._root = root
+        self._state = state
+        self._identity = identity
+        self._kept = kept
+        self.durable_step = 0
+
+    def recover(self) -> Saved | None:
+        """Load the newest valid checkpoint; None if the run has none yet. Raises Fatal."""
+        try:
+            saved = checkpoint.restore_newest(self._root, self._state, self._identity)
+        except (CheckpointError, ArchitectureMismatch) as error:
+            raise Fatal(str(error)) from error
+        self.durable_step = saved.step if saved else 0
+        return saved
+
+    def write(self, *, pinned: bool) -> Saved:
+        """Write the state, verify it, then let go of old ones. Raises Fatal; what was there before still is."""
+        try:
+            saved = checkpoint.write(self._root, self._state, self._identity, pinned=pinned)
+            checkpoint.prune(self._root, self._kept)
+        except (CheckpointError, OSError) as error:
+            raise Fatal(str(error)) from error
+        self.durable_step = saved.step
+        return saved
+
+    def start_weights(self, fresh: Callable[[], State]) -> tuple[bytes, Manifest] | None:
+        """The untrained actor of step 0 and who it is; None if its checkpoint is gone. Raises Fatal if it is corrupt.
+
+        `fresh` makes a state to load it into, when the run is past that step.
+        """
+        start = next((saved for saved in checkpoint.saved_in(self._root) if saved.step == 0), None)
+        if start is None:
+            return None
+        manifest = replace(self._identity, epoch=start.epoch)
+        if self._state.counters.step == 0:
+            return to_bytes(self._state.actor, manifest), manifest
+        state = fresh()
+        try:
+            checkpoint.load(start.path, state, self._identity)
+        except CorruptCheckpoint as error:
+            raise Fatal(
+                f"the checkpoint of step 0, {start.path}, is corrupt: {error}. Restore it from a copy."
+            ) from error
+        return to_bytes(state.actor, manifest), manifest
