@@ -56,7 +56,7 @@ class GameSpec:
 
 @dataclass(slots=True)
 class StepInfo:
-    """What `step` tells beside observation and reward. Arrays are owned by the caller."""
+    """What `step` tells beside observation and reward. Views, overwritten by the next step, reset or restore."""
 
     done: BoolArray
     """[B] the match ended in this step"""

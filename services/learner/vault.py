@@ -15,7 +15,7 @@ from .state import State
 
 
 class Vault:
-    """Writes and finds checkpoints of `state`. `identity` is its manifest at step 0, `durable_step` the newest saved."""
+    """Writes and finds checkpoints of `state`. `identity` is its manifest at step 0; `durable_step` the newest one."""
 
     def __init__(self, root: Path, state: State, identity: Manifest, kept: int) -> None:
         self._root = root

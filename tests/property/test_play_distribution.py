@@ -57,7 +57,7 @@ def test_kl_of_bernoullis_is_the_sum(p: float, q: float) -> None:
     yes, other = 1 / (1 + math.exp(-p)), 1 / (1 + math.exp(-q))
     expected = yes * (np.logaddexp(0, -q) - np.logaddexp(0, -p)) + (1 - yes) * (np.logaddexp(0, q) - np.logaddexp(0, p))
     assert 0 <= other <= 1
-    assert found == pytest.approx(expected, rel=1e-6, abs=1e-9)
+    assert found == pytest.approx(expected, rel=1e-6, abs=1e-8)  # torch takes softplus(x) = x above 20
     assert found >= 0
 
 

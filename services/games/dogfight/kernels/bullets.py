@@ -1,6 +1,5 @@
 """Bullets: leaving the gun, flying, hitting, and what a bot sees of them."""
 
-# ruff: noqa: RUF046, UP018  (Warp takes a plain literal for a constant that no loop may change)
 
 import warp as wp
 

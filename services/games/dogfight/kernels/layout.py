@@ -4,7 +4,6 @@ Shapes: matches [B], fighters [B, 2], seats [B, 2], bullets [B, N], physics [B].
 structured arrays, so `snapshot.ARRAYS` finds the named arrays of a snapshot in it.
 """
 
-# ruff: noqa: RUF046, UP018  (Warp takes a plain literal for a constant that no loop may change)
 
 import warp as wp
 

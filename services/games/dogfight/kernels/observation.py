@@ -3,7 +3,6 @@
 Both are built as vectors and stored whole: single stores into a strided array cost three times as much.
 """
 
-# ruff: noqa: RUF046, UP018  (Warp takes a plain literal for a constant that no loop may change)
 
 import warp as wp
 
