@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 NAME = "nats-server"
 STOP_SECONDS = 10.0
+#: Whoever ends this early has been given something it cannot work with.
+AT_ONCE_SECONDS = 5.0
 HOST = "127.0.0.1"
 
 
@@ -68,7 +70,10 @@ class BusKeeper:
             if self.child.asked_to_stop:
                 self.child.settle(exit_.code or 0)
                 return
-            cause = cause_of(exit_.code, {}, memory_kills=memory_kills)
+            words = self._last_words() if exit_.code is None or exit_.code > 0 else ""
+            cause = cause_of(exit_.code, {"error": words}, memory_kills=memory_kills)
+            if exit_.lived_seconds < AT_ONCE_SECONDS and words:
+                self.error = f"{NAME} ends at once: {words}"
             record_death(self.home.deaths_file, NAME, exit_.pid, cause, {}, restarted=True)
             self.child.delay()
 
@@ -86,7 +91,6 @@ class BusKeeper:
                 self.child.delay()
                 return
             self.port = free_port(HOST)
-        self.error = ""
         try:
             self.child.start(1, again=self._starts > 0)
             self._starts += 1
@@ -101,8 +105,17 @@ class BusKeeper:
             server_info(self.url, timeout_seconds=0.5)
         except CommandError:
             return
-        self.ready = True
+        self.ready, self.error = True, ""
         log.info("%s answers at %s", NAME, self.url)
+
+    def _last_words(self) -> str:
+        """The last error in its log."""
+        try:
+            lines = self.child.spec.log_file.read_text(errors="replace").splitlines()[-20:]
+        except OSError:
+            return ""
+        bad = [line for line in lines if "[FTL]" in line or "[ERR]" in line]
+        return bad[-1].partition("] ")[2] if bad else ""
 
     def _command(self) -> list[str]:
         """Writes the server's configuration for the present port."""

@@ -145,7 +145,7 @@ class Child:
         self._backoff, self._due = Backoff(), self._clock()
 
     def settle(self, code: int) -> None:
-        """Remember that it has ended and stays so."""
+        """Remember that its end has been dealt with."""
         self.exit_code = code
         self._save(ended=True)
 

@@ -11,12 +11,16 @@ from .processes import describe_exit
 
 log = logging.getLogger(__name__)
 
-UNSEEN = "gone; its exit was not seen (it belonged to an earlier supervisor)"
+#: Of a process that an earlier supervisor started, nobody is told how it ended. But one that ends by itself, even in an
+#: error, writes that down first.
+UNSEEN = "killed (SIGKILL or the like: it left no word, and its exit was not seen)"
+UNSEEN_ERROR = "ended; its exit was not seen"
 
 
 def cause_of(code: int | None, heartbeat: Json, *, memory_kills: int = 0) -> str:
     """`killed by SIGKILL`, `exit code 1: <last error>`. `memory_kills`: kills for memory since the last look."""
-    text = UNSEEN if code is None else describe_exit(code)
+    unseen = UNSEEN_ERROR if heartbeat.get("error") else UNSEEN
+    text = unseen if code is None else describe_exit(code)
     if code == -9 and memory_kills:
         text += " (the machine ran out of memory at that time)"
     error = str(heartbeat.get("error") or "").strip()

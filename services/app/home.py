@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -193,9 +194,13 @@ class Home:
 
     def runs(self) -> list[RunFolder]:
         """All runs, oldest first."""
-        found = [RunFolder(path.parent) for path in (self.root / "runs").glob("*/config.json")]
-        found = [run for run in found if not run.name.startswith(".")]
-        return sorted(found, key=lambda run: (run.config_file.stat().st_mtime_ns, run.name))
+        found = []
+        for path in (self.root / "runs").glob("*/config.json"):
+            # A folder may be removed while it is looked at.
+            with suppress(FileNotFoundError):
+                if not path.parent.name.startswith("."):
+                    found.append((path.stat().st_mtime_ns, path.parent))
+        return [RunFolder(folder) for _, folder in sorted(found)]
 
     def pick(self, name: str | None, prefer: Callable[[RunFolder], bool] = lambda run: run.wanted) -> RunFolder:
         """The run called `name`; without a name the newest one of those preferred, or else the newest.

@@ -30,7 +30,7 @@ RESTARTS_AFTER_THE_END = 5
 #: Whoever is still there this long after the outcome is asked to end.
 LINGER_SECONDS = 120.0
 
-#: (run, service, worker, resume) -> command line
+#: (run, service, resume) -> command line
 Argv = Callable[[RunFolder, str, bool], Sequence[str]]
 #: (run, service) -> environment
 Environment = Callable[[RunFolder, str], Mapping[str, str]]
@@ -158,7 +158,7 @@ class RunKeeper:
             child.delay()
             self._fail(f"{child.name}: {heartbeat.get('error') or self._last_words(child)}")
         else:
-            child.exit_code = exit_.code if exit_.code is not None else 1
+            child.settle(1 if exit_.code is None else exit_.code)
             child.delay()
 
     def _heartbeat(self, child: Child, exit_: Exit) -> Json:

@@ -54,6 +54,13 @@ def check_bus(home: Home, nats_url: str, nats_port: int) -> None:
         raise UsageError(f"port {nats_port} is taken: end what listens there, or choose another --nats-port")
 
 
+def check_move(home: Home, nats_url: str) -> None:
+    """Raises UsageError when a stack that is up would have to change its bus: runs cannot follow."""
+    used = str(read_json(home.desired_file).get("nats_url", ""))
+    if nats_url and is_up(home) and nats_url != used:
+        raise UsageError(f"the stack is up on {used or 'its own nats-server'}: `ludus down` first to use {nats_url}")
+
+
 def find_nats_server() -> Path:
     """The binary, new enough. Raises UsageError saying how to get one."""
     try:

@@ -138,9 +138,9 @@ class Supervisor:
         return read_json(self.home.desired_file)
 
     def _url_of(self, run: RunFolder) -> str:
-        """A run may bring its own bus; otherwise the stack's, which may be somebody else's server."""
-        own = run.config().get("bus", {}).get("url") or self._desired().get("nats_url")
-        return str(own or (self._bus.url if self._bus else ""))
+        """The bus a run was created with, or the stack's own."""
+        given = run.config().get("bus", {}).get("url")
+        return str(given or (self._bus.url if self._bus else ""))
 
     def _reachable(self, run: RunFolder) -> bool:
         url = self._url_of(run)
@@ -148,10 +148,10 @@ class Supervisor:
 
     def _wants_bus(self) -> bool:
         desired = self._desired()
-        if desired.get("nats_url"):
-            return False
+        if desired.get("bus") and not desired.get("nats_url"):
+            return True
         runs = (keeper.run for keeper in self._keepers.values() if keeper.run.wanted)
-        return bool(desired.get("bus")) or any(not run.config().get("bus", {}).get("url") for run in runs)
+        return any(not run.config().get("bus", {}).get("url") for run in runs)
 
     def _open_bus(self) -> None:
         try:
@@ -175,9 +175,9 @@ class Supervisor:
                     **self._identity.as_json(),
                     "state": state,
                     "beat": time.time(),
-                    "nats_url": desired.get("nats_url") or (bus.url if bus else ""),
+                    "nats_url": bus.url if bus else desired.get("nats_url", ""),
                     "nats_port": bus.port if bus else read_json(self.home.stack_file).get("nats_port"),
-                    "nats_ready": bool(desired.get("nats_url")) or bool(bus and bus.ready),
+                    "nats_ready": bus.ready if bus else bool(desired.get("nats_url")),
                     "nats_pid": bus.child.identity.pid if bus and bus.child.identity else None,
                     "nats_restarts": bus.child.restarts if bus else 0,
                     "error": bus.error if bus else self._error,

@@ -61,7 +61,7 @@ def _service_state(alive: bool, heartbeat: Json, age: float | None, process: Jso
         return str(heartbeat.get("state") or "starting")
     if not process:
         return "not started"
-    return "ended" if process.get("exit_code") == 0 else "dead"
+    return "ended" if 0 in (process.get("exit_code"), heartbeat.get("exit_code")) else "dead"
 
 
 def run_view(home: Home, run: RunFolder, status: RunStatus | None) -> Json:

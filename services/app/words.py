@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from ..kernel.players import is_version, version_of
+
 
 def seconds_text(seconds: float) -> str:
     """`45 s`, `3 min 20 s`, `2 h 05 min`."""
@@ -51,5 +53,5 @@ def clock_text(unix_time: float | None) -> str:
 
 
 def short_opponent(player: str) -> str:
-    """`bot:ace` -> `ace`, a version as it is."""
-    return player.removeprefix("bot:")
+    """`bot:ace` -> `ace`, `main@1.0` -> `step 0`, another version as it is."""
+    return "step 0" if is_version(player) and version_of(player)[2] == 0 else player.removeprefix("bot:")

@@ -18,6 +18,7 @@ from ..play.bank import PolicyBank
 from ..play.intake import Intake
 from ..play.store import PolicyStore
 from ..play.tickets import OpenTickets
+from ..play.tuning import tune_process, tune_thread
 from .report import write_report
 
 #: Decisions played between two looks at the bus.
@@ -49,6 +50,7 @@ class Evaluator:
                 self._report(results)
 
     def _play_chunk(self) -> list[MatchResult]:
+        tune_thread(self._ctx.config.evaluator.threads)
         results: list[MatchResult] = []
         with torch.inference_mode():
             for _ in range(CHUNK_STEPS):
@@ -70,7 +72,7 @@ async def serve(ctx: Context) -> None:
     """Build the evaluator from the run's configuration and measure until the run ends."""
     config = ctx.config
     os.nice(NICENESS)
-    torch.set_num_threads(config.evaluator.threads)
+    tune_process(config.evaluator.threads)
     game = make(
         config.game,
         rules=config.rules,

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from . import jetstream
 from .errors import Conflict
 from .reader import batch
+from .session import Session
 from .topology import KV_HISTORY, bucket_name
-
-if TYPE_CHECKING:
-    from .bus import Bus
 
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 MSG_ID = "Nats-Msg-Id"
@@ -32,7 +29,7 @@ class Entry:
 class Bucket:
     """One bucket of the run. Every call is retried through a restart of the server, within the bus's patience."""
 
-    def __init__(self, bus: Bus, name: str) -> None:
+    def __init__(self, bus: Session, name: str) -> None:
         self._bus = bus
         self._name = bucket_name(name, bus.run)
         self._stream = f"KV_{self._name}"

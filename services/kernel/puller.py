@@ -8,15 +8,13 @@ import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import jetstream
 from .errors import Away, BusError, NoResponders
 from .link import status
+from .session import Session
 from .topology import Consumer, Stream
-
-if TYPE_CHECKING:
-    from .bus import Bus
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +37,7 @@ class Delivery:
     deliveries: int
     """how many times it has been handed out, this one included"""
     reply: str = field(repr=False)
-    bus: Bus = field(repr=False)
+    bus: Session = field(repr=False)
     stream: Stream = field(repr=False)
     incarnation: str = field(repr=False)
     arrived: float = field(repr=False)
@@ -103,7 +101,13 @@ class Puller:
     """Fetches from one durable consumer; finds its way back by itself after a restart of the server."""
 
     def __init__(
-        self, bus: Bus, consumer: Consumer, token: str, *, max_messages: int | None = None, max_bytes: int | None = None
+        self,
+        bus: Session,
+        consumer: Consumer,
+        token: str,
+        *,
+        max_messages: int | None = None,
+        max_bytes: int | None = None,
     ) -> None:
         self._bus = bus
         self._stream = consumer.stream
@@ -177,11 +181,12 @@ class Puller:
         remaining = max(0.0, deadline - time.monotonic())
         body = {"no_wait": True, "expires": max(1_000_000, int(remaining * jetstream.NANOSECONDS))}
         # A single message above the limit in bytes is taken alone.
-        body |= {"batch": 1} if self._oversized else {"batch": count, "max_bytes": self._max_bytes}
+        wanted = 1 if self._oversized else count
+        body |= {"batch": wanted} if self._oversized else {"batch": wanted, "max_bytes": self._max_bytes}
         self._oversized = False
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream_name}.{self._name}"
         await self._bus.link.send(subject, json.dumps(body).encode(), reply=reply)
-        while len(self._buffer) < count and await self._arrival(reply, deadline + GRACE_SECONDS):
+        while len(self._buffer) < wanted and await self._arrival(reply, deadline + GRACE_SECONDS):
             pass
 
     async def _arrival(self, reply: str, deadline: float) -> bool:

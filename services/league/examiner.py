@@ -72,9 +72,7 @@ def gaps(turn: Turn) -> list[str]:
     return [
         f"{candidate} against {order.opponent}"
         for candidate in (final(turn), turn.genesis)
-        for order in remaining_in(
-            turn.view.standings, candidate, opponents(turn, candidate), target(turn, candidate)
-        )
+        for order in remaining_in(turn.view.standings, candidate, opponents(turn, candidate), target(turn, candidate))
     ]
 
 

@@ -15,9 +15,7 @@ TRAIN = "train"
 _MATCHES_REMEMBERED = (2 - RECENT_WEIGHT) / RECENT_WEIGHT
 
 
-def draw_opponent(
-    stage: Stage, learner: str, pool: Sequence[str], state: State, seed: int, ticket: int
-) -> str:
+def draw_opponent(stage: Stage, learner: str, pool: Sequence[str], state: State, seed: int, ticket: int) -> str:
     """Id of a bot or of a member of the pool. An empty pool leaves the bots."""
     if not pool or unit(seed, "scripted", ticket) < stage.scripted_share:
         return bot_id(stage.bots[int(unit(seed, "bot", ticket) * len(stage.bots))])

@@ -23,6 +23,7 @@ from ..play.bank import PolicyBank
 from ..play.intake import Intake
 from ..play.store import PolicyStore
 from ..play.tickets import OpenTickets
+from ..play.tuning import tune_process, tune_thread
 from .recorder import Window
 
 ROOM_POLL_SECONDS = 0.01
@@ -95,6 +96,7 @@ class Simulator:
         return True
 
     def _play_window(self) -> list[MatchResult]:
+        tune_thread(self._ctx.config.simulator.threads)
         results: list[MatchResult] = []
         self._window.watch(self._arena.live_seats)
         started = time.monotonic()
@@ -144,7 +146,7 @@ class Simulator:
 async def serve(ctx: Context) -> None:
     """Build a worker from the run's configuration and play until the run ends."""
     config = ctx.config
-    torch.set_num_threads(config.simulator.threads)
+    tune_process(config.simulator.threads)
     game = make(
         config.game,
         rules=config.rules,

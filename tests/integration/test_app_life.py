@@ -66,9 +66,11 @@ def test_a_run_is_stopped_goes_on_and_says_why_it_fails(home: Home) -> None:
     def step() -> int:
         return int(run.heartbeat("learner").get("step") or 0)
 
+    began = time.monotonic()
     said = ludus(home, "train", "dogfight", "--preset", "quick", "--run", "life", "--decisions", "50000000", "--detach")
     for part in ("dogfight", " updates", "opponents", "ace", "curriculum", str(run.path), "ludus attach life"):
         assert part in said, part
+    assert time.monotonic() - began < 5.0, "the user is told within five seconds"
     wait_for("two updates", home, lambda: step() >= 2)
     now = status(home)
     assert now["stack"]["state"] == "up"

@@ -22,9 +22,11 @@ import pytest
 
 from ludus.app import keeper
 from ludus.app.child import find_strays
+from ludus.app.cli import run as cli
 from ludus.app.home import Home, RunFolder, read_json, read_rows, write_json
 from ludus.app.processes import Identity
 from ludus.app.stack import down
+from ludus.kernel.nats_server import NatsServer
 
 SERVICES = ["league", "learner", "simulator-0", "simulator-1", "evaluator"]
 
@@ -60,6 +62,7 @@ DAEMON = """
 import logging, sys
 from pathlib import Path
 from ludus.app.daemon import serve
+from ludus.app.cli import run as cli
 from ludus.app.home import Home
 from ludus.kernel.nats_server import find
 logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
@@ -369,6 +372,35 @@ def test_nats_server_comes_back_on_its_port_with_its_store(stack: Stack, nats_bi
     assert (stack.home.nats_folder / "jetstream").is_dir()
     assert down(stack.home) is True
     assert Identity.of(after["nats_pid"]) is None
+
+
+def test_a_run_with_a_bus_of_its_own_needs_no_other(stack: Stack, nats_server: NatsServer) -> None:
+    if nats_server.pid() is None:
+        nats_server.start()
+    run = stack.make_run(bus_url=nats_server.url)
+    stack.supervise()
+    wait_for("all services", lambda: all_alive(run))
+    assert run.heartbeat("learner")["url"] == nats_server.url
+    assert stack_of(stack)["nats_pid"] is None
+    assert cli(["--home", str(stack.home.root), "up", "--nats-url", nats_server.url]) == 2, "own bus or none so far"
+    assert down(stack.home) is True
+    assert nats_server.pid() is not None, "somebody else's server is left alone"
+    assert cli(["--home", str(stack.home.root), "up", "--nats-url", nats_server.url]) == 0
+    assert stack_of(stack)["nats_url"] == nats_server.url
+    assert stack_of(stack)["nats_pid"] is None
+    assert down(stack.home) is True
+
+
+def test_a_nats_server_that_cannot_work_says_why(stack: Stack, nats_binary: Path) -> None:
+    stack.home.nats_folder.mkdir(parents=True)
+    (stack.home.nats_folder / "jetstream").write_text("this should be a folder")
+    stack.make_run(bus_url="")
+    stack.supervise()
+    wait_for("the reason", lambda: stack_of(stack).get("error"))
+    assert "ends at once" in stack_of(stack)["error"]
+    cause = read_rows(stack.home.deaths_file)[0]["cause"]
+    assert cause.startswith("exit code 1: ")
+    assert "jetstream" in cause.lower()
 
 
 def stack_of(stack: Stack) -> dict[str, Any]:

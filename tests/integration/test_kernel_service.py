@@ -48,7 +48,7 @@ async def build(ctx: Context) -> None:
         ctx.ready()
         await asyncio.to_thread(time.sleep, 60)
     ctx.not_ready("waiting for weights")
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(0.3)
     ctx.ready()
     ctx.metrics.set("ludus_learner_kl", 0.25)
     ctx.beat(step=7, durable_step=5)

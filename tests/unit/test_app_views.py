@@ -20,6 +20,7 @@ from ludus.api.v1.standings_pb2 import PairRow, PlayerRow, Standings
 from ludus.app.attach import line
 from ludus.app.backoff import FIRST_SECONDS, HEALTHY_SECONDS, LONGEST_SECONDS, Backoff
 from ludus.app.create import Request, choose_name, create, resolve
+from ludus.app.deaths import cause_of
 from ludus.app.draw import deaths_table, live, services_table
 from ludus.app.errors import UsageError, unknown
 from ludus.app.home import Home, RunFolder, append_row, last_row, read_rows, write_json
@@ -180,12 +181,21 @@ def test_the_final_table_shows_step_0_beside_the_final_policy(run: RunFolder) ->
     assert max(map(len, text.splitlines())) <= 80
     assert head.split() == "opponent W D L n final 95 % step 0 95 % n".split()  # noqa: SIM905
     assert ace.split() == "ace 195 2 3 200 97.5 % 94–99 % 0.5 % 0–3 % 200".split()  # noqa: SIM905
-    assert zero.split()[-3:] == ["-", "-", "-"]
+    assert zero.split() == "step 0 200 0 0 200 100.0 % 98–100 % - - -".split()  # noqa: SIM905
     console = Console(file=io.StringIO(), width=160)
     print_summary(console, run, SUMMARY)
     whole = console.file.getvalue()  # type: ignore[attr-defined]
     for part in ("9.00 M decisions", "5 min 00 s", "/w/final.safetensors", str(run.path / "report.md"), "main@1.274"):
         assert part in whole, part
+
+
+def test_causes_of_death() -> None:
+    assert cause_of(-9, {}) == "killed by SIGKILL"
+    assert "out of memory" in cause_of(-9, {}, memory_kills=1)
+    assert cause_of(-11, {"error": "old news"}) == "killed by SIGSEGV"
+    assert cause_of(1, {"error": "ValueError: x"}) == "exit code 1: ValueError: x"
+    assert cause_of(None, {}).startswith("killed (SIGKILL")
+    assert cause_of(None, {"error": "ValueError: x"}) == "ended; its exit was not seen: ValueError: x"
 
 
 def test_deaths_are_drawn_with_what_is_known() -> None:

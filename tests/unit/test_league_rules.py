@@ -178,5 +178,3 @@ def test_status_tells_progress_time_left_and_trouble() -> None:
     assert list(status.warnings) == ["learner: clipping a lot", "results refused: 3 invalid"]
     record.state = run.RUN_STATE_PAUSED
     assert build_status(DEFAULT, record, health, standings, tickets_waiting=5, elapsed_seconds=9.0).eta_seconds == 0
-
-

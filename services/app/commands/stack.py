@@ -8,12 +8,13 @@ from rich.console import Console
 
 from ..checks import check_space
 from ..home import Home
-from ..stack import check_bus, down, ensure_up, is_up
+from ..stack import check_bus, check_move, down, ensure_up, is_up
 
 
 def up(options: argparse.Namespace, home: Home, console: Console) -> int:
     check_space(home.root)
     check_bus(home, options.nats_url or "", options.nats_port or 0)
+    check_move(home, options.nats_url or "")
     already = is_up(home)
     stack = ensure_up(home, nats_url=options.nats_url or "", nats_port=options.nats_port or 0, bus=True)
     console.print(
