@@ -12,8 +12,8 @@ from ..api.v1.standings_pb2 import Standings
 from ..games import spec
 from ..kernel.config import RunConfig
 from ..kernel.files import write_atomically
-from ..kernel.panel import PanelRow, candidates, panel_opponents, panel_rows
-from ..kernel.players import version_id, version_of
+from ..kernel.panel import PanelRow, candidates, final_candidate, panel_opponents, panel_rows
+from ..kernel.players import version_of
 from ..kernel.service import Context
 from ..kernel.topology import HEALTH, RUN_BUCKET
 from .chart import line_chart
@@ -43,7 +43,8 @@ def build_summary(config: RunConfig, standings: Standings, health: LearnerHealth
     bots = spec(config.game).bots[config.rules]
     measured = sorted(candidates(standings), key=lambda name: version_of(name)[1:][::-1])
     first = next((name for name in measured if version_of(name)[2] == 0), "")
-    final = version_id(health.policy)
+    final = final_candidate(measured)
+    seconds = health.metrics.get("elapsed_seconds", 0.0)
     folder = Path(config.directory)
     return {
         "run": config.run,
@@ -53,8 +54,8 @@ def build_summary(config: RunConfig, standings: Standings, health: LearnerHealth
         "seed": config.seed,
         "decisions": health.decisions,
         "steps": health.policy.step,
-        "seconds": health.metrics.get("elapsed_seconds", 0.0),
-        "decisions_per_second": health.decisions_per_second,
+        "seconds": seconds,
+        "decisions_per_second": health.decisions / seconds if seconds else 0.0,
         "results": standings.results,
         "refused": dict(standings.refused),
         "ratings": {row.player: row.milli_elo / 1000 for row in standings.players},

@@ -1,6 +1,6 @@
 """The message bus: everything the four services say to one another goes through here.
 
-Streams, consumers and buckets are those of `topology.py`; how a call survives a restart of the server is in `session.py`.
+Streams, consumers and buckets are those of `topology.py`; `session.py` makes a call survive a restart of the server.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Old servers drop fields they do not know without a word, so every configuration 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .errors import Away, BusError, Conflict, StreamFull, Unsupported
@@ -129,17 +129,18 @@ def differences(asked: Config, kept: Config) -> list[str]:
     ]
 
 
-async def declare_stream(link: Link, asked: Config) -> str:
+async def declare_stream(link: Link, asked: Config, *, leave: Collection[str] = ()) -> str:
     """Create the stream, or bring the existing one to this configuration. Returns its time of creation.
 
-    Several processes may do this at once. Raises Unsupported when the server keeps something else than was asked.
+    The fields in `leave` are used for a new stream, and left as they are in an existing one. Several processes may do
+    this at once. Raises Unsupported when the server keeps something else than was asked.
     """
     name = asked["name"]
     try:
-        answer = await _create_or_update(link, name, asked)
+        answer = await _create_or_update(link, name, asked, leave)
     except ApiError as error:
         raise Unsupported(f"stream {name} cannot be set up: {error.description}. {_WHAT_TO_DO}") from error
-    wrong = differences(asked, answer["config"])
+    wrong = differences(_without(asked, leave), answer["config"])
     if wrong:
         raise Unsupported(f"stream {name} is not as declared: {'; '.join(wrong)}. {_WHAT_TO_DO}")
     return str(answer["created"])
@@ -148,7 +149,11 @@ async def declare_stream(link: Link, asked: Config) -> str:
 _WHAT_TO_DO = "Another version of Ludus may have made it, or the server is too old: use a new run name or that version."
 
 
-async def _create_or_update(link: Link, name: str, asked: Config) -> Config:
+def _without(config: Config, names: Collection[str]) -> Config:
+    return {key: value for key, value in config.items() if key not in names}
+
+
+async def _create_or_update(link: Link, name: str, asked: Config, leave: Collection[str]) -> Config:
     try:
         answer = await call(link, f"STREAM.INFO.{name}")
     except ApiError as error:
@@ -160,8 +165,9 @@ async def _create_or_update(link: Link, name: str, asked: Config) -> Config:
             if lost_race.number != NAME_IN_USE:
                 raise
             answer = await call(link, f"STREAM.INFO.{name}")
-    if differences(asked, answer["config"]):
-        return await call(link, f"STREAM.UPDATE.{name}", {**answer["config"], **asked})
+    wanted = _without(asked, leave)
+    if differences(wanted, answer["config"]):
+        return await call(link, f"STREAM.UPDATE.{name}", {**answer["config"], **wanted})
     return answer
 
 

@@ -20,9 +20,11 @@ from typing import Any
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
-from nats.errors import MaxPayloadError
+from nats.errors import MaxPayloadError, NoServersError
 
-from .errors import Away, BusError, NoResponders, Unsupported
+from .address import server_list, without_credentials
+from .errors import Away, BusError, Unsupported
+from .mailbox import Mailbox
 
 log = logging.getLogger(__name__)
 
@@ -42,56 +44,18 @@ _VIOLATION = re.compile(r'permissions violation for (\w+) to "([^"]+)"')
 Callback = Callable[[Any | None], None]
 
 
-class Mailbox:
-    """Replies to one request, in order."""
-
-    def __init__(self, link: Link, token: str, target: str) -> None:
-        self._link = link
-        self._token = token
-        self._queue: asyncio.Queue[Any] = asyncio.Queue()
-        self.subject = f"{link.inbox}.{token}"
-        self.target = target
-
-    def put(self, item: Any) -> None:
-        """A message, or the exception that `get` is to raise."""
-        self._queue.put_nowait(item)
-
-    async def get(self, timeout: float) -> Any:
-        """The next reply. Raises Away when the connection breaks or nothing comes, NoResponders when nobody listens."""
-        try:
-            async with asyncio.timeout(max(timeout, 0.0)):
-                item = await self._queue.get()
-        except TimeoutError:
-            raise Away(f"no answer to {self.target} within {timeout:.1f} s") from None
-        if isinstance(item, Exception):
-            raise item
-        if status(item) == "503":
-            raise NoResponders(f"nothing listens on {self.target}")
-        return item
-
-    def __enter__(self) -> Mailbox:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._link.mailboxes.pop(self._token, None)
-
-
-def status(message: Any) -> str:
-    """Status code of a control message, "" for an ordinary one."""
-    headers = message.headers
-    return str(headers.get("Status", "")) if headers and not message.data else ""
-
-
 class Link:
     """The connection. `generation` counts connections made so far."""
 
     def __init__(self, url: str, name: str) -> None:
         self.url = url
+        self.address = without_credentials(url)
+        self._servers = server_list(url)
         self.name = name
         self.generation = 0
         self.version = ""
         self.inbox = f"_INBOX.{secrets.token_hex(11)}"
-        self.mailboxes: dict[str, Mailbox] = {}
+        self._mailboxes: dict[str, Mailbox] = {}
         self._tokens = 0
         self._subscriptions: dict[str, Callback] = {}
         self._outbox: deque[tuple[str, bytes]] = deque(maxlen=OUTBOX_MESSAGES)
@@ -118,7 +82,7 @@ class Link:
                 if time.monotonic() >= deadline:
                     raise BusError(link._absent(patience_seconds, error)) from error
                 if time.monotonic() >= said:
-                    log.warning("waiting for NATS at %s (%s)", url, error)
+                    log.warning("waiting for NATS at %s (%s)", link.address, error)
                     said = time.monotonic() + 10.0
                 await asyncio.sleep(RECONNECT_WAIT_SECONDS)
         link._keeper = asyncio.create_task(link._keep(), name="nats-link")
@@ -126,7 +90,7 @@ class Link:
 
     def _absent(self, patience_seconds: float, error: BaseException) -> str:
         return (
-            f"no NATS server answers at {self.url} (tried for {patience_seconds:.0f} s; {error}). "
+            f"no NATS server answers at {self.address} (tried for {patience_seconds:.0f} s; {error}). "
             "Start one (`ludus up`), or give another address in bus.url or --nats-url."
         )
 
@@ -152,7 +116,7 @@ class Link:
     async def wait_connected(self, timeout: float) -> bool:
         """True as soon as there is a connection, False after `timeout` seconds. Raises BusError if none can come."""
         if self._keeper is not None and self._keeper.done():
-            raise BusError(f"the connection to {self.url} has been closed")
+            raise BusError(f"the connection to {self.address} has been closed")
         with suppress(TimeoutError):
             async with asyncio.timeout(max(timeout, 0.0)):
                 await self._connected.wait()
@@ -163,7 +127,7 @@ class Link:
     ) -> None:
         """Publish. Raises Away when there is no connection, BusError for a message the server would never take."""
         if not self.connected:
-            raise Away(f"not connected to {self.url}")
+            raise Away(f"not connected to {self.address}")
         try:
             async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
                 await self._client.publish(subject, data, reply=reply, headers=dict(headers) if headers else None)
@@ -171,12 +135,12 @@ class Link:
             limit = self._client.max_payload
             raise BusError(
                 f"a message of {len(data)} bytes for {subject} is larger than the {limit} bytes the server at "
-                f"{self.url} takes. Raise max_payload in its configuration to 8MB, or make smaller slabs "
+                f"{self.address} takes. Raise max_payload in its configuration to 8MB, or make smaller slabs "
                 "(simulator.slabs)."
             ) from None
         except BROKEN as error:
             self._lost.set()
-            raise Away(f"lost the connection to {self.url}: {error}") from error
+            raise Away(f"lost the connection to {self.address}: {error}") from error
 
     def post(self, subject: str, data: bytes) -> None:
         """Publish without waiting; kept (up to a limit) until there is a connection. For acknowledgements."""
@@ -192,9 +156,7 @@ class Link:
     def request_mailbox(self, target: str) -> Mailbox:
         """A place for the replies of one request; use it in a `with` block."""
         self._tokens += 1
-        box = Mailbox(self, f"{self._tokens:x}", target)
-        self.mailboxes[f"{self._tokens:x}"] = box
-        return box
+        return Mailbox(f"{self.inbox}.{self._tokens:x}", target, self._mailboxes)
 
     async def request(
         self, subject: str, data: bytes = b"", *, headers: Mapping[str, str] | None = None, timeout: float = 5.0
@@ -224,7 +186,7 @@ class Link:
         try:
             async with asyncio.timeout(2 * CONNECT_TIMEOUT_SECONDS):
                 await client.connect(
-                    self.url,
+                    self._servers,
                     name=self.name,
                     allow_reconnect=False,
                     max_reconnect_attempts=1,
@@ -254,10 +216,13 @@ class Link:
         self._post_soon()
 
     def _explain(self, error: BaseException) -> BusError:
-        cause = self._last_error if isinstance(error, TimeoutError) or not str(error) else error
-        text = str(cause or error) or type(error).__name__
+        vague = isinstance(error, TimeoutError | NoServersError) or not str(error)
+        cause = self._last_error if vague and self._last_error else error
+        text = str(cause) or type(cause).__name__
         if "authorization" in text.lower():
-            return Unsupported(f"NATS at {self.url} refuses this client: {text}. Check user and password in bus.url.")
+            return Unsupported(
+                f"NATS at {self.address} refuses this client: {text}. Check user and password in bus.url."
+            )
         return Away(text)
 
     async def _attach(self, client: Any, subject: str, callback: Callback) -> None:
@@ -276,20 +241,20 @@ class Link:
             # nats-py skips its callbacks when closing fails half-way, so its state is looked at as well.
             if not (self._lost.is_set() or self._client.is_closed):
                 continue
-            log.info("lost the connection to NATS at %s", self.url)
+            log.info("lost the connection to NATS at %s", self.address)
             await self._discard()
             while not self._connected.is_set():
                 try:
                     await self._dial()
-                    log.info("connected to NATS at %s again", self.url)
+                    log.info("connected to NATS at %s again", self.address)
                 except BusError as error:
                     self._last_error = error
                     await asyncio.sleep(RECONNECT_WAIT_SECONDS)
 
     async def _discard(self) -> None:
         self._connected.clear()
-        for box in list(self.mailboxes.values()):
-            box.put(Away(f"lost the connection to {self.url}"))
+        for box in list(self._mailboxes.values()):
+            box.put(Away(f"lost the connection to {self.address}"))
         for callback in list(self._subscriptions.values()):
             callback(None)
         client, self._client = self._client, None
@@ -300,7 +265,7 @@ class Link:
 
     def _deliver(self, message: Any | None) -> None:
         if message is not None:
-            box = self.mailboxes.get(message.subject.rpartition(".")[2])
+            box = self._mailboxes.get(message.subject)
             if box:
                 box.put(message)
 
@@ -325,7 +290,9 @@ class Link:
             log.debug("NATS: %s", error)
             return
         action, subject = violation.groups()
-        log.error("NATS at %s forbids this service to %s to %s", self.url, action, subject)
-        for box in list(self.mailboxes.values()):
+        log.error("NATS at %s forbids this service to %s to %s", self.address, action, subject)
+        for box in list(self._mailboxes.values()):
             if box.target.lower() == subject:
-                box.put(Unsupported(f"NATS at {self.url} forbids this service to {action} to {subject}: check user."))
+                box.put(
+                    Unsupported(f"NATS at {self.address} forbids this service to {action} to {subject}: check user.")
+                )

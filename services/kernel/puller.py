@@ -12,7 +12,7 @@ from typing import Any
 
 from . import jetstream
 from .errors import Away, BusError, NoResponders
-from .link import status
+from .mailbox import status
 from .session import Session
 from .topology import Consumer, Stream
 

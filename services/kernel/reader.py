@@ -14,7 +14,8 @@ from contextlib import suppress
 from typing import Any
 
 from .errors import Away
-from .link import Link, status
+from .link import Link
+from .mailbox import status
 
 #: The copy that rings may arrive a moment before the message is stored; look again soon, then more and more rarely.
 FIRST_LOOK_SECONDS = 0.002

@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from .address import without_credentials
 from .bus import Bus, Unsupported
 from .config import ConfigError, RunConfig, load
 from .context import Context
@@ -179,7 +180,7 @@ class _Process:
             await asyncio.gather(self.work, beating, return_exceptions=True)
 
     async def _work(self) -> None:
-        self.heartbeat.update(reason=f"connecting to NATS at {self.url}")
+        self.heartbeat.update(reason=f"connecting to NATS at {without_credentials(self.url)}")
         patience = self.config.bus.patience_seconds
         bus = await Bus.connect(self.url, self.config.run, self.name, patience_seconds=patience)
         try:

@@ -16,7 +16,8 @@ from typing import Any, Self, TypeVar
 
 from . import jetstream
 from .errors import Away, BusError, NoResponders, Unsupported
-from .link import Link, status
+from .link import Link
+from .mailbox import status
 from .topology import MIN_SERVER_VERSION, POLICIES_BUCKET, ROLLOUTS, RUN_BUCKET, STREAMS, Stream
 
 T = TypeVar("T")
@@ -62,7 +63,7 @@ class Session:
         if found is None or tuple(map(int, found.groups())) < MIN_SERVER_VERSION:
             wanted = ".".join(map(str, MIN_SERVER_VERSION))
             raise Unsupported(
-                f"nats-server {self.link.version} at {self.link.url} is too old: {wanted} or newer is needed (older "
+                f"nats-server {self.link.version} at {self.link.address} is too old: {wanted} or newer is needed (older "
                 "ones lose streams and drop settings silently). Run `make tools` for the pinned one, or set "
                 "NATS_SERVER=/path."
             )
@@ -73,7 +74,7 @@ class Session:
                 await jetstream.call(self.link, "INFO")
             except NoResponders:
                 raise Unsupported(
-                    f"nats-server at {self.link.url} runs without JetStream: start it with a `jetstream` block in its "
+                    f"nats-server at {self.link.address} runs without JetStream: start it with a `jetstream` block in its "
                     "configuration (or `-js`)."
                 ) from None
 
@@ -108,9 +109,8 @@ class Session:
         generation = self.link.generation
         depth = self._rollout_depth if stream is ROLLOUTS else None
         asked = jetstream.stream_config(stream, self.run, depth)
-        if stream is ROLLOUTS and depth is None:
-            del asked["max_msgs"]
-        created = await jetstream.declare_stream(self.link, asked)
+        leave = {"max_msgs"} if stream is ROLLOUTS and depth is None else set()
+        created = await jetstream.declare_stream(self.link, asked, leave=leave)
         self._created[stream.name] = (generation, created)
 
     async def redeclare(self, since: float) -> None:
@@ -177,7 +177,7 @@ class Session:
     async def write(
         self, subject: str, data: bytes, headers: Mapping[str, str], patience_seconds: float | None = None
     ) -> int:
-        """Store one message with these headers, `Nats-Msg-Id` among them; returns its sequence. Raises also Conflict."""
+        """Store one message with these headers, `Nats-Msg-Id` among them; returns its sequence. May raise Conflict."""
 
         async def attempt() -> int:
             answer = await self.link.request(subject, data, headers=headers, timeout=ANSWER_SECONDS)

@@ -64,6 +64,7 @@ class Consumer:
 ROLLOUTS = Stream(
     "ROLLOUTS", "ludus.{run}.rollout.{token}", "memory", "workqueue", "new",
     producers=("simulator",), consumers=("learner",), message="Rollout",
+    max_messages=4,  # learner.buffer_slabs of the run instead, where a service declares it
 )  # fmt: skip
 TICKETS = Stream(
     "TICKETS", "ludus.{run}.ticket.{token}", "file", "workqueue", "old",

@@ -29,6 +29,8 @@ class Progress:
     minibatches: int = 0
     stopped: bool = False
     """the KL test ended the passes early"""
+    kl_lag: float = 0.0
+    """k3 of the first minibatch, before anything was applied: how far the policy has moved since the rollouts"""
     kl_last: float = 0.0
     """k3 of the minibatch looked at last"""
     policy_loss: float = 0.0
@@ -117,7 +119,9 @@ class Updater:
         log_std = state.actor.log_std
         log_ratio = distribution.log_prob(rows.actions, means, log_std, logits) - rows.log_probs
         progress.kl_last = float(distribution.k3(log_ratio.detach()))
-        if not ppo.is_safe(progress.kl_last, config.target_kl):
+        if not progress.minibatches:
+            progress.kl_lag = min(progress.kl_last, KL_REJECT_FACTOR * config.target_kl)
+        if not ppo.is_safe(progress.kl_last, config.target_kl + progress.kl_lag):
             progress.stopped = True
             progress.broken = "" if math.isfinite(progress.kl_last) else "the policy gives no finite probabilities"
             return False
@@ -147,7 +151,7 @@ class Updater:
         if broken := non_finite(self._state.tensors()):
             return "not_finite", f"not finite after the update: {', '.join(broken[:4])}"
         if not progress.minibatches:
-            # Old rollouts: the policy has moved on too far already. Newer ones will do.
+            # Very old rollouts: the policy has moved on too far. Newer ones will do.
             return "no_minibatch", f"KL was {progress.kl_last:.3g} before the first minibatch"
         limit = KL_REJECT_FACTOR * self._config.target_kl
         if not ppo.is_safe(moved.kl, limit):
@@ -185,6 +189,7 @@ def _metrics(
         "k1": moved.k1,
         "k3": moved.k3,
         "kl_last_minibatch": progress.kl_last,
+        "kl_lag": progress.kl_lag,
         "log_ratio_p99": moved.log_ratio_p99,
         "clip_fraction": moved.clip_fraction,
         "entropy": moved.entropy,

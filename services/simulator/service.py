@@ -53,6 +53,7 @@ class Simulator:
         await self._until_ready()
         self._ctx.ready()
         publishing: asyncio.Task[None] | None = None
+        ended = self._arena.game.batch
         while not self._ctx.stopping.is_set():
             if self._ctx.paused:
                 await asyncio.sleep(WAIT_SECONDS)
@@ -60,8 +61,10 @@ class Simulator:
             if not await self._wait_for_room():
                 continue
             await self._store.follow()
-            await self._intake.top_up(self._arena.game.batch, timeout_seconds=0.05)
+            # Twice what ended lately, not more: tickets that wait here know nothing of newer phases and snapshots.
+            await self._intake.top_up(2 * ended + 1, timeout_seconds=0.05)
             results = await asyncio.to_thread(self._play_window)
+            ended = max(len(results), ended // 2)
             if publishing:
                 await publishing
             publishing = asyncio.create_task(self._tickets.publish(results))

@@ -52,6 +52,21 @@ async def test_an_absent_server_is_waited_for_then_named() -> None:
     assert 0.5 < time.monotonic() - started < 4
 
 
+@pytest.mark.parametrize(
+    "url", ["", "nats://host:port", "http://127.0.0.1:4222", "nats://127.0.0.1:99999", "nats://[::1", "a:1,,b:2"]
+)
+async def test_what_is_no_address_is_refused_at_once(url: str) -> None:
+    with pytest.raises(Unsupported, match=r"not the address of a NATS server: expected nats://HOST:PORT"):
+        await Bus.connect(url, "run", "test", patience_seconds=30)
+
+
+async def test_a_password_never_gets_into_a_message() -> None:
+    port = free_port()
+    with pytest.raises(BusError, match=f"nats://127.0.0.1:{port}") as caught:
+        await Bus.connect(f"nats://ludus:secret@127.0.0.1:{port}", "run", "test", patience_seconds=0.1)
+    assert "secret" not in str(caught.value)
+
+
 async def test_a_server_that_comes_up_late_is_found(nats_binary: Path, tmp_path: Path) -> None:
     server = NatsServer(tmp_path, binary=nats_binary)
     connecting = asyncio.create_task(Bus.connect(server.url, "run", "test", patience_seconds=20))

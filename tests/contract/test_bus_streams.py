@@ -296,6 +296,37 @@ async def test_the_depth_of_the_buffer_follows_the_configuration(bus: Make) -> N
     assert await b.room(ROLLOUTS) == 4, "without a depth an existing stream is left alone"
 
 
+async def test_a_bus_that_knows_no_depth_never_makes_the_buffer_unbounded(bus: Make) -> None:
+    b = await bus(declare=False)
+    await b.declare()
+    assert await b.room(ROLLOUTS) == ROLLOUTS.max_messages > 0
+
+
+async def test_undelivered_counts_what_no_worker_has_taken(bus: Make) -> None:
+    b = await bus()
+    await tickets(b, 5)
+    assert await b.undelivered(TRAIN, "train") == 5, "before there is a consumer"
+    puller = await b.puller(TRAIN, "train")
+    taken = await puller.fetch(2, 1.0)
+    assert await b.undelivered(TRAIN, "train") == 3
+    assert await b.waiting(TICKETS, "train") == 5
+    for delivery in taken:
+        await delivery.ack_sync()
+    assert (await b.undelivered(TRAIN, "train"), await b.waiting(TICKETS, "train")) == (3, 3)
+
+
+async def test_purge_empties_one_token(bus: Make) -> None:
+    b = await bus()
+    await tickets(b, 3, "train")
+    await tickets(b, 2, "evaluate")
+    puller = await b.puller(TRAIN, "train")
+    await puller.fetch(1, 1.0)
+    assert await b.purge(TICKETS, "train") == 3
+    assert (await b.waiting(TICKETS, "train"), await b.waiting(TICKETS, "evaluate")) == (0, 2)
+    with pytest.raises(BusError):
+        await b.purge(RESULTS, "")
+
+
 async def test_a_stream_made_by_something_else_is_refused_with_its_differences(bus: Make) -> None:
     b = await bus(declare=False)
     asked = jetstream.stream_config(RESULTS, b.run) | {"storage": "memory", "retention": "workqueue"}

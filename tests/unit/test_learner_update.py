@@ -91,6 +91,18 @@ def test_the_early_stop_comes_before_the_minibatch_that_is_too_far() -> None:
     assert int(state.optimizer.steps) == report.metrics["minibatches"], "the last one was not applied"
 
 
+def test_the_limit_is_on_what_the_update_adds_to_the_lag() -> None:
+    """With rollouts one version old the KL is not zero to begin with; that alone must not waste the batch."""
+    state, versions, updater = learner(config(target_kl=2e-3, learning_rate=1e-6))
+    slabs = batch(versions, 0, seed=1)
+    with torch.no_grad():
+        state.actor.head.bias.add_(0.05)
+    report = updater.update(slabs)
+    assert report.committed
+    assert report.metrics["kl_lag"] > 2e-3
+    assert report.metrics["early_stop"] == 0
+
+
 def test_if_the_first_minibatch_is_too_far_already_nothing_happens() -> None:
     state, versions, updater = learner(config(target_kl=1e-12))
     slabs = batch(versions, 0, seed=1)
