@@ -72,7 +72,7 @@ class LearnerConfig(Section):
     adam_epsilon: float = Field(1e-5, gt=0)
     max_gradient_norm: float = Field(0.5, gt=0)
     separate_gradient_norms: bool = Field(True, description="clip actor and critic apart instead of together")
-    target_kl: float = Field(0.045, gt=0, description="an update stops before it adds more KL than this to what the rollouts' lag brought")
+    target_kl: float = Field(0.045, gt=0, description="an update stops before it adds more KL than this")
     log_ratio_clamp: float = Field(20.0, gt=0, description="of the loss; alarms see the unclamped value")
     reward_scale: float = Field(0.2, gt=0)
     max_lag: int = Field(4, ge=0, description="rollouts of versions more steps behind are dropped and counted")

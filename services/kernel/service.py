@@ -36,6 +36,8 @@ Build = Callable[[Context], Awaitable[None]]
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
 DRAIN_SECONDS = 10.0
+#: The same when the run is over and nobody is in a hurry: reports are still being written.
+FINISH_SECONDS = 120.0
 #: Threads that still compute after the loop has ended are given this long.
 EXIT_SECONDS = 5.0
 
@@ -109,7 +111,7 @@ class _Process:
         self.ctx: Context | None = None
         self.work: asyncio.Task[None] | None = None
         self.signals = 0
-        self.drained = True
+        self.cut_off_after = 0.0
 
     def run(self) -> int:
         """Until the end. The last heartbeat is written before threads still computing are waited for."""
@@ -132,8 +134,8 @@ class _Process:
         except Exception as problem:
             code, state, error = 1, "crashed", f"{type(problem).__name__}: {problem}"
             log.exception("crashed")
-        if not self.drained:
-            error = f"did not stop within {DRAIN_SECONDS:.0f} s and was cut off"
+        if self.cut_off_after:
+            error = f"did not stop within {self.cut_off_after:.0f} s and was cut off"
         self.heartbeat.update(state=state, reason="", error=error, exit_code=code)
         self.heartbeat.beat()
         return code
@@ -164,7 +166,7 @@ class _Process:
 
     async def _serve(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._on_signal, number)
         self.work = asyncio.create_task(self._work(), name=self.service)
         beating = asyncio.create_task(self._beat(), name="heartbeat")
@@ -216,16 +218,22 @@ class _Process:
         await ctx.event("service_started", f"{self.name} started (pid {os.getpid()})", resume=options.resume)
         watching = asyncio.create_task(ctx.watch(), name="run-record")
         building = asyncio.ensure_future(self.build(ctx))
+        ending = asyncio.create_task(self._limit_the_end(ctx), name="end")
         try:
             await asyncio.wait((watching, building), return_when=asyncio.FIRST_COMPLETED)
             if watching.done():
                 watching.result()
             building.result()
         finally:
-            for task in (watching, building):
+            for task in (watching, building, ending):
                 task.cancel()
-            await asyncio.gather(watching, building, return_exceptions=True)
+            await asyncio.gather(watching, building, ending, return_exceptions=True)
         await ctx.event("service_stopped", f"{self.name} is done")
+
+    async def _limit_the_end(self, ctx: Context) -> None:
+        await ctx.stopping.wait()
+        await asyncio.sleep(FINISH_SECONDS)
+        self._too_slow(FINISH_SECONDS)
 
     async def _beat(self) -> None:
         prefix = f"ludus_{self.service}"
@@ -259,11 +267,11 @@ class _Process:
             self._cut_off()
         else:
             self.ctx.stopping.set()
-            loop.call_later(DRAIN_SECONDS, self._too_slow)
+            loop.call_later(DRAIN_SECONDS, self._too_slow, DRAIN_SECONDS)
 
-    def _too_slow(self) -> None:
-        self.drained = False
-        log.warning("not done after %.0f s: cut off", DRAIN_SECONDS)
+    def _too_slow(self, seconds: float) -> None:
+        self.cut_off_after = seconds
+        log.warning("not done after %.0f s: cut off", seconds)
         self._cut_off()
 
     def _cut_off(self) -> None:

@@ -63,8 +63,8 @@ class Session:
         if found is None or tuple(map(int, found.groups())) < MIN_SERVER_VERSION:
             wanted = ".".join(map(str, MIN_SERVER_VERSION))
             raise Unsupported(
-                f"nats-server {self.link.version} at {self.link.address} is too old: {wanted} or newer is needed (older "
-                "ones lose streams and drop settings silently). Run `make tools` for the pinned one, or set "
+                f"nats-server {self.link.version} at {self.link.address} is too old: {wanted} or newer is needed "
+                "(older ones lose streams and drop settings silently). Run `make tools` for the pinned one, or set "
                 "NATS_SERVER=/path."
             )
 
@@ -74,8 +74,8 @@ class Session:
                 await jetstream.call(self.link, "INFO")
             except NoResponders:
                 raise Unsupported(
-                    f"nats-server at {self.link.address} runs without JetStream: start it with a `jetstream` block in its "
-                    "configuration (or `-js`)."
+                    f"nats-server at {self.link.address} runs without JetStream: start it with a `jetstream` block in "
+                    "its configuration (or `-js`)."
                 ) from None
 
         await self.retry("reaching JetStream", ask, self.patience_seconds)

@@ -183,7 +183,7 @@ def test_readiness_metrics_and_heartbeat_follow_the_service(tiny: Tiny) -> None:
     assert beat["started"] <= beat["beat"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_lets_the_service_finish_what_it_has_in_hand(tiny: Tiny, number: signal.Signals) -> None:
     process = tiny.start()
     tiny.until_state("ready")
@@ -342,6 +342,16 @@ async def test_the_end_of_the_run_ends_the_service(tiny: Tiny, run_bus: Bus) -> 
     assert (beat["state"], beat["finished"], beat["seen"]) == ("finished", True, RUN_STATE_FINISHED)
     kinds = [Event.FromString(r.data).kind for r in await run_bus.read(EVENTS, 1, 100, 1.0)]
     assert kinds == ["service_started", "drained", "service_stopped"]
+
+
+async def test_a_service_that_does_not_end_with_its_run_is_cut_off(tiny: Tiny, run_bus: Bus) -> None:
+    hurry = "from ludus.kernel import service\nservice.FINISH_SECONDS = 1.0\n\nasync def build"
+    tiny.program.write_text(PROGRAM.replace("async def build", hurry))
+    tiny.start(mode="slow")
+    await asyncio.to_thread(tiny.until_state, "ready")
+    await write_state(run_bus, RUN_STATE_FINISHED)
+    assert await asyncio.to_thread(tiny.wait) == 0
+    assert tiny.heartbeat()["error"] == "did not stop within 1 s and was cut off"
 
 
 async def test_a_resumed_service_waits_for_the_league_to_go_on(tiny: Tiny, run_bus: Bus) -> None:
