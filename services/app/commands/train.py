@@ -15,7 +15,7 @@ from ..stack import check_bus, ensure_up, is_up
 from ..words import count_text, percent, seconds_text
 
 #: Decisions per second on two CPU cores with the default network, as long as this machine has no finished run to tell.
-TYPICAL_RATE = 40_000.0
+TYPICAL_RATE = 80_000
 
 
 def train(options: argparse.Namespace, home: Home, console: Console) -> int:
