@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 async def _build(ctx: "Context") -> None:
-    from .service import serve
+    from .process import serve
 
     await serve(ctx)
 

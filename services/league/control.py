@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 
@@ -14,9 +14,7 @@ from ..api.v1 import services_pb2 as api
 from ..api.v1 import services_pb2_grpc as stubs
 from ..kernel import rpc
 from .commands import Command, NotPossible, carry_out, is_over
-
-if TYPE_CHECKING:
-    from .service import League
+from .service import League
 
 #: Bounds of the interval at which a console may be told the state.
 FASTEST_SECONDS, DEFAULT_SECONDS, SLOWEST_SECONDS = 0.1, 1.0, 60.0

@@ -8,11 +8,9 @@ import time
 from ..api.v1.run_pb2 import RunRecord, RunStatus
 from ..kernel.bus import Conflict
 from ..kernel.clock import Periodic
-from ..kernel.rpc import RpcPortTaken
 from ..kernel.service import Context, Fatal
 from ..kernel.topology import TICKETS
 from .commands import is_over, revived, state_name
-from .control import serve_rpc
 from .director import step
 from .folder import RunDirectory
 from .gauges import Gauges
@@ -138,15 +136,3 @@ class League:
 
 def _is_snapshot(effect: Effect) -> bool:
     return isinstance(effect, Announce) and effect.kind == "snapshot"
-
-
-async def serve(ctx: Context) -> None:
-    """The body of `ludus-league`."""
-    league = await League.open(ctx)
-    try:
-        async with serve_rpc(league) as port:
-            ctx.grpc_port = port
-            ctx.ready()
-            await league.run()
-    except RpcPortTaken as error:
-        raise Fatal(f"{error}. Give another --grpc-port, or 0 for a free one.") from error
