@@ -44,6 +44,23 @@ examples:
   ludus logs duel-1 simulator-0
 """
 
+EXPORT = """Write the final policy of a run, or that of its newest checkpoint while it is unfinished, as one file.
+
+onnx: a stateless actor on raw observations, compared with the original in ONNX Runtime before it is written.
+safetensors: weights and manifest, as Ludus itself keeps them. Needs: pip install 'ludus[local,export]'
+
+examples:
+  ludus export                              the newest run, into its weights folder
+  ludus export duel-1 --output duel.onnx
+  ludus export duel-1 --checkpoint 1-500 --format safetensors
+"""
+VALIDATE = """Say what the submission contract wants and what FILE has, one line each. Exit code 1 if anything is wrong.
+
+examples:
+  ludus validate duel.onnx
+  ludus validate starter.onnx --rules competition
+"""
+
 
 class Parser(argparse.ArgumentParser):
     """One line for one mistake."""
@@ -70,6 +87,7 @@ def build_parser() -> Parser:
     _train(add)
     _runs(add)
     _league(add)
+    _submissions(add)
     return parser
 
 
@@ -148,3 +166,20 @@ def _league(add: _Adder) -> None:
     inner = _Adder(questions, add._common)
     _run(inner("replay", "league:replay", "fold all results again and compare with the stored standings"))
     _run(inner("standings", "league:standings", "ratings and results as the ledger has them"))
+
+
+def _submissions(add: _Adder) -> None:
+    export = add("export", "export:export", "write the policy of a run as ONNX or safetensors", EXPORT)
+    _run(export)
+    export.add_argument(
+        "--format", choices=("onnx", "safetensors"), metavar="F", default="onnx",
+        help="onnx or safetensors (default %(default)s)",
+    )  # fmt: skip
+    export.add_argument("--output", metavar="FILE", help="where to (default: the run's weights folder)")
+    export.add_argument("--checkpoint", metavar="EPOCH-STEP", help="that of this checkpoint, for example 1-500")
+    validate = add("validate", "validate:validate", "check an ONNX file against the submission contract", VALIDATE)
+    validate.add_argument("file", metavar="FILE", help="an ONNX file, whoever made it")
+    validate.add_argument(
+        "--rules", choices=("training", "competition"), metavar="R", default="training",
+        help="rule set: training (46 observed floats) or competition (224); default %(default)s",
+    )  # fmt: skip
