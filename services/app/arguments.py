@@ -61,6 +61,16 @@ examples:
   ludus validate starter.onnx --rules competition
 """
 
+TOURNAMENT = """Everybody against everybody: scripted bots, ONNX files, .safetensors files and runs (their final policy).
+
+Every pair meets on the same starts, each from both seats. 3 points for an elimination, 2 for a win by time, 1 for a
+draw. It is played here, without the stack.
+
+examples:
+  ludus tournament duel-1 starter.onnx ace brawler
+  ludus tournament duel-1 duel-2 --matches 400 --json standings.json
+"""
+
 
 class Parser(argparse.ArgumentParser):
     """One line for one mistake."""
@@ -183,3 +193,9 @@ def _submissions(add: _Adder) -> None:
         "--rules", choices=("training", "competition"), metavar="R", default="training",
         help="rule set: training (46 observed floats) or competition (224); default %(default)s",
     )  # fmt: skip
+    contest = add("tournament", "tournament:tournament", "bots, ONNX files and runs: everybody against all", TOURNAMENT)
+    contest.add_argument("participants", nargs="+", metavar="PARTICIPANT", help="a bot, a file or a run; at least two")
+    contest.add_argument("--matches", type=int, default=100, metavar="N", help="of each pair (default %(default)s)")
+    contest.add_argument("--rules", metavar="R", default="training", help="rule set (default %(default)s)")
+    contest.add_argument("--seed", type=int, default=1, metavar="N", help="draws the starts (default %(default)s)")
+    contest.add_argument("--json", metavar="FILE", help="write standings and pairings for programs")
