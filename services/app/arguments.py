@@ -61,7 +61,7 @@ examples:
   ludus validate starter.onnx --rules competition
 """
 
-TOURNAMENT = """Everybody against everybody: scripted bots, ONNX files, .safetensors files and runs (their final policy).
+TOURNAMENT = """Everybody against everybody: scripted bots, files (.onnx, .safetensors) and runs (their final policy).
 
 Every pair meets on the same starts, each from both seats. 3 points for an elimination, 2 for a win by time, 1 for a
 draw. It is played here, without the stack.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -21,9 +23,13 @@ def open_session(data: bytes) -> ort.InferenceSession:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
     try:
-        return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        # Its Python side prints about failures what is said in the exception too.
+        with redirect_stdout(StringIO()):
+            session = ort.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's own exceptions have no common class
         raise BadModel(f"ONNX Runtime refuses it: {_first_line(error)}") from error
+    session.disable_fallback()
+    return session
 
 
 def infer(session: ort.InferenceSession, rows: FloatArray) -> FloatArray:
@@ -42,6 +48,8 @@ def infer(session: ort.InferenceSession, rows: FloatArray) -> FloatArray:
             raise BadModel(f"expected a float32 answer of rank 2, found {_kind(answer)}")
         if len(answer) != len(part):
             raise BadModel(f"expected {len(part)} rows of answers, found {len(answer)}")
+        if answer.shape[1] != answers[0].shape[1]:
+            raise BadModel(f"its answers have {answers[0].shape[1]} columns for one row, {answer.shape[1]} for another")
     return np.concatenate(answers)
 
 
