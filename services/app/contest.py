@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -15,7 +16,6 @@ from ..league.judge import FIRST_EVALUATION_SEED
 from ..league.seeds import derive
 from ..play.points import Tally
 from ..play.tournament import Entrant, Pairing, play_all, standing
-from ..play.tuning import tune_process
 from .draw import plain_table
 from .entrants import entrants
 from .errors import UsageError
@@ -32,7 +32,8 @@ def hold(options: argparse.Namespace, home: Home, console: Console) -> None:
     """Play it, print the standings and, if asked, write them. Raises CommandError."""
     _check(options)
     taking_part = entrants(options.participants, home, GAME, options.rules)
-    tune_process(1)
+    # Small products: several threads only wait for each other.
+    torch.set_num_threads(1)
     started = time.monotonic()
     pairings = _played(taking_part, options, console)
     order = sorted(range(len(taking_part)), key=lambda k: -standing(pairings, k).mean)
