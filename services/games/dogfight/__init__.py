@@ -39,6 +39,13 @@ SPEC = GameSpec(
 )
 
 
+def check(rules: str, **parameters: Any) -> None:
+    """Raises ValueError for a parameter's bad value; builds nothing."""
+    from .options import Options
+
+    Options.parse(**parameters)
+
+
 def make(rules: str, batch: int, seed: int, device: str, **parameters: Any) -> Dogfight:
     """Build a batch of matches; use `ludus.games.make("dogfight", ...)`, which checks the names.
 
@@ -50,4 +57,4 @@ def make(rules: str, batch: int, seed: int, device: str, **parameters: Any) -> D
     return Dogfight(rules=rules, batch=batch, seed=seed, device=device, options=Options.parse(**parameters))
 
 
-__all__: Sequence[str] = ("SPEC", "make")
+__all__: Sequence[str] = ("SPEC", "check", "make")
