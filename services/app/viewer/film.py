@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from math import cos, sin
 from typing import Any
 
 import numpy as np
@@ -43,11 +44,16 @@ def film(replay: Replay) -> Json:
 
 
 def bullets(states: Arrays) -> list[list[float]]:
-    """One row per bullet that was ever seen: owner, first tick, last tick, x, y, vx, vy at the first, fate.
+    """One row per bullet, by its first tick: owner, first and last tick, x, y, vx, vy at the first, fate.
 
     Fate 0: it flew to its end (or the match ended), 1: glanced off, 2: hit. A gun fires at most once in a tick, so
     owner and age tell one bullet from another.
     """
+    return sorted([*_seen(states), *_point_blank(states)], key=lambda row: row[1])
+
+
+def _seen(states: Arrays) -> list[list[float]]:
+    """Bullets that are in the air after at least one tick."""
     left = states["bullet_ticks"]
     frames, slots = np.nonzero(left > 0)
     born = frames - (states["bullet_lifetime_ticks"][frames] - left[frames, slots]).astype(int)
@@ -64,6 +70,27 @@ def bullets(states: Arrays) -> list[list[float]]:
         found.append(
             [owner, int(frames[first]), int(frames[last]), *path, _fate(states, owner, int(frames[last]), rest)]
         )
+    return found
+
+
+def _point_blank(states: Arrays) -> list[list[float]]:
+    """Shots that met somebody in the tick in which they were fired: no state shows them, only the gun does."""
+    cooldown, left = states["cooldown"], states["bullet_ticks"]
+    found = []
+    for owner in range(2):
+        hp = states["hp"][:, 1 - owner]
+        for tick in (np.flatnonzero(np.diff(cooldown[:, owner]) > 0) + 1).tolist():
+            newest = left[tick] == states["bullet_lifetime_ticks"][tick] - 1
+            if (newest & (states["bullet_owner"][tick] == owner)).any():
+                continue
+            yaw, speed = float(states["yaw"][tick, owner]), float(states["bullet_speed"][tick])
+            nose = cos(yaw), sin(yaw)
+            muzzle = [
+                float(states[name][tick, owner]) + constants.MUZZLE_OFFSET * n
+                for name, n in zip("xy", nose, strict=True)
+            ]
+            path = [round(value, 2) for value in (*muzzle, nose[0] * speed, nose[1] * speed)]
+            found.append([owner, tick, tick, *path, 2 if hp[tick] < hp[tick - 1] else 1])
     return found
 
 
