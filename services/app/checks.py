@@ -55,7 +55,7 @@ def _check_parameters(config: RunConfig, spec: GameSpec) -> None:
     if options is None:
         return
     try:
-        options.parse(**config.game_parameters)
+        options.parse(config.rules, **config.game_parameters)
     except (ValueError, TypeError) as error:
         raise UsageError(f"game_parameters: {error}") from error
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..game import ActionSpec, GameSpec
 from . import constants
+from .constants import REGIMES
 
 if TYPE_CHECKING:
     from .game import Dogfight
@@ -20,12 +21,15 @@ SPEC = GameSpec(
     seats=2,
     roles=("fighter",),
     action=ActionSpec(continuous=("yaw", "throttle"), binary=("shoot",)),
-    observations={"training": dict(constants.OBSERVATION_SIZES)},
+    observations=constants.OBSERVATIONS,
     bots={"training": constants.BOTS},
     parameters={
-        "observation": "'original' (46 floats, the default) or 'egocentric' (those and 20 features computed from them)",
+        "observation": "'original' (46 floats, the default) or 'egocentric' (those and 20 features made of them); "
+        "with '+config' the 13 physics numbers of the episode follow",
         "physics": "mapping of the 13 configurable numbers to fixed values; defaults as in the original: "
         + ", ".join(f"{name} {p.default:g} {p.unit}" for name, p in constants.PHYSICS.items()),
+        "randomisation": "'none' (default), 'narrow' or 'full', or a mapping of physics names to ranges (low, high): "
+        "drawn anew for every episode, from its seed; a name in `physics` stays fixed",
         "rewards": "mapping of reward terms to weights (dimensionless); default: "
         + ", ".join(f"{name} {weight:g}" for name, weight in constants.REWARDS.items()),
         "reward_every": "'tick' (default): reward terms evaluated every 1/120 s and summed; 'decision': once per step",
@@ -47,7 +51,7 @@ def make(rules: str, batch: int, seed: int, device: str, **parameters: Any) -> D
     from .game import Dogfight
     from .options import Options
 
-    return Dogfight(rules=rules, batch=batch, seed=seed, device=device, options=Options.parse(**parameters))
+    return Dogfight(rules=rules, batch=batch, seed=seed, device=device, options=Options.parse(rules, **parameters))
 
 
-__all__: Sequence[str] = ("SPEC", "make")
+__all__: Sequence[str] = ("REGIMES", "SPEC", "make")

@@ -19,6 +19,12 @@ def volley(lifetime_ticks: Any, cooldown_ticks: Any) -> Any:
     return SEATS * -(-lifetime_ticks // cooldown_ticks)
 
 
+def largest_volley(options: Options) -> int:
+    """The same over all physics an episode may have."""
+    ends = {name: (value, value) for name, value in options.physics.items()} | options.randomisation
+    return int(volley(int(ends["bullet_lifetime_ticks"][1]), int(ends["gun_cooldown_ticks"][0])))
+
+
 class MatchState:
     """Owner of the arrays the kernels work on: one array of structs each for five structs."""
 
@@ -29,8 +35,7 @@ class MatchState:
             self.physics.host[name] = value
         self.physics.push()
         # Twice a volley: room for the bullets a restored state has in the air and for those still to be fired.
-        lifetime, cooldown = (int(options.physics[n]) for n in ("bullet_lifetime_ticks", "gun_cooldown_ticks"))
-        self.bullet = Mirror((batch, 2 * volley(lifetime, cooldown)), Bullet, device)
+        self.bullet = Mirror((batch, 2 * largest_volley(options)), Bullet, device)
         self.match = Mirror((batch,), Match, device)
         self.fighter = Mirror((batch, SEATS), Fighter, device)
         self.seats = Mirror((batch, SEATS), Seat, device)
@@ -92,6 +97,14 @@ class MatchState:
             (target[:, : values.shape[1]] if name in BULLET_ARRAYS else target)[...] = values
         for array in mirrors.values():
             array.push()
+
+    def make_room(self, options: Options) -> None:
+        """Bullet slots for whatever episodes may be drawn from now on."""
+        slots = 2 * largest_volley(options)
+        if slots > self.bullet.host.shape[1]:
+            self.bullet.pull()
+            self._widen(slots)
+            self.bullet.push()
 
     def _widen(self, slots: int) -> None:
         old = self.bullet.host

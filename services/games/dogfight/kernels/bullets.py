@@ -1,6 +1,5 @@
 """Bullets: leaving the gun, flying, hitting, and what a bot sees of them."""
 
-
 import warp as wp
 
 from ..constants import BULLET_SLOTS, DT, HIT_RADIUS_SQUARED, MUZZLE_OFFSET

@@ -5,27 +5,13 @@ import warp as wp
 from ..constants import RUNNING
 from .bots import bot_call
 from .layout import Bullet, Fighter, Match, Physics, Rules, Seat, count_bullets, load_fighter, load_physics
-from .observation import Egocentric, Sight, egocentric, observe
+from .observation import Outlet, observe, show
 from .reward import judge, pay, separation
-from .spawn import begin, episode_seed
+from .seeds import episode_seed
+from .spawn import begin
 from .tick import play_tick
 
 wp.set_module_options({"enable_backward": False})
-
-
-@wp.func
-def show(
-    sights: wp.array2d(dtype=Sight),
-    features: wp.array2d(dtype=Egocentric),
-    i: int,
-    seat: int,
-    row: Sight,
-    rules: Rules,
-):
-    """Hand out one observation."""
-    sights[i, seat] = row
-    if rules.egocentric:
-        features[i, seat] = egocentric(row)
 
 
 @wp.func
@@ -35,8 +21,7 @@ def show_match(
     bullets: wp.array2d(dtype=Bullet),
     physics: wp.array(dtype=Physics),
     rules: Rules,
-    sights: wp.array2d(dtype=Sight),
-    features: wp.array2d(dtype=Egocentric),
+    seen: Outlet,
     i: int,
 ):
     """Hand out both observations of a stored match."""
@@ -45,8 +30,8 @@ def show_match(
     p = load_physics(physics, i)
     count = count_bullets(bullets, i)
     tick = matches[i].tick
-    show(sights, features, i, 0, observe(bullets, i, count, 0, f0, f1, tick, p), rules)
-    show(sights, features, i, 1, observe(bullets, i, count, 1, f1, f0, tick, p), rules)
+    show(seen, i, 0, observe(bullets, i, count, 0, f0, f1, tick, p), p, rules)
+    show(seen, i, 1, observe(bullets, i, count, 1, f1, f0, tick, p), p, rules)
 
 
 @wp.func
@@ -74,10 +59,8 @@ def step_kernel(
     physics: wp.array(dtype=Physics),
     rules: Rules,
     actions: wp.array3d(dtype=float),
-    sights: wp.array2d(dtype=Sight),
-    features: wp.array2d(dtype=Egocentric),
-    final_sights: wp.array2d(dtype=Sight),
-    final_features: wp.array2d(dtype=Egocentric),
+    seen: Outlet,
+    final: Outlet,
     reward: wp.array2d(dtype=float),
     done: wp.array(dtype=bool),
     outcome: wp.array(dtype=int),
@@ -133,17 +116,17 @@ def step_kernel(
         decisions[i] = m.decisions
         row0 = observe(bullets, i, count, 0, f0, f1, m.tick, p)
         row1 = observe(bullets, i, count, 1, f1, f0, m.tick, p)
-        show(sights, features, i, 0, row0, rules)
-        show(sights, features, i, 1, row1, rules)
+        show(seen, i, 0, row0, p, rules)
+        show(seen, i, 1, row1, p, rules)
         if rules.same_step:
-            show(final_sights, final_features, i, 0, row0, rules)
-            show(final_sights, final_features, i, 1, row1, rules)
+            show(final, i, 0, row0, p, rules)
+            show(final, i, 1, row1, p, rules)
     reward[i, 0] = earned[0]
     reward[i, 1] = earned[1]
     if rules.same_step and verdict[1] != RUNNING:
         seed = episode_seed(rules.base_seed, i, m.episode + 1)
-        begin(matches, fighters, bullets, seats, physics, i, seed, rules.random_spawn)
-        show_match(matches, fighters, bullets, physics, rules, sights, features, i)
+        begin(matches, fighters, bullets, seats, physics, i, seed, rules)
+        show_match(matches, fighters, bullets, physics, rules, seen, i)
 
 
 @wp.kernel
@@ -157,8 +140,7 @@ def begin_kernel(
     slots: wp.array(dtype=int),
     seeds: wp.array(dtype=wp.uint64),
     seeded: bool,
-    sights: wp.array2d(dtype=Sight),
-    features: wp.array2d(dtype=Egocentric),
+    seen: Outlet,
 ):
     """Start new episodes in the given slots, with the given seeds or those of the game's own stream."""
     k = wp.tid()
@@ -166,8 +148,8 @@ def begin_kernel(
     seed = seeds[k]
     if not seeded:
         seed = episode_seed(rules.base_seed, i, matches[i].episode + 1)
-    begin(matches, fighters, bullets, seats, physics, i, seed, rules.random_spawn)
-    show_match(matches, fighters, bullets, physics, rules, sights, features, i)
+    begin(matches, fighters, bullets, seats, physics, i, seed, rules)
+    show_match(matches, fighters, bullets, physics, rules, seen, i)
 
 
 @wp.kernel
@@ -177,8 +159,7 @@ def observe_kernel(
     bullets: wp.array2d(dtype=Bullet),
     physics: wp.array(dtype=Physics),
     rules: Rules,
-    sights: wp.array2d(dtype=Sight),
-    features: wp.array2d(dtype=Egocentric),
+    seen: Outlet,
 ):
     """Fresh observations of all matches."""
-    show_match(matches, fighters, bullets, physics, rules, sights, features, wp.tid())
+    show_match(matches, fighters, bullets, physics, rules, seen, wp.tid())

@@ -4,7 +4,6 @@ Shapes: matches [B], fighters [B, 2], seats [B, 2], bullets [B, N], physics [B].
 structured arrays, so `snapshot.ARRAYS` finds the named arrays of a snapshot in it.
 """
 
-
 import warp as wp
 
 from .angles import unit_vector
@@ -101,6 +100,10 @@ class Rules:
     random_spawn: bool
     same_step: bool
     egocentric: bool
+    config: bool
+    randomised: int  # bit k: the k-th physics number is drawn for every episode, from low to high
+    low: Physics
+    high: Physics
     damage_dealt: float
     damage_taken: float
     win: float

@@ -3,21 +3,40 @@
 Both are built as vectors and stored whole: single stores into a strided array cost three times as much.
 """
 
-
 import warp as wp
 
-from ..constants import ARENA_DIAMETER, ARENA_HEIGHT, BULLET_SLOTS, MATCH_TICKS
+from ..constants import (
+    ARENA_DIAMETER,
+    ARENA_HEIGHT,
+    BULLET_SLOTS,
+    CONFIG_FLOATS,
+    EGOCENTRIC_FLOATS,
+    MATCH_TICKS,
+    ORIGINAL_FLOATS,
+    PHYSICS,
+)
 from .angles import PI
 from .bullets import FAR, distance_to
-from .layout import Bullet, Fighter, Physics
+from .layout import Bullet, Fighter, Physics, Rules
 
 FIRST_BULLET = 13
 TIME_LEFT = 45
 FULL_SPEED = 250.0
 SPEED_SCALE = 200.0
 
-Sight = wp.types.vector(length=46, dtype=wp.float32)
-Egocentric = wp.types.vector(length=20, dtype=wp.float32)
+Sight = wp.types.vector(length=ORIGINAL_FLOATS, dtype=wp.float32)
+Egocentric = wp.types.vector(length=EGOCENTRIC_FLOATS, dtype=wp.float32)
+Config = wp.types.vector(length=CONFIG_FLOATS, dtype=wp.float32)
+SCALES = wp.constant(Config(*(parameter.scale for parameter in PHYSICS.values())))
+
+
+@wp.struct
+class Outlet:
+    """Where observations [B, 2] go: their parts, as views of one array. `features` and `configs` only if asked for."""
+
+    sights: wp.array2d(dtype=Sight)
+    features: wp.array2d(dtype=Egocentric)
+    configs: wp.array2d(dtype=Config)
 
 
 @wp.func
@@ -133,3 +152,33 @@ def egocentric(row: Sight):
             break
         slot += 1
     return out
+
+
+@wp.func
+def config(p: Physics):
+    """The 13 physics numbers of the match as they are, each divided by its scale."""
+    out = Config()
+    out[0] = p.gravity
+    out[1] = p.drag_coeff
+    out[2] = p.turn_bleed_coeff
+    out[3] = p.max_speed
+    out[4] = p.min_speed
+    out[5] = p.max_thrust
+    out[6] = p.bullet_speed
+    out[7] = float(p.gun_cooldown_ticks)
+    out[8] = float(p.bullet_lifetime_ticks)
+    out[9] = float(p.max_hp)
+    out[10] = p.max_turn_rate
+    out[11] = p.min_turn_rate
+    out[12] = p.rear_aspect_cone
+    return wp.cw_div(out, SCALES)
+
+
+@wp.func
+def show(outlet: Outlet, i: int, seat: int, row: Sight, p: Physics, rules: Rules):
+    """Hand out one observation."""
+    outlet.sights[i, seat] = row
+    if rules.egocentric:
+        outlet.features[i, seat] = egocentric(row)
+    if rules.config:
+        outlet.configs[i, seat] = config(p)
