@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 SPEC = GameSpec(
     name="dogfight",
-    rules=("training",),
+    rules=("training", "competition"),
     seats=2,
     roles=("fighter",),
     action=ActionSpec(continuous=("yaw", "throttle"), binary=("shoot",)),
     observations=constants.OBSERVATIONS,
-    bots={"training": constants.BOTS},
+    bots=dict.fromkeys(constants.OBSERVATIONS, constants.BOTS),
     parameters={
         "observation": "'original' (46 floats, the default) or 'egocentric' (those and 20 features made of them); "
         "with '+config' the 13 physics numbers of the episode follow",

@@ -1,7 +1,8 @@
 """Every number of the rules, once. Kernels, the Python side and the documentation read them from here.
 
 Lengths in metres, angles in radians, times in ticks (120 per second) unless a name says otherwise.
-Source: the `training` rule set of benedictbrady/dogfight-challenge at fdbfc84, restated in docs/games/dogfight.md.
+Sources: benedictbrady/dogfight-challenge at fdbfc84 (rule set `training`) and at 10a6b40 (`competition`), restated in
+docs/games/dogfight.md.
 """
 
 from __future__ import annotations
@@ -26,6 +27,17 @@ WALL_MARGIN: Final = 50.0
 WALL_X: Final = ARENA_HALF_WIDTH - WALL_MARGIN
 WALL_HIGH: Final = ARENA_HEIGHT - WALL_MARGIN
 WALL_STRENGTH: Final = 300.0
+
+# --- rule set competition ----------------------------------------------------------------------------
+COMPETITION_GRAVITY: Final = 130.0
+COMPETITION_BOT_PERIOD: Final = 10
+"""ticks; 12 Hz, like everybody"""
+GROUND_Y: Final = 5.0
+"""at or below it an aircraft is lost"""
+CEILING_DRAIN: Final = 80.0
+"""m/s lost per second at full depth into the ceiling's margin"""
+CEILING_SLOWEST: Final = 20.0
+"""the ceiling takes no speed below this, whatever min_speed is"""
 
 # --- fighters and bullets --------------------------------------------------------------------------
 STALL_SPEED: Final = 30.0
@@ -52,6 +64,13 @@ SPAWN_SPEED_HIGH: Final = 80.0
 ORIGINAL_FLOATS: Final = 46
 EGOCENTRIC_FLOATS: Final = 20
 CONFIG_FLOATS: Final = 13
+FRAME_FLOATS: Final = 56
+FRAMES: Final = 4
+"""frames a player of `competition` sees: now and the three decisions before"""
+MAX_ENERGY: Final = 250.0**2 + 2 * COMPETITION_GRAVITY * ARENA_HEIGHT
+"""divisor of energies, v² + 2·gravity·altitude, in m²/s²"""
+MAX_TURN: Final = 4.0
+"""rad/s; divisor of the opponent's turn rate"""
 OBSERVATIONS: Final = {
     "training": {
         "original": ORIGINAL_FLOATS,
@@ -59,6 +78,7 @@ OBSERVATIONS: Final = {
         "original+config": ORIGINAL_FLOATS + CONFIG_FLOATS,
         "egocentric+config": ORIGINAL_FLOATS + EGOCENTRIC_FLOATS + CONFIG_FLOATS,
     },
+    "competition": {"original": FRAMES * FRAME_FLOATS, "egocentric": FRAME_FLOATS + EGOCENTRIC_FLOATS},
 }
 """rules -> layout -> size; the parts of a layout follow each other in this order: original, egocentric, config"""
 BULLET_SLOTS: Final = 8

@@ -16,6 +16,7 @@ from . import SPEC
 from .arrays import Mirror
 from .constants import BOTS, ENDINGS, EXTERNAL, OBSERVATIONS
 from .kernels import launch
+from .kernels.frame import Frame
 from .options import Options, Randomisation, ranges_of
 from .packing import outlet_of, rules_of
 from .snapshot import SEATS
@@ -70,15 +71,18 @@ class Dogfight:
 
     def _record(self) -> None:
         """Pack the arguments of the launches once; needed again when memory was replaced."""
-        state = {name: array.device for name, array in self._state.mirrors().items()}
-        match, fighter, bullet, seat, physics = state.values()
-        everything = [match, fighter, bullet, seat, physics, self._rules]
+        mirrors = self._state.mirrors()
+        history = mirrors.pop("history").columns(0, Frame)
+        match, fighter, bullet, seat, physics = (array.device for array in mirrors.values())
+        everything = [match, fighter, bullet, seat, physics, history, self._rules]
         numbers = (self._reward, self._done, self._outcome, self._ending, self._decisions)
         self._results = (self._observation, self._final, *numbers)
         seen, final = (outlet_of(mirror, self.options) for mirror in (self._observation, self._final))
         results = [result.device for result in numbers]
         self._step = self._command(launch.step_kernel, [*everything, self._actions.device, seen, final, *results])
-        self._observe = self._command(launch.observe_kernel, [match, fighter, bullet, physics, self._rules, seen])
+        self._observe = self._command(
+            launch.observe_kernel, [match, fighter, bullet, physics, history, self._rules, seen]
+        )
         begin = [*everything, self._slots.device, self._seeds.device]
         self._begin_seeded = self._command(launch.begin_kernel, [*begin, True, seen])
         self._begin_next = self._command(launch.begin_kernel, [*begin, False, seen])

@@ -10,7 +10,16 @@ from typing import Any
 
 from ..game import AutoresetMode
 from ..registry import expect
-from .constants import MATCH_TICKS, OBSERVATIONS, PHYSICS, REWARDS, TICKS_PER_DECISION
+from .constants import (
+    COMPETITION_BOT_PERIOD,
+    COMPETITION_GRAVITY,
+    FRAMES,
+    MATCH_TICKS,
+    OBSERVATIONS,
+    PHYSICS,
+    REWARDS,
+    TICKS_PER_DECISION,
+)
 
 AUTORESET_MODES: tuple[AutoresetMode, ...] = ("same_step", "disabled")
 REWARD_MOMENTS = ("tick", "decision")
@@ -23,6 +32,7 @@ Randomisation = str | Mapping[str, tuple[float, float]]
 class Options:
     """What can be chosen about a batch of matches, complete and valid."""
 
+    rules: str
     observation: str
     physics: dict[str, float]
     fixed: frozenset[str]
@@ -35,6 +45,15 @@ class Options:
     random_spawn: bool
     autoreset: AutoresetMode
     ticks_per_decision: int
+
+    @property
+    def competition(self) -> bool:
+        return self.rules == "competition"
+
+    @property
+    def frames(self) -> int:
+        """Frames in an observation of `competition`."""
+        return 1 if self.egocentric else FRAMES
 
     @property
     def egocentric(self) -> bool:
@@ -55,16 +74,22 @@ class Options:
         randomisation: Randomisation = "none",
         rewards: Mapping[str, float] | None = None,
         reward_every: str = "tick",
-        bot_period_ticks: int = 1,
+        bot_period_ticks: int | None = None,
         random_spawn: bool = True,
         autoreset: str = "same_step",
         ticks_per_decision: int = TICKS_PER_DECISION,
     ) -> Options:
         """Fill in the defaults. Raises ValueError that names the parameter and what it takes."""
         expect("autoreset mode", autoreset, AUTORESET_MODES)
+        competition = rules == "competition"
+        if competition and randomisation != "none":
+            raise ValueError("randomisation belongs to the rules 'training': competition is always the same")
+        if bot_period_ticks is None:
+            bot_period_ticks = COMPETITION_BOT_PERIOD if competition else 1
         return cls(
+            rules=rules,
             observation=expect("observation of dogfight", observation, tuple(OBSERVATIONS[rules])),
-            physics=_physics(physics or {}),
+            physics=_physics(physics or {}, {"gravity": COMPETITION_GRAVITY} if competition else {}),
             fixed=frozenset(physics or {}),
             randomisation=ranges_of(randomisation, fixed=physics or {}),
             rewards=_rewards(rewards or {}),
@@ -100,8 +125,8 @@ def _rewards(given: Mapping[str, float]) -> dict[str, float]:
     return {name: _number(f"reward {name}", given.get(name, weight)) for name, weight in REWARDS.items()}
 
 
-def _physics(given: Mapping[str, float]) -> dict[str, float]:
-    values = {name: parameter.default for name, parameter in PHYSICS.items()}
+def _physics(given: Mapping[str, float], defaults: Mapping[str, float]) -> dict[str, float]:
+    values = {name: parameter.default for name, parameter in PHYSICS.items()} | dict(defaults)
     for name, value in given.items():
         parameter = PHYSICS[expect("physics parameter of dogfight", name, tuple(PHYSICS))]
         values[name] = _number(f"physics {name}", value)

@@ -7,9 +7,12 @@ from typing import Any
 import warp as wp
 
 from .arrays import Mirror
-from .constants import CONFIG_FLOATS, ORIGINAL_FLOATS, PHYSICS
+from .constants import CONFIG_FLOATS, FRAME_FLOATS, ORIGINAL_FLOATS, PHYSICS
+from .kernels.features import Config, Egocentric
+from .kernels.frame import Frame
 from .kernels.layout import Rules
-from .kernels.observation import Config, Egocentric, Outlet, Sight
+from .kernels.outlet import Outlet
+from .kernels.sight import Sight
 from .options import Options
 
 
@@ -22,6 +25,8 @@ def rules_of(seed: int, options: Options) -> Any:
     rules.reward_per_decision = options.reward_every == "decision"
     rules.random_spawn = options.random_spawn
     rules.same_step = options.autoreset == "same_step"
+    rules.competition = int(options.competition)
+    rules.frames = options.frames
     rules.egocentric = options.egocentric
     rules.config = options.config
     for name, weight in options.rewards.items():
@@ -37,8 +42,10 @@ def rules_of(seed: int, options: Options) -> Any:
 def outlet_of(observation: Mirror, options: Options) -> Any:
     """The kernels' views of the parts of an observation; a part that is not asked for is never written."""
     width = observation.host.shape[-1]
+    original = FRAME_FLOATS if options.competition else ORIGINAL_FLOATS
     outlet = Outlet()
     outlet.sights = observation.columns(0, Sight)
-    outlet.features = observation.columns(ORIGINAL_FLOATS if options.egocentric else 0, Egocentric)
+    outlet.frames = observation.columns(0, Frame, options.frames)
+    outlet.features = observation.columns(original if options.egocentric else 0, Egocentric)
     outlet.configs = observation.columns(width - CONFIG_FLOATS if options.config else 0, Config)
     return outlet

@@ -4,10 +4,12 @@ import warp as wp
 
 from ..constants import RUNNING
 from .bots import bot_call
+from .frame import Frame, remember
 from .layout import Bullet, Fighter, Match, Physics, Rules, Seat, count_bullets, load_fighter, load_physics
-from .observation import Outlet, observe, show
+from .outlet import Outlet, show
 from .reward import judge, pay, separation
 from .seeds import episode_seed
+from .sight import observe
 from .spawn import begin
 from .tick import play_tick
 
@@ -20,6 +22,7 @@ def show_match(
     fighters: wp.array2d(dtype=Fighter),
     bullets: wp.array2d(dtype=Bullet),
     physics: wp.array(dtype=Physics),
+    history: wp.array3d(dtype=Frame),
     rules: Rules,
     seen: Outlet,
     i: int,
@@ -27,11 +30,15 @@ def show_match(
     """Hand out both observations of a stored match."""
     f0 = load_fighter(fighters, i, 0)
     f1 = load_fighter(fighters, i, 1)
-    p = load_physics(physics, i)
+    p = load_physics(physics, i, rules)
     count = count_bullets(bullets, i)
-    tick = matches[i].tick
-    show(seen, i, 0, observe(bullets, i, count, 0, f0, f1, tick, p), p, rules)
-    show(seen, i, 1, observe(bullets, i, count, 1, f1, f0, tick, p), p, rules)
+    m = matches[i]
+    row0 = observe(bullets, i, count, 0, f0, f1, m.tick, p)
+    row1 = observe(bullets, i, count, 1, f1, f0, m.tick, p)
+    if rules.competition > 0:
+        remember(history, i, m.decisions, row0, row1, f0, f1, p)
+    show(seen, history, i, 0, m.decisions, row0, p, rules)
+    show(seen, history, i, 1, m.decisions, row1, p, rules)
 
 
 @wp.func
@@ -57,6 +64,7 @@ def step_kernel(
     bullets: wp.array2d(dtype=Bullet),
     seats: wp.array2d(dtype=Seat),
     physics: wp.array(dtype=Physics),
+    history: wp.array3d(dtype=Frame),
     rules: Rules,
     actions: wp.array3d(dtype=float),
     seen: Outlet,
@@ -73,7 +81,7 @@ def step_kernel(
     """
     i = wp.tid()
     m = matches[i]
-    p = load_physics(physics, i)
+    p = load_physics(physics, i, rules)
     f0 = load_fighter(fighters, i, 0)
     f1 = load_fighter(fighters, i, 1)
     seat0 = take_action(seats, actions, i, 0)
@@ -83,7 +91,7 @@ def step_kernel(
     playing = verdict[1] == RUNNING
     hp0 = f0.hp
     hp1 = f1.hp
-    start = separation(f0, f1)
+    start = separation(f0, f1, p)
     before = float(start)
     earned = wp.vec2(0.0, 0.0)
     for _k in range(rules.ticks_per_decision):
@@ -98,13 +106,13 @@ def step_kernel(
         m.tick = m.tick + 1
         verdict = judge(f0, f1, m.tick)
         if not rules.reward_per_decision:
-            now = separation(f0, f1)
-            earned += pay(f0, f1, was0 - f0.hp, was1 - f1.hp, before, now, verdict[0], rules)
+            now = separation(f0, f1, p)
+            earned += pay(f0, f1, was0 - f0.hp, was1 - f1.hp, before, now, verdict[0], p, rules)
             before = now
     done[i] = playing and verdict[1] != RUNNING
     if playing:
         if rules.reward_per_decision:
-            earned = pay(f0, f1, hp0 - f0.hp, hp1 - f1.hp, start, separation(f0, f1), verdict[0], rules)
+            earned = pay(f0, f1, hp0 - f0.hp, hp1 - f1.hp, start, separation(f0, f1, p), verdict[0], p, rules)
         m.decisions = m.decisions + 1
         matches[i] = m
         fighters[i, 0] = f0
@@ -116,17 +124,19 @@ def step_kernel(
         decisions[i] = m.decisions
         row0 = observe(bullets, i, count, 0, f0, f1, m.tick, p)
         row1 = observe(bullets, i, count, 1, f1, f0, m.tick, p)
-        show(seen, i, 0, row0, p, rules)
-        show(seen, i, 1, row1, p, rules)
+        if rules.competition > 0:
+            remember(history, i, m.decisions, row0, row1, f0, f1, p)
+        show(seen, history, i, 0, m.decisions, row0, p, rules)
+        show(seen, history, i, 1, m.decisions, row1, p, rules)
         if rules.same_step:
-            show(final, i, 0, row0, p, rules)
-            show(final, i, 1, row1, p, rules)
+            show(final, history, i, 0, m.decisions, row0, p, rules)
+            show(final, history, i, 1, m.decisions, row1, p, rules)
     reward[i, 0] = earned[0]
     reward[i, 1] = earned[1]
     if rules.same_step and verdict[1] != RUNNING:
         seed = episode_seed(rules.base_seed, i, m.episode + 1)
-        begin(matches, fighters, bullets, seats, physics, i, seed, rules)
-        show_match(matches, fighters, bullets, physics, rules, seen, i)
+        begin(matches, fighters, bullets, seats, physics, history, i, seed, rules)
+        show_match(matches, fighters, bullets, physics, history, rules, seen, i)
 
 
 @wp.kernel
@@ -136,6 +146,7 @@ def begin_kernel(
     bullets: wp.array2d(dtype=Bullet),
     seats: wp.array2d(dtype=Seat),
     physics: wp.array(dtype=Physics),
+    history: wp.array3d(dtype=Frame),
     rules: Rules,
     slots: wp.array(dtype=int),
     seeds: wp.array(dtype=wp.uint64),
@@ -148,8 +159,8 @@ def begin_kernel(
     seed = seeds[k]
     if not seeded:
         seed = episode_seed(rules.base_seed, i, matches[i].episode + 1)
-    begin(matches, fighters, bullets, seats, physics, i, seed, rules)
-    show_match(matches, fighters, bullets, physics, rules, seen, i)
+    begin(matches, fighters, bullets, seats, physics, history, i, seed, rules)
+    show_match(matches, fighters, bullets, physics, history, rules, seen, i)
 
 
 @wp.kernel
@@ -158,8 +169,9 @@ def observe_kernel(
     fighters: wp.array2d(dtype=Fighter),
     bullets: wp.array2d(dtype=Bullet),
     physics: wp.array(dtype=Physics),
+    history: wp.array3d(dtype=Frame),
     rules: Rules,
     seen: Outlet,
 ):
     """Fresh observations of all matches."""
-    show_match(matches, fighters, bullets, physics, rules, seen, wp.tid())
+    show_match(matches, fighters, bullets, physics, history, rules, seen, wp.tid())

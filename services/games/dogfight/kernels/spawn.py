@@ -3,6 +3,7 @@
 import warp as wp
 
 from ..constants import (
+    FRAMES,
     SPAWN_ALTITUDE_RANGE,
     SPAWN_OFFSET_RANGE,
     SPAWN_SPEED,
@@ -12,6 +13,7 @@ from ..constants import (
     SPAWN_Y,
 )
 from .angles import PI
+from .frame import Frame
 from .layout import Bullet, Fighter, Match, Physics, Rules, Seat
 from .randomise import randomised
 from .seeds import draw
@@ -30,6 +32,9 @@ def placed(x: float, y: float, yaw: float, speed: float, hp: int):
     f.speed = speed
     f.hp = hp
     f.alive = 1
+    f.previous_x = x
+    f.previous_y = y
+    f.previous_yaw = yaw
     return f
 
 
@@ -60,6 +65,7 @@ def begin(
     bullets: wp.array2d(dtype=Bullet),
     seats: wp.array2d(dtype=Seat),
     physics: wp.array(dtype=Physics),
+    history: wp.array3d(dtype=Frame),
     i: int,
     seed: wp.uint64,
     rules: Rules,
@@ -81,3 +87,7 @@ def begin(
         bullets[i, j] = Bullet()
     seats[i, 0] = vacated(seats[i, 0])
     seats[i, 1] = vacated(seats[i, 1])
+    if rules.competition > 0:
+        for k in range(FRAMES):
+            history[i, 0, k] = Frame()
+            history[i, 1, k] = Frame()
