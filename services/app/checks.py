@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from importlib import import_module
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from ..games import registry
 from ..games.game import GameSpec
@@ -43,34 +40,15 @@ def check_run(config: RunConfig) -> None:
                     f"bot of {config.game} with rules {config.rules}", bot, spec.bots[config.rules],
                     f"It stands in phase {phase.name!r} of the league.",
                 )  # fmt: skip
-    _check_parameters(config, spec)
+    _check_parameters(config)
     _check_devices(config)
 
 
-def _check_parameters(config: RunConfig, spec: GameSpec) -> None:
-    for name in config.game_parameters:
-        if name not in spec.parameters:
-            raise unknown(f"parameter of {config.game}", name, spec.parameters, "It stands in game_parameters.")
-    options = _options_of(config.game)
-    if options is None:
-        return
+def _check_parameters(config: RunConfig) -> None:
     try:
-        options.parse(config.rules, **config.game_parameters)
+        registry.check(config.game, rules=config.rules, **config.game_parameters)
     except (ValueError, TypeError) as error:
         raise UsageError(f"game_parameters: {error}") from error
-
-
-def _options_of(game: str) -> Any:
-    """The game's `options.Options`, which checks values without loading an engine; games need not have one."""
-    points = entry_points(group=registry.ENTRY_POINT_GROUP)
-    modules = {**{point.name: point.module for point in points}, **registry.BUNDLED}
-    name = f"{modules[game]}.options"
-    try:
-        found = find_spec(name)
-    except ModuleNotFoundError:
-        return None
-    options = getattr(import_module(name), "Options", None) if found else None
-    return options if hasattr(options, "parse") else None
 
 
 def _check_devices(config: RunConfig) -> None:

@@ -1,6 +1,6 @@
 """Games: the `Game` protocol, the registry and the bundled games. No torch here."""
 
 from .game import ActionSpec, AutoresetMode, Game, GameSpec, StepInfo
-from .registry import make, names, spec
+from .registry import check, make, names, spec
 
-__all__ = ["ActionSpec", "AutoresetMode", "Game", "GameSpec", "StepInfo", "make", "names", "spec"]
+__all__ = ["ActionSpec", "AutoresetMode", "Game", "GameSpec", "StepInfo", "check", "make", "names", "spec"]

@@ -1,6 +1,7 @@
 """Finding games by name: the bundled ones and those of the entry-point group `ludus.games`.
 
-An entry point names a module with `SPEC: GameSpec` and `make(rules, batch, seed, device, **parameters) -> Game`.
+An entry point names a module with `SPEC: GameSpec` and `make(rules, batch, seed, device, **parameters) -> Game`, and
+possibly `check(rules, **parameters)`, which raises ValueError for values that `make` would refuse.
 The module must be cheap to import: it loads its engine inside `make`.
 """
 
@@ -49,6 +50,20 @@ def spec(name: str) -> GameSpec:
     return found
 
 
+def check(name: str, *, rules: str, **parameters: Any) -> None:
+    """Refuse what `make` would refuse, without building anything.
+
+    Raises ValueError naming what was expected.
+    """
+    game_spec = spec(name)
+    expect(f"rule set of {name}", rules, game_spec.rules)
+    for key in parameters:
+        expect(f"parameter of {name}", key, list(game_spec.parameters))
+    check_values = getattr(_module(name), "check", None)
+    if check_values is not None:
+        check_values(rules=rules, **parameters)
+
+
 def make(
     name: str, *, rules: str = "", batch: int = 256, seed: int = 0, device: str = "cpu", **parameters: Any
 ) -> Game:
@@ -56,10 +71,8 @@ def make(
 
     Raises ValueError for an unknown game, rule set or parameter, naming what was expected.
     """
-    game_spec = spec(name)
-    rules = expect(f"rule set of {name}", rules or game_spec.rules[0], game_spec.rules)
-    for key in parameters:
-        expect(f"parameter of {name}", key, list(game_spec.parameters))
+    rules = rules or spec(name).rules[0]
+    check(name, rules=rules, **parameters)
     if batch < 1:
         raise ValueError(f"batch must be at least 1, not {batch}")
     game: Game = _module(name).make(rules=rules, batch=batch, seed=seed, device=device, **parameters)

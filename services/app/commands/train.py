@@ -81,11 +81,11 @@ def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, ot
         console.print(f"  {key:<10} {value}", soft_wrap=True, highlight=False)
     if others:
         console.print(f"  beside     {', '.join(others)} (running too: they share the machine)", highlight=False)
-    console.print(
-        f"Ctrl-C detaches, the run goes on. Again: ludus attach {run.name}   end: ludus stop {run.name}   "
-        f"go on: ludus resume {run.name}\n",
-        soft_wrap=True, highlight=False,
-    )  # fmt: skip
+    console.print("Ctrl-C detaches, the run goes on.", highlight=False)
+    verbs = {"watch again": "attach", "end it": "stop", "go on": "resume"}
+    for meaning, verb in verbs.items():
+        console.print(f"  {meaning:<11} ludus {verb} {run.name}", soft_wrap=True, highlight=False)
+    console.print()
 
 
 def expected_rate(home: Home, config: RunConfig) -> tuple[float, str]:

@@ -24,16 +24,18 @@ SPEC = GameSpec(
     observations=constants.OBSERVATIONS,
     bots=dict.fromkeys(constants.OBSERVATIONS, constants.BOTS),
     parameters={
-        "observation": "'original' (46 floats, the default) or 'egocentric' (those and 20 features made of them); "
-        "with '+config' the 13 physics numbers of the episode follow",
+        "observation": "training: 'original' (46 floats, the default) or 'egocentric' (those and 20 features made of "
+        "them), with '+config' the 13 physics numbers of the episode follow; competition: 'original' (224 floats, four "
+        "frames) or 'egocentric' (the newest frame and 20 features made of it)",
         "physics": "mapping of the 13 configurable numbers to fixed values; defaults as in the original: "
-        + ", ".join(f"{name} {p.default:g} {p.unit}" for name, p in constants.PHYSICS.items()),
+        + ", ".join(f"{name} {p.default:g} {p.unit}" for name, p in constants.PHYSICS.items())
+        + f"; gravity {constants.COMPETITION_GRAVITY:g} in competition",
         "randomisation": "'none' (default), 'narrow' or 'full', or a mapping of physics names to ranges (low, high): "
-        "drawn anew for every episode, from its seed; a name in `physics` stays fixed",
+        "drawn anew for every episode, from its seed; a name in `physics` stays fixed; only in training",
         "rewards": "mapping of reward terms to weights (dimensionless); default: "
         + ", ".join(f"{name} {weight:g}" for name, weight in constants.REWARDS.items()),
         "reward_every": "'tick' (default): reward terms evaluated every 1/120 s and summed; 'decision': once per step",
-        "bot_period_ticks": "ticks between two decisions of a scripted bot; default 1 (120 Hz), 10 is 12 Hz",
+        "bot_period_ticks": "ticks between two decisions of a scripted bot; default 1 (120 Hz); competition 10 (12 Hz)",
         "random_spawn": "True (default): each episode's start is drawn from its seed; False: always the fixed start",
         "autoreset": "'same_step' (default): a finished match restarts inside step; 'disabled': it stands still",
         "ticks_per_decision": "ticks (1/120 s) an external action is held; default 10",
@@ -41,6 +43,13 @@ SPEC = GameSpec(
     symmetric=True,
     max_decisions=constants.MATCH_TICKS // constants.TICKS_PER_DECISION,
 )
+
+
+def check(rules: str, **parameters: Any) -> None:
+    """Raises ValueError for a parameter's bad value; builds nothing."""
+    from .options import Options
+
+    Options.parse(rules, **parameters)
 
 
 def make(rules: str, batch: int, seed: int, device: str, **parameters: Any) -> Dogfight:
@@ -54,4 +63,4 @@ def make(rules: str, batch: int, seed: int, device: str, **parameters: Any) -> D
     return Dogfight(rules=rules, batch=batch, seed=seed, device=device, options=Options.parse(rules, **parameters))
 
 
-__all__: Sequence[str] = ("REGIMES", "SPEC", "make")
+__all__: Sequence[str] = ("REGIMES", "SPEC", "check", "make")

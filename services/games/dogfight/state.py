@@ -28,7 +28,7 @@ def largest_volley(options: Options) -> int:
 
 
 class MatchState:
-    """Owner of the arrays the kernels work on: one array of structs each for five structs, and the history of frames."""
+    """Owner of the arrays the kernels work on: an array each of five structs, and the history of frames."""
 
     def __init__(self, batch: int, device: str, options: Options) -> None:
         self.batch, self.device, self.ticks_per_decision = batch, device, options.ticks_per_decision
