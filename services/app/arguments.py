@@ -17,6 +17,7 @@ examples:
   ludus attach                          watch again
   ludus status                          what runs, what died, when and why
   ludus stop; ludus resume              end a run; go on at the same update
+  ludus play --red RUN; ludus replay    play one match and look at it
   ludus doctor                          is everything here that a run needs?
 """
 EPILOG = """Where RUN may be left out, the newest run is meant, of those in progress if there are any.
@@ -42,6 +43,50 @@ examples:
   ludus logs                       all services of the newest run
   ludus logs learner -f            one of them, and what it says from now on
   ludus logs duel-1 simulator-0
+"""
+PLAY = """Play one match here and now, without stack or services, and keep it as a replay.
+
+examples:
+  ludus play --red duel-1                  the final policy of run duel-1 against the ace
+  ludus play --red duel-1 --blue brawler --seed 7
+  ludus replay                             look at it
+"""
+REPLAY = """Play a kept match again and write it as one HTML page that needs nothing else, to be opened in a browser.
+
+MATCH is a file, or the name of a replay in replays/ or in runs/<run>/replays/ of the home folder, or RUN/NAME where
+several runs have one of that name. The evaluator keeps the first match of every pairing it measures.
+
+examples:
+  ludus replay                             the newest there is
+  ludus replay duel-1/main@1.274-ace
+  ludus replay my.replay --output my.html
+"""
+
+EXPORT = """Write the final policy of a run, or that of its newest checkpoint while it is unfinished, as one file.
+
+onnx: a stateless actor on raw observations, compared with the original in ONNX Runtime before it is written.
+safetensors: weights and manifest, as Ludus itself keeps them. Needs: pip install 'ludus[local,export]'
+
+examples:
+  ludus export                              the newest run, into its weights folder
+  ludus export duel-1 --output duel.onnx
+  ludus export duel-1 --checkpoint 1-500 --format safetensors
+"""
+VALIDATE = """Say what the submission contract wants and what FILE has, one line each. Exit code 1 if anything is wrong.
+
+examples:
+  ludus validate duel.onnx
+  ludus validate starter.onnx --rules competition
+"""
+
+TOURNAMENT = """Everybody against everybody: scripted bots, files (.onnx, .safetensors) and runs (their final policy).
+
+Every pair meets on the same starts, each from both seats. 3 points for an elimination, 2 for a win by time, 1 for a
+draw. It is played here, without the stack.
+
+examples:
+  ludus tournament duel-1 starter.onnx ace brawler
+  ludus tournament duel-1 duel-2 --matches 400 --json standings.json
 """
 
 
@@ -69,7 +114,9 @@ def build_parser() -> Parser:
     _stack(add)
     _train(add)
     _runs(add)
+    _replays(add)
     _league(add)
+    _submissions(add)
     return parser
 
 
@@ -142,9 +189,45 @@ def _run(parser: Parser) -> None:
     parser.add_argument("run", nargs="?", metavar="RUN", help="name of the run (default: the newest in progress)")
 
 
+def _replays(add: _Adder) -> None:
+    play = add("play", "replays:play", "play one match between two players and keep it", PLAY)
+    for seat, default in (("red", "brawler"), ("blue", "ace")):
+        text = f"a bot, or a run whose final policy plays (default {default})"
+        play.add_argument(f"--{seat}", metavar="PLAYER", default=default, help=text)
+    play.add_argument("--seed", type=int, metavar="N", default=1, help="where the match starts (default %(default)s)")
+    play.add_argument("--rules", metavar="RULES", help="rule set (default: that of the run, or the game's first)")
+    play.add_argument("--output", type=Path, metavar="FILE", help="where to keep it (default: replays/ of the home)")
+    replay = add("replay", "replays:replay", "show a kept match in the browser", REPLAY)
+    replay.add_argument("match", nargs="?", metavar="MATCH", help="a file or a name (default: the newest)")
+    replay.add_argument("--output", type=Path, metavar="FILE", help="the page (default: beside the replay)")
+
+
 def _league(add: _Adder) -> None:
     league = add("league", "", "questions to the ledger of a run")
     questions = league.add_subparsers(dest="question", metavar="QUESTION", required=True, parser_class=Parser)
     inner = _Adder(questions, add._common)
     _run(inner("replay", "league:replay", "fold all results again and compare with the stored standings"))
     _run(inner("standings", "league:standings", "ratings and results as the ledger has them"))
+
+
+def _submissions(add: _Adder) -> None:
+    export = add("export", "export:export", "write the policy of a run as ONNX or safetensors", EXPORT)
+    _run(export)
+    export.add_argument(
+        "--format", choices=("onnx", "safetensors"), metavar="F", default="onnx",
+        help="onnx or safetensors (default %(default)s)",
+    )  # fmt: skip
+    export.add_argument("--output", metavar="FILE", help="where to (default: the run's weights folder)")
+    export.add_argument("--checkpoint", metavar="EPOCH-STEP", help="that of this checkpoint, for example 1-500")
+    validate = add("validate", "validate:validate", "check an ONNX file against the submission contract", VALIDATE)
+    validate.add_argument("file", metavar="FILE", help="an ONNX file, whoever made it")
+    validate.add_argument(
+        "--rules", choices=("training", "competition"), metavar="R", default="training",
+        help="rule set: training (46 observed floats) or competition (224); default %(default)s",
+    )  # fmt: skip
+    contest = add("tournament", "tournament:tournament", "bots, ONNX files and runs: everybody against all", TOURNAMENT)
+    contest.add_argument("participants", nargs="+", metavar="PARTICIPANT", help="a bot, a file or a run; at least two")
+    contest.add_argument("--matches", type=int, default=100, metavar="N", help="of each pair (default %(default)s)")
+    contest.add_argument("--rules", metavar="R", default="training", help="rule set (default %(default)s)")
+    contest.add_argument("--seed", type=int, default=1, metavar="N", help="draws the starts (default %(default)s)")
+    contest.add_argument("--json", metavar="FILE", help="write standings and pairings for programs")

@@ -24,7 +24,8 @@ from torch import Tensor
 
 from ..kernel.files import sync_folder
 from ..play.architecture import ArchitectureMismatch
-from ..play.weights import CorruptWeights, Manifest, decode, encode
+from ..play.network import Actor, Critic
+from ..play.weights import CorruptWeights, Manifest, decode, encode, read_manifest, shapes_of
 from .state import Counters, State
 
 log = logging.getLogger(__name__)
@@ -121,6 +122,22 @@ def load(path: Path, state: State, manifest: Manifest) -> Saved:
     state.restore(weights | moments)
     state.counters = Counters(**described["counters"])
     return Saved(path, state.counters.epoch, state.counters.step, described["pinned"])
+
+
+def load_actor(path: Path) -> tuple[Actor, Manifest]:
+    """The actor of one checkpoint, float32 and frozen, and who it is. Raises CorruptCheckpoint."""
+    try:
+        manifest = read_manifest((path / WEIGHTS).read_bytes())
+    except (OSError, CorruptWeights) as error:
+        raise CorruptCheckpoint(f"{WEIGHTS}: {error}") from error
+    described = _read_state(path, manifest)
+    with torch.device("meta"):
+        actor, critic = Actor(manifest.architecture), Critic(manifest.architecture)
+    networks = {"actor": actor, "critic": critic}
+    expected = {f"{kind}.{name}": one for kind, net in networks.items() for name, one in shapes_of(net).items()}
+    tensors = _read_tensors(path / WEIGHTS, described, expected)
+    actor.load_state_dict({name: tensors[f"actor.{name}"] for name in actor.state_dict()}, strict=True, assign=True)
+    return actor.requires_grad_(False), manifest
 
 
 def saved_in(root: Path) -> list[Saved]:

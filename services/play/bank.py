@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..api.v1.policy_pb2 import PolicyRef
 from ..games import Game
 from ..kernel.config import RunConfig
 from .architecture import Architecture
 from .distribution import log_prob, mode, sample
+from .fixed import FixedPolicy
 from .network import Actor
 from .precision import resolve
 
@@ -28,6 +30,7 @@ LIVE = "live"
 MAX_VERSIONS = 256
 
 FloatArray = npt.NDArray[np.float32]
+Policy = TypeVar("Policy", bound=nn.Module)
 
 
 @dataclass(slots=True)
@@ -49,7 +52,7 @@ class PolicyBank:
         self.compute_dtype = compute_dtype
         self._device = torch.device(device)
         self._generator = torch.Generator(self._device).manual_seed(seed % 2**63)
-        self._versions: OrderedDict[str, tuple[PolicyRef, Actor]] = OrderedDict()
+        self._versions: OrderedDict[str, tuple[PolicyRef, Actor | FixedPolicy]] = OrderedDict()
         self._keys: list[list[str]] = [[""] * seats for _ in range(slots)]
         self._modes = np.zeros((slots, seats), np.bool_)
         self._groups: list[_Group] | None = None
@@ -81,7 +84,7 @@ class PolicyBank:
         """Every live seat plays this version from the next decision on."""
         self._versions[LIVE] = (ref, self._prepare(actor))
 
-    def add(self, ref: PolicyRef, actor: Actor) -> None:
+    def add(self, ref: PolicyRef, actor: Actor | FixedPolicy) -> None:
         """Keep a version under its content hash; the one asked for longest ago makes room."""
         self._versions[ref.sha256] = (ref, self._prepare(actor))
         while len(self._versions) > MAX_VERSIONS:
@@ -98,14 +101,14 @@ class PolicyBank:
         """Choose for every seat held by a policy.
 
         observations [B, S, obs] in; actions [B, S, act] and log_probs [B, S] are written where a policy sits (log_probs
-        only where it samples). Call under `torch.inference_mode()`.
+        only where it samples; a FixedPolicy never does). Call under `torch.inference_mode()`.
         """
         flat = _flat(observations).to(self._device)
         flat_actions, flat_log_probs = _flat(actions), torch.from_numpy(log_probs).view(-1)
         for group in self._plan():
             actor = self._versions[group.key][1]
             means, logits = actor(flat.index_select(0, group.rows))
-            if group.deterministic:
+            if group.deterministic or isinstance(actor, FixedPolicy):
                 chosen = mode(means, logits)
             else:
                 chosen = sample(means, actor.log_std, logits, self._generator)
@@ -128,8 +131,8 @@ class PolicyBank:
         for (key, deterministic), indices in rows.items():
             yield _Group(key, deterministic, torch.tensor(indices, device=self._device))
 
-    def _prepare(self, actor: Actor) -> Actor:
-        return actor.to(self._device).eval()
+    def _prepare(self, policy: Policy) -> Policy:
+        return policy.to(self._device).eval()
 
 
 def _flat(array: FloatArray) -> Tensor:

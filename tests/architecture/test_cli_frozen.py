@@ -18,6 +18,7 @@ def test_commands_and_options_are_as_written_down() -> None:
 
 def test_the_promised_commands_are_there() -> None:
     promised = "up down train attach status stop resume logs runs config doctor league".split()  # noqa: SIM905
+    promised += ["export", "validate", "tournament"]
     assert set(promised) <= {name.removeprefix("ludus ") for name in tree()}
 
 

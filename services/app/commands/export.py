@@ -1,0 +1,83 @@
+"""`ludus export`: the policy of a run as a file for others."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from ...kernel.files import write_atomically
+from ..errors import FAILED, CommandError
+from ..extras import need
+from ..home import Home, RunFolder
+
+if TYPE_CHECKING:
+    from ..trained import Trained
+
+
+def export(options: argparse.Namespace, home: Home, console: Console) -> int:
+    """Write it and say what it is; 1 if it is no valid submission."""
+    need("local", *(["export"] if options.format == "onnx" else []))
+    from ..trained import trained
+
+    run = home.pick(options.run)
+    policy = trained(run, options.checkpoint)
+    write = _onnx if options.format == "onnx" else _safetensors
+    return write(policy, _target(run, policy.label, options), console, run)
+
+
+def _target(run: RunFolder, label: str, options: argparse.Namespace) -> Path:
+    if options.output:
+        return Path(options.output).expanduser().absolute()
+    return run.path / "weights" / f"{label}.{options.format}"
+
+
+def _safetensors(policy: Trained, path: Path, console: Console, run: RunFolder) -> int:
+    data = policy.safetensors()
+    _write(path, data)
+    _say(console, f"{run.name} {_version(policy)} -> {path} ({len(data):,} bytes)")
+    return 0
+
+
+def _onnx(policy: Trained, path: Path, console: Console, run: RunFolder) -> int:
+    from ...play.contract import GAME, WIDTHS, problems
+    from ...play.onnx_graph import actor_model
+    from ...play.onnx_runtime import BadModel
+    from ...play.parity import ParityError, check_parity
+
+    manifest = policy.manifest
+    try:
+        data = actor_model(policy.actor, manifest)
+        parity = check_parity(data, policy.actor, manifest)
+    except (BadModel, ParityError, ValueError) as error:
+        raise CommandError(f"{run.name} {policy.label} is not exported: {error}") from error
+    _write(path, data)
+    _say(console, f"{run.name} {_version(policy)} -> {path} ({len(data):,} bytes)")
+    _say(
+        console,
+        f"checked in ONNX Runtime on {parity.rows:,} observations from matches: largest difference "
+        f"{parity.means:.1e} (yaw, throttle), {parity.logits:.1e} (shoot logit, relative)",
+    )
+    broken = problems(data, manifest.rules) if manifest.game == GAME and manifest.rules in WIDTHS else []
+    for problem in broken:
+        _say(console, f"no valid submission: {problem}")
+    return FAILED if broken else 0
+
+
+def _version(policy: Trained) -> str:
+    return f"{policy.label} (step {policy.manifest.step}, {policy.manifest.observation})"
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        write_atomically(path, data, durable=True)
+        if path.read_bytes() != data:
+            raise CommandError(f"{path} reads back other than written. Check the disk.")
+    except OSError as error:
+        raise CommandError(f"cannot write {path}: {error.strerror}. Check the folder and free space.") from error
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
