@@ -17,6 +17,7 @@ examples:
   ludus attach                          watch again
   ludus status                          what runs, what died, when and why
   ludus stop; ludus resume              end a run; go on at the same update
+  ludus play --red RUN; ludus replay    play one match and look at it
   ludus doctor                          is everything here that a run needs?
 """
 EPILOG = """Where RUN may be left out, the newest run is meant, of those in progress if there are any.
@@ -42,6 +43,23 @@ examples:
   ludus logs                       all services of the newest run
   ludus logs learner -f            one of them, and what it says from now on
   ludus logs duel-1 simulator-0
+"""
+PLAY = """Play one match here and now, without stack or services, and keep it as a replay.
+
+examples:
+  ludus play --red duel-1                  the final policy of run duel-1 against the ace
+  ludus play --red duel-1 --blue brawler --seed 7
+  ludus replay                             look at it
+"""
+REPLAY = """Play a kept match again and write it as one HTML page that needs nothing else, to be opened in a browser.
+
+MATCH is a file, or the name of a replay in replays/ or in runs/<run>/replays/ of the home folder, or RUN/NAME where
+several runs have one of that name. The evaluator keeps the first match of every pairing it measures.
+
+examples:
+  ludus replay                             the newest there is
+  ludus replay duel-1/main@1.274-ace
+  ludus replay my.replay --output my.html
 """
 
 EXPORT = """Write the final policy of a run, or that of its newest checkpoint while it is unfinished, as one file.
@@ -96,6 +114,7 @@ def build_parser() -> Parser:
     _stack(add)
     _train(add)
     _runs(add)
+    _replays(add)
     _league(add)
     _submissions(add)
     return parser
@@ -168,6 +187,19 @@ def _runs(add: _Adder) -> None:
 
 def _run(parser: Parser) -> None:
     parser.add_argument("run", nargs="?", metavar="RUN", help="name of the run (default: the newest in progress)")
+
+
+def _replays(add: _Adder) -> None:
+    play = add("play", "replays:play", "play one match between two players and keep it", PLAY)
+    for seat, default in (("red", "brawler"), ("blue", "ace")):
+        text = f"a bot, or a run whose final policy plays (default {default})"
+        play.add_argument(f"--{seat}", metavar="PLAYER", default=default, help=text)
+    play.add_argument("--seed", type=int, metavar="N", default=1, help="where the match starts (default %(default)s)")
+    play.add_argument("--rules", metavar="RULES", help="rule set (default: that of the run, or the game's first)")
+    play.add_argument("--output", type=Path, metavar="FILE", help="where to keep it (default: replays/ of the home)")
+    replay = add("replay", "replays:replay", "show a kept match in the browser", REPLAY)
+    replay.add_argument("match", nargs="?", metavar="MATCH", help="a file or a name (default: the newest)")
+    replay.add_argument("--output", type=Path, metavar="FILE", help="the page (default: beside the replay)")
 
 
 def _league(add: _Adder) -> None:

@@ -20,6 +20,7 @@ from ..play.store import PolicyStore
 from ..play.tickets import OpenTickets
 from ..play.tuning import tune_process, tune_thread
 from .report import write_report
+from .showcase import Showcase
 
 #: Decisions played between two looks at the bus.
 CHUNK_STEPS = 32
@@ -30,11 +31,12 @@ NICENESS = 10
 class Evaluator:
     """Match slots that are only filled while somebody wants to know something."""
 
-    def __init__(self, ctx: Context, arena: Arena, intake: Intake, tickets: OpenTickets) -> None:
+    def __init__(self, ctx: Context, arena: Arena, intake: Intake, tickets: OpenTickets, showcase: Showcase) -> None:
         self._ctx = ctx
         self._arena = arena
         self._intake = intake
         self._tickets = tickets
+        self._showcase = showcase
         self._reported = 0
 
     async def run(self) -> None:
@@ -47,6 +49,7 @@ class Evaluator:
             if self._arena.playing:
                 results = await asyncio.to_thread(self._play_chunk)
                 await self._tickets.publish(results)
+                self._showcase.write()
                 self._report(results)
 
     def _play_chunk(self) -> list[MatchResult]:
@@ -83,13 +86,15 @@ async def serve(ctx: Context) -> None:
         **config.game_parameters,
     )
     bank = PolicyBank.for_run(config, game, device=config.evaluator.device, seed=config.seed)
-    arena = Arena(game, bank, worker=ctx.name, never_idle=False, seed=config.seed)
+    showcase = Showcase(game, config)
+    arena = Arena(game, bank, worker=ctx.name, never_idle=False, seed=config.seed, tape=showcase.tape)
     store = await PolicyStore.open(ctx.bus, bank, config.learner.agent)
     tickets = OpenTickets(ctx.bus)
     puller = await ctx.bus.puller(CONSUMERS["evaluator"], EVALUATE_POOL)
     keeper = asyncio.create_task(tickets.keep_alive())
     try:
-        await Evaluator(ctx, arena, Intake(ctx, puller, arena, store, tickets, config.game_parameters), tickets).run()
+        intake = Intake(ctx, puller, arena, store, tickets, config.game_parameters)
+        await Evaluator(ctx, arena, intake, tickets, showcase).run()
     finally:
         keeper.cancel()
     record = await ctx.run_record()

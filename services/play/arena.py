@@ -40,6 +40,19 @@ class Recorder(Protocol):
         """Arrays [B, S, ...]; views that are only valid during the call."""
 
 
+class Tape(Protocol):
+    """Follows matches instead of slots; `tape.Tape` records them."""
+
+    def began(self, slot: int, match: Match, policies: Sequence[PolicyRef]) -> None:
+        """A match starts in `slot`; `policies` are per player."""
+
+    def acted(self, actions: FloatArray) -> None:
+        """Everybody's actions [B, S, act], valid during the call; those of bots mean nothing."""
+
+    def ended(self, slot: int, info: StepInfo) -> None:
+        """The match in `slot` is over; the slot still shows its last state."""
+
+
 @dataclass(slots=True)
 class _Slot:
     match: Match
@@ -51,12 +64,15 @@ class _Slot:
 class Arena:
     """Plays queued matches in all slots of `game` (built with autoreset="disabled")."""
 
-    def __init__(self, game: Game, bank: PolicyBank, *, worker: str, never_idle: bool, seed: int) -> None:
+    def __init__(
+        self, game: Game, bank: PolicyBank, *, worker: str, never_idle: bool, seed: int, tape: Tape | None = None
+    ) -> None:
         """`never_idle`: a slot without a queued match repeats its last pairing, unrated, so that training goes on."""
         self.game = game
         self.bank = bank
         self.worker = worker
         self.never_idle = never_idle
+        self._tape = tape
         self.queue: deque[Match] = deque()
         self.observations: FloatArray = game.reset()
         self.decisions = 0
@@ -90,6 +106,8 @@ class Arena:
     def step(self, recorder: Recorder | None = None) -> list[MatchResult]:
         """One decision in every slot. Returns the results of the rated matches that ended."""
         self.bank.act(self.observations, self._actions, self._log_probs)
+        if self._tape:
+            self._tape.acted(self._actions)
         before = self.observations.copy() if recorder else self.observations
         after, rewards, terminated, truncated, info = self.game.step(self._actions)
         self._scores += rewards
@@ -106,6 +124,8 @@ class Arena:
             slot = self._slots[index]
             if slot is None:
                 continue
+            if self._tape:
+                self._tape.ended(index, info)
             if slot.match.rated:
                 results.append(self._result(index, slot, info))
             following = self._next_match(slot.match)
@@ -164,7 +184,10 @@ class Arena:
         for player, key in enumerate(keys):
             self.bank.seat(index, match.seat_of(player), key, deterministic=match.ticket.deterministic)
         self.live_seats[index] = match.live_seat
-        self._slots[index] = _Slot(match, keys, self._refs(keys))
+        refs = self._refs(keys)
+        self._slots[index] = _Slot(match, keys, refs)
+        if self._tape:
+            self._tape.began(index, match, refs)
 
     @staticmethod
     def _key(match: Match, player: int) -> str:

@@ -1,0 +1,51 @@
+// The match as numbers: everything here is a function of the time in ticks, which may lie between two of them.
+
+const film = JSON.parse(document.getElementById("film").textContent);
+const RATE = film.arena.ticks_per_second;
+const SEATS = [0, 1];
+const MISSED = 0, GLANCED = 1, HIT = 2;
+
+function unpack({ step, data }) {
+  const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+  const view = new DataView(bytes.buffer), count = film.ticks + 1;
+  return SEATS.map((seat) =>
+    Float32Array.from({ length: count }, (_, tick) => view.getInt16(2 * (seat * count + tick), true) / step));
+}
+
+const tracks = Object.fromEntries(Object.entries(film.tracks).map(([name, track]) => [name, unpack(track)]));
+
+function at(name, seat, time) {
+  const values = tracks[name][seat], tick = Math.min(Math.floor(time), film.ticks - 1), share = time - tick;
+  let change = values[tick + 1] - values[tick];
+  if (name === "yaw") change -= 2 * Math.PI * Math.round(change / (2 * Math.PI));
+  return values[tick] + change * share;
+}
+
+function energy(seat, time) {
+  const speed = at("speed", seat, time);
+  return (film.physics.gravity * at("y", seat, time) + speed * speed / 2) / 1000;
+}
+
+function hp(seat, time) {
+  let value = film.hp[seat][0][1];
+  for (const [tick, now] of film.hp[seat]) if (tick <= time) value = now;
+  return value;
+}
+
+// Every loss of hit points: when, whose, how many.
+const hits = SEATS.flatMap((seat) => film.hp[seat].slice(1).map(([tick, now], before) =>
+  ({ seat, tick, lost: film.hp[seat][before][1] - now })));
+const stalled = (seat, time) => film.stalls[seat].some(([first, last]) => first <= time && time <= last);
+
+// A bullet flies straight: one row says where it is at any time.
+const bullets = film.bullets.map(([owner, first, last, x, y, vx, vy, fate]) => ({
+  owner, first, last, fate, vx, vy,
+  place: (time) => [x + vx * (time - first) / RATE, y + vy * (time - first) / RATE],
+}));
+
+// Ticks until a gun may fire again, from the last shot; 0: ready.
+function reload(seat, time) {
+  const shots = bullets.filter((bullet) => bullet.owner === seat && bullet.first <= time);
+  const last = Math.max(-Infinity, ...shots.map((bullet) => bullet.first));
+  return Math.max(0, film.physics.gun_cooldown_ticks - (time - last));
+}
