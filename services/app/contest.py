@@ -25,7 +25,8 @@ from .words import seconds_text
 GAME = "dogfight"
 MOST_MATCHES = 100_000
 NOTE = """Points: 3 elimination, 2 win by time, 1 draw, 0 loss; `points` is the mean per match with its 95 % interval.
-Every pair meets on the same starts, each from both seats; policies play their best action, bots act at 120 Hz."""
+Every pair meets on the same starts, each from both seats; policies play their best action."""
+BOTS_HZ = {"training": "120 Hz", "competition": "12 Hz"}
 
 
 def hold(options: argparse.Namespace, home: Home, console: Console) -> None:
@@ -44,7 +45,12 @@ def hold(options: argparse.Namespace, home: Home, console: Console) -> None:
     matches = sum(len(pairing.results) for pairing in pairings)
     took = seconds_text(time.monotonic() - started)
     console.print(NOTE, style="dim", highlight=False)
-    console.print(f"{matches:,} matches, seed {options.seed}, {took}", style="dim", highlight=False)
+    bots = f"bots act at {BOTS_HZ[options.rules]}"
+    console.print(
+        f"{matches:,} matches of {GAME} {options.rules}, seed {options.seed}, {bots}; {took}",
+        style="dim",
+        highlight=False,
+    )
     if options.json:
         write_json(Path(options.json).expanduser(), _tree(taking_part, pairings, order, options))
 

@@ -16,12 +16,13 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 
+from ..games.dogfight.constants import OBSERVATIONS
 from .onnx_proto import count_parameters, has_external_data, nodes, parse
 from .onnx_runtime import BadModel, infer, open_session
 
 GAME = "dogfight"
 #: Rule set -> floats in an observation.
-WIDTHS = {"training": 46, "competition": 224}
+WIDTHS = {rules: layouts["original"] for rules, layouts in OBSERVATIONS.items()}
 ACTIONS = 3
 MAX_BYTES = 10_000_000
 MAX_PARAMETERS = 250_000

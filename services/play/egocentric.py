@@ -1,4 +1,4 @@
-"""The egocentric features of the dogfight, computed outside the game from the 46 floats of a raw observation.
+"""The egocentric features of the dogfight, computed outside the game from a raw observation.
 
 Written once, over columns: torch evaluates the formulas, and the ONNX exporter records them as graph nodes. They are
 those of docs/games/dogfight.md, in the order of operations of the game's kernel, so that both round alike.
@@ -16,10 +16,12 @@ from ..games.dogfight.constants import (
     ARENA_HEIGHT,
     BULLET_SLOTS,
     EGOCENTRIC_FLOATS,
+    FRAME_FLOATS,
     ORIGINAL_FLOATS,
 )
 
-RAW_SIZE = ORIGINAL_FLOATS
+#: Rule set -> floats of a raw observation that the layout keeps, before the 20 features.
+KEPT = {"training": ORIGINAL_FLOATS, "competition": FRAME_FLOATS}
 FEATURES = EGOCENTRIC_FLOATS
 FIRST_BULLET = 13
 FULL_SPEED = 250.0
@@ -82,14 +84,26 @@ class TorchOperations:
 
 
 class EgocentricFeatures(nn.Module):
-    """float32 [n, 46] -> [n, 20]: the floats that the layout `egocentric` appends to a raw observation."""
+    """Raw observations float32 [n, D] -> [n, 20]: what the layout `egocentric` appends to the `kept` first floats."""
+
+    def __init__(self, rules: str) -> None:
+        super().__init__()
+        self.kept = KEPT[rules]
+        self.places = places(rules)
 
     def forward(self, obs: Tensor) -> Tensor:
-        return torch.cat(features([obs[:, k : k + 1] for k in range(RAW_SIZE)], TorchOperations()), dim=1)
+        return torch.cat(features([obs[:, k : k + 1] for k in self.places], TorchOperations()), dim=1)
+
+
+def places(rules: str) -> list[int]:
+    """Where the 46 floats that the formulas read stand in a raw observation: in `competition`, in its newest frame."""
+    if rules == "training":
+        return list(range(ORIGINAL_FLOATS))
+    return [*range(6), *range(8, 15), *range(19, 19 + 4 * BULLET_SLOTS), FRAME_FLOATS - 1]
 
 
 def features(o: list[Column], ops: Operations) -> list[Column]:
-    """The 20 features from the 46 columns of a raw observation."""
+    """The 20 features from the 46 columns that `training` observes."""
     return _flight(o, ops) + _bullet(o, ops)
 
 

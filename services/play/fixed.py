@@ -11,8 +11,8 @@ from .egocentric import EgocentricFeatures
 from .network import Actor
 from .weights import Manifest
 
-#: Layouts that can be computed from the raw observation: the features to append to it.
-DERIVED: dict[tuple[str, str], type[nn.Module]] = {("dogfight", "egocentric"): EgocentricFeatures}
+#: Game and layout that can be computed from the raw observation: the features to append to the first floats of it.
+DERIVED = {("dogfight", "egocentric"): EgocentricFeatures}
 #: Ranges of continuous action components that are not [-1, 1].
 LIMITS = {"throttle": (0.0, 1.0)}
 
@@ -38,7 +38,7 @@ class DeployedActor(FixedPolicy):
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         raw = obs[:, : self.raw_size]
         if self.features is not None:
-            raw = torch.cat((raw, self.features(raw)), dim=1)
+            raw = torch.cat((raw[:, : self.features.kept], self.features(raw)), dim=1)
         means, logits = self.actor(raw)
         return self.clamp(means), logits
 
@@ -62,12 +62,12 @@ def limits(game: GameSpec) -> list[tuple[float, float]]:
     return [LIMITS.get(name, (-1.0, 1.0)) for name in game.action.continuous]
 
 
-def features_of(manifest: Manifest) -> nn.Module | None:
-    """What appends the layout's features to a raw observation, None for the raw layout. Raises ValueError."""
+def features_of(manifest: Manifest) -> EgocentricFeatures | None:
+    """What computes the layout's features from a raw observation, None for the raw layout. Raises ValueError."""
     if manifest.observation == raw_layout(spec(manifest.game), manifest.rules):
         return None
     if found := DERIVED.get((manifest.game, manifest.observation)):
-        return found()
+        return found(manifest.rules)
     raise ValueError(
         f"a policy of {manifest.game} with observation {manifest.observation!r} cannot play on raw observations: "
         f"expected {raw_layout(spec(manifest.game), manifest.rules)!r} or a layout computed from it"

@@ -16,7 +16,7 @@ from torch import Tensor
 from .. import __version__
 from ..games.registry import spec
 from .egocentric import features
-from .fixed import DeployedActor, features_of
+from .fixed import DeployedActor
 from .network import Actor, Dense, Residual
 from .weights import MANIFEST_KEY, Manifest
 
@@ -110,9 +110,10 @@ def actor_model(actor: Actor, manifest: Manifest) -> bytes:
     deployed = DeployedActor(actor, manifest)
     graph = Graph()
     x = Node(graph, INPUT)
-    if features_of(manifest) is not None:
+    if (derived := deployed.features) is not None:
         columns = graph.split("Split", x, outputs=deployed.raw_size, axis=1)
-        x = graph.add("Concat", x, *features(columns, graph), axis=1)
+        computed = features([columns[k] for k in derived.places], graph)
+        x = graph.add("Concat", *columns[: derived.kept], *computed, axis=1)
     out = _dense(graph, "head", actor.head, _trunk(graph, actor, x))
     _finish(graph, out, deployed)
     return _model(graph, manifest, deployed.raw_size, actor.architecture.act_size)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ..games import make, spec
+from ..games import Game, make, spec
 from .distribution import mode
-from .fixed import DeployedActor
+from .fixed import DeployedActor, raw_layout
 from .network import Actor
 from .onnx_runtime import infer, open_session
 from .weights import Manifest
@@ -47,12 +47,12 @@ class Parity:
 def check_parity(data: bytes, actor: Actor, manifest: Manifest, rows: int = ROWS, seed: int = 1) -> Parity:
     """Compare the file's answers with those of the float32 `actor`. Raises ParityError, or BadModel."""
     deployed = DeployedActor(actor, manifest)
-    seen = real_observations(actor, manifest, rows, seed)
+    raw, seen = real_observations(actor, manifest, rows, seed)
     with torch.inference_mode():
         # The actor reads the features the game computed, the file computes its own: both are compared.
         means, logits = actor(torch.from_numpy(seen))
         expected = torch.cat((deployed.clamp(means), logits), dim=1).numpy()
-    found = infer(open_session(data), seen[:, : deployed.raw_size])
+    found = infer(open_session(data), raw)
     if found.shape != expected.shape or not np.isfinite(found).all():
         raise ParityError(f"expected finite answers of shape {expected.shape}, found {found.shape}")
     continuous = actor.architecture.continuous
@@ -67,20 +67,30 @@ def check_parity(data: bytes, actor: Actor, manifest: Manifest, rows: int = ROWS
     return parity
 
 
-def real_observations(actor: Actor, manifest: Manifest, rows: int, seed: int) -> FloatArray:
-    """[rows, obs] in the actor's layout, of both seats, from matches of the actor against every bot in turn."""
-    bots = spec(manifest.game).bots[manifest.rules]
-    game = make(manifest.game, rules=manifest.rules, batch=_MATCHES, seed=seed, observation=manifest.observation)
-    if bots:
-        game.seat_bots(1, [bots[k % len(bots)] for k in range(_MATCHES)])
-    observations, kept = game.reset(), []
-    actions = np.zeros((_MATCHES, game.num_seats, game.act_size), np.float32)
-    per_look = _MATCHES * game.num_seats
+def real_observations(actor: Actor, manifest: Manifest, rows: int, seed: int) -> tuple[FloatArray, FloatArray]:
+    """Raw [rows, D] and in the actor's layout [rows, obs]: both seats, matches of the actor against every bot in turn.
+
+    Two games play the same matches, one for each layout: none contains the other in general.
+    """
+    game = spec(manifest.game)
+    layouts = (raw_layout(game, manifest.rules), manifest.observation)
+    tables = [_table(manifest, layout, seed) for layout in layouts]
+    seen, kept = [table.reset() for table in tables], []
+    actions = np.zeros((_MATCHES, game.seats, game.action.size), np.float32)
+    per_look = _MATCHES * game.seats
     with torch.inference_mode():
         for decision in range(_EVERY * -(-rows // per_look)):
+            flat = [one.reshape(per_look, -1) for one in seen]
             if decision % _EVERY == 0:
-                kept.append(observations.reshape(per_look, -1).copy())
-            chosen = mode(*actor(torch.from_numpy(observations.reshape(per_look, -1))))
-            actions[...] = chosen.numpy().reshape(actions.shape)
-            observations = game.step(actions)[0]
-    return np.concatenate(kept)[:rows]
+                kept.append([one.copy() for one in flat])
+            actions[...] = mode(*actor(torch.from_numpy(flat[1]))).numpy().reshape(actions.shape)
+            seen = [table.step(actions)[0] for table in tables]
+    raw, own = (np.concatenate([look[k] for look in kept])[:rows] for k in range(2))
+    return raw, own
+
+
+def _table(manifest: Manifest, layout: str, seed: int) -> Game:
+    game = make(manifest.game, rules=manifest.rules, batch=_MATCHES, seed=seed, observation=layout)
+    if bots := game.spec.bots[manifest.rules]:
+        game.seat_bots(1, [bots[k % len(bots)] for k in range(_MATCHES)])
+    return game

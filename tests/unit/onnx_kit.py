@@ -21,14 +21,14 @@ torch.set_num_threads(1)
 
 
 def policy(
-    observation: str = "egocentric", seed: int = 1, strength: float = 100, **network: Any
+    observation: str = "egocentric", seed: int = 1, strength: float = 100, rules: str = "training", **network: Any
 ) -> tuple[Actor, Manifest]:
     """An untrained actor whose head is strong enough to steer; ten times that reaches the clamps."""
     config = NetworkConfig.model_validate({"hidden": 16, **network})
-    architecture = Architecture.of(spec("dogfight"), "training", observation, config)
+    architecture = Architecture.of(spec("dogfight"), rules, observation, config)
     actor = Actor(architecture, generator=torch.Generator().manual_seed(seed)).requires_grad_(False)
     actor.head.weight.mul_(strength)
-    return actor, Manifest(architecture, "main", 1, 5, "dogfight", "training", observation, decisions=77)
+    return actor, Manifest(architecture, "main", 1, 5, "dogfight", rules, observation, decisions=77)
 
 
 def weights_file(path: Path, observation: str = "egocentric", seed: int = 1) -> Path:

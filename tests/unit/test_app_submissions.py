@@ -136,7 +136,7 @@ def test_tournament_of_all_kinds(home: Path, tmp_path: Path, capsys: pytest.Capt
     }  # fmt: skip
     assert [row["n"] for row in tree["standings"]] == [12] * 4
     assert len(tree["pairings"]) == 6
-    assert "24 matches, seed 1" in text
+    assert "24 matches of dogfight training, seed 1, bots act at 120 Hz" in text
     assert "linear.onnx" in text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from ludus.games import make, spec
 from ludus.play import parity
 from ludus.play.contract import MAX_BYTES, MAX_PARAMETERS, Check, checks, examine, problems
-from ludus.play.egocentric import FEATURES, RAW_SIZE, EgocentricFeatures
+from ludus.play.egocentric import FEATURES, KEPT, EgocentricFeatures
 from ludus.play.fixed import DeployedActor
 from ludus.play.onnx_graph import actor_model
 from ludus.play.onnx_policy import OnnxPolicy
@@ -30,15 +31,18 @@ NETWORKS = {
     "tanh": ("egocentric", {"activation": "tanh", "blocks": 1}),
     "original": ("original", {}),
     "wide": ("egocentric", {"hidden": 256}),
+    "competition": ("egocentric", {"rules": "competition"}),
+    "frames": ("original", {"rules": "competition", "blocks": 1}),
 }
 
 
-def test_features_are_those_of_the_game() -> None:
-    actor, manifest = policy()
-    seen = real_observations(actor, manifest, 8000, seed=3)
-    found = EgocentricFeatures()(torch.from_numpy(seen[:, :RAW_SIZE])).numpy()
+@pytest.mark.parametrize("rules", ["training", "competition"])
+def test_features_are_those_of_the_game(rules: str) -> None:
+    raw, seen = real_observations(*policy(rules=rules), 8000, seed=3)
+    found = EgocentricFeatures(rules)(torch.from_numpy(raw)).numpy()
     assert found.shape == (8000, FEATURES)
-    assert np.abs(found - seen[:, RAW_SIZE:]).max() <= 1e-5
+    assert np.array_equal(raw[:, : KEPT[rules]], seen[:, : KEPT[rules]])
+    assert np.abs(found - seen[:, KEPT[rules] :]).max() <= 1e-5
     assert 0.02 < (seen[:, -1] > 0).mean() < 0.98, "with and without an enemy bullet in sight"
 
 
@@ -49,9 +53,9 @@ def test_features_of_random_states_with_bullets_of_both_sides() -> None:
     game.reset()
     kept = [game.step(np.zeros((64, 2, 3), np.float32))[0].reshape(128, -1).copy() for _ in range(200)]
     seen = np.concatenate(kept)
-    found = EgocentricFeatures()(torch.from_numpy(seen[:, :RAW_SIZE])).numpy()
+    found = EgocentricFeatures("training")(torch.from_numpy(seen)).numpy()
     assert len(seen) == 25_600
-    assert np.abs(found - seen[:, RAW_SIZE:]).max() <= 1e-5
+    assert np.abs(found - seen[:, KEPT["training"] :]).max() <= 1e-5
 
 
 @pytest.mark.parametrize("case", NETWORKS)
@@ -62,12 +66,12 @@ def test_the_file_answers_like_the_actor(case: str) -> None:
     found = check_parity(data, actor, manifest)
     assert found.rows == 10_000
     assert found.worst <= 1e-5
-    assert problems(data, "training") == []
+    assert problems(data, manifest.rules) == []
 
 
 def test_the_file_clamps_means_and_leaves_the_logit() -> None:
     actor, manifest = policy(strength=1000)
-    raw = real_observations(actor, manifest, 2000, seed=5)[:, :RAW_SIZE]
+    raw, _ = real_observations(actor, manifest, 2000, seed=5)
     answer = infer(open_session(actor_model(actor, manifest)), raw)
     assert answer[:, 0].min() == -1.0
     assert answer[:, 0].max() == 1.0
@@ -100,8 +104,8 @@ def test_a_file_that_differs_is_refused() -> None:
 
 def test_an_unknown_layout_is_refused() -> None:
     actor, manifest = policy()
-    object.__setattr__(manifest, "observation", "radar")
-    with pytest.raises(ValueError, match=r"observation 'radar'.*expected 'original'"):
+    manifest = replace(manifest, observation="egocentric+config")
+    with pytest.raises(ValueError, match=r"observation 'egocentric\+config'.*expected 'original'"):
         DeployedActor(actor, manifest)
 
 
