@@ -102,7 +102,7 @@ def test_mistakes_are_explained(
     assert not (home / "replays").exists()
 
 
-def test_a_run_without_a_final_policy_says_so(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_a_policy_says_so(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = home / "runs" / "one" / "weights" / "final.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
     assert ludus(home, "play", "--red", "one") == 1
@@ -110,7 +110,7 @@ def test_a_run_without_a_final_policy_says_so(home: Path, capsys: pytest.Capture
     assert ludus(home, "play", "--red", "one") == 1
     said = capsys.readouterr().err
     assert "truncated or altered" in said
-    assert "one has no final policy" in said
+    assert "one has no policy: nothing is saved yet" in said
 
 
 def test_the_film_shows_every_tick_and_every_shot() -> None:
