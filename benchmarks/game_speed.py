@@ -26,6 +26,7 @@ import ludus.games
 MATCHES = 256
 TARGET_EXTERNAL = 1.0e6
 TARGET_BOT = 0.5e6
+TARGET_COMPETITION = 0.9e6
 
 
 def decisions_per_second(game: Any, actions: np.ndarray, steps: int) -> float:
@@ -36,9 +37,17 @@ def decisions_per_second(game: Any, actions: np.ndarray, steps: int) -> float:
     return float(steps * game.batch / (process_time() - begin))
 
 
-def measure(name: str, opponent: str | None, target: float, repetitions: int, steps: int, **parameters: Any) -> Row:
+def measure(
+    name: str,
+    opponent: str | None,
+    target: float,
+    repetitions: int,
+    steps: int,
+    rules: str = "training",
+    **parameters: Any,
+) -> Row:
     """Speed with random actions in seat 0 and an opponent (None: random actions too) in seat 1."""
-    game = ludus.games.make("dogfight", rules="training", batch=MATCHES, seed=1, **parameters)
+    game = ludus.games.make("dogfight", rules=rules, batch=MATCHES, seed=1, **parameters)
     game.reset()
     game.seat_bots(1, opponent)
     shape = (16, MATCHES, game.num_seats, game.act_size)
@@ -76,7 +85,18 @@ def benchmark(quick: bool) -> list[Row]:
         rows.append(measure(f"dogfight, against {bot} at 120 Hz", bot, target, repetitions, steps))
     name = "dogfight, against ace at 12 Hz"
     rows.append(measure(name, "ace", TARGET_BOT, repetitions, steps, bot_period_ticks=10))
-    return [*rows, measure_partial_reset(repetitions)]
+    return [*rows, *competition(repetitions, steps), measure_partial_reset(repetitions)]
+
+
+def competition(repetitions: int, steps: int) -> list[Row]:
+    """224 floats, everybody at 12 Hz."""
+    rules = "competition"
+    rows = [measure("competition, external actions", None, TARGET_COMPETITION, repetitions, steps, rules)]
+    name = "competition, 76 floats, external"
+    rows.append(measure(name, None, TARGET_COMPETITION, repetitions, steps, rules, observation="egocentric"))
+    for bot in ludus.games.spec("dogfight").bots[rules]:
+        rows.append(measure(f"competition, against {bot}", bot, TARGET_COMPETITION, repetitions, steps, rules))
+    return rows
 
 
 def main() -> None:

@@ -54,7 +54,15 @@ def world_of(state: Arrays, i: int) -> World:
         for j in range(state["bullet_ticks"].shape[1])
         if state["bullet_ticks"][i, j] > 0
     ]
-    return World(fighters, bullets, int(state["tick"][i]), {name: state[name][i].item() for name in PHYSICS})
+    physics = {name: state[name][i].item() for name in PHYSICS}
+    competition = "frames" in state
+    previous = [previous_of(state, i, seat) for seat in (0, 1)] if competition else []
+    return World(fighters, bullets, int(state["tick"][i]), physics, competition, previous)
+
+
+def previous_of(state: Arrays, i: int, seat: int) -> tuple[float, float, float]:
+    x, y, yaw = (float(state[f"previous_{name}"][i, seat]) for name in ("x", "y", "yaw"))
+    return x, y, yaw
 
 
 def memory_of(state: Arrays, i: int, seat: int) -> Memory:
@@ -104,11 +112,25 @@ def angle_gap(a: Any, b: Any) -> Any:
     return np.abs((np.asarray(a) - np.asarray(b) + pi) % (2 * pi) - pi)
 
 
+BEARINGS = {46: [*range(16, 45, 4)], 56: [*range(22, 51, 4), 18, 51, 52]}
+"""size of an observation -> its angles in half turns, of which −1 and 1 are the same"""
+
+
 def observation_gap(seen: np.ndarray, expected: list[float]) -> float:
-    gap = np.abs(seen[:46] - np.array(expected))
-    bearings = slice(16, 45, 4)
-    gap[bearings] = np.abs((seen[bearings] - np.array(expected[bearings]) + 1) % 2 - 1)
+    size = len(expected)
+    gap = np.abs(seen[:size] - np.array(expected))
+    angles = gap[BEARINGS[size]] % 2
+    gap[BEARINGS[size]] = np.minimum(angles, 2 - angles)
+    if size == 56 and expected[14] < 1e-3:
+        gap[[18, 51, 52]] = 0  # the direction to somebody less than a metre away hangs on float32's last bits
     return float(gap.max())
+
+
+def history_kept(before: Arrays, observation: np.ndarray, i: int, seat: int) -> bool:
+    """Whether the older frames of a stack of four are bit for bit those that were newer before this decision."""
+    decision = int(before["decisions"][i])
+    older = [before["frames"][i, seat, (decision - k) % 4] for k in range(3)]
+    return np.array_equal(observation[56:].reshape(3, 56), older)
 
 
 def differences(played: Played, after: Arrays, i: int, step: Any) -> list[str]:
@@ -121,12 +143,17 @@ def differences(played: Played, after: Arrays, i: int, step: Any) -> list[str]:
         for f in fields(Fighter):
             seen, expected = after[f.name][i, seat], getattr(fighter, f.name)
             gap = angle_gap(seen, expected) if f.name == "yaw" else abs(float(seen) - float(expected))
+            if f.name == "x" and played.world.competition:
+                gap = abs(played.world.short(float(seen) - float(expected)))
             if gap > STATE_TOLERANCE:
                 found.append(f"{f.name} of seat {seat}: {seen} instead of {expected}")
-        if observation_gap(observation[seat], played.world.observe(seat)) > OBSERVATION_TOLERANCE:
+        expected = played.world.frame(seat) if played.world.competition else played.world.observe(seat)
+        if observation_gap(observation[seat], expected) > OBSERVATION_TOLERANCE:
             found.append(f"observation of seat {seat}")
-        features = reference.egocentric([float(x) for x in observation[seat, :46]])
-        if observation.shape[1] > 46 and np.abs(observation[seat, 46:] - features).max() > OBSERVATION_TOLERANCE:
+        row = [float(x) for x in observation[seat, : len(expected)]]
+        features = reference.egocentric(reference.sight(row) if played.world.competition else row)
+        shown = observation[seat, len(expected) :]
+        if len(shown) == 20 and np.abs(shown - features).max() > OBSERVATION_TOLERANCE:
             found.append(f"egocentric features of seat {seat}")
         if abs(reward[seat] - played.rewards[seat]) > REWARD_TOLERANCE:
             found.append(f"reward of seat {seat}: {reward[seat]} instead of {played.rewards[seat]}")

@@ -1,4 +1,4 @@
-"""The rules of the dogfight (rule set `training`) in plain scalar Python, float64: the yardstick for the kernels.
+"""The rules of the dogfight, both rule sets, in plain scalar Python, float64: the yardstick for the kernels.
 
 Written from the text of the rules, not from the kernels, and kept simple rather than fast. One `World` is one match.
 """
@@ -90,19 +90,32 @@ class Memory:
 
 @dataclass
 class World:
+    """One match. `previous`: (x, y, yaw) of both fighters before the last tick; only `competition` needs it."""
+
     fighters: list[Fighter]
     bullets: list[Bullet] = field(default_factory=list)
     tick: int = 0
     physics: dict[str, float] = field(default_factory=lambda: dict(PHYSICS))
+    competition: bool = False
+    previous: list[tuple[float, float, float]] = field(default_factory=list)
+
+    def short(self, dx: float) -> float:
+        """A horizontal distance the short way; in `competition` the sides of the arena are joined."""
+        if self.competition and dx > 500:
+            return dx - 1000
+        if self.competition and dx < -500:
+            return dx + 1000
+        return dx
 
     # ---------------------------------------------------------------- physics
 
     def play_tick(self, actions: list[tuple[float, float, float]]) -> None:
+        self.previous = [(f.x, f.y, f.yaw) for f in self.fighters]
         for seat, fighter in enumerate(self.fighters):
             if fighter.alive:
                 self._fly(seat, fighter, *actions[seat])
         for bullet in self.bullets:
-            bullet.x += bullet.vx * DT
+            bullet.x = self.short(bullet.x + bullet.vx * DT)
             bullet.y += bullet.vy * DT
             bullet.ticks -= 1
         for bullet in self.bullets:
@@ -123,6 +136,8 @@ class World:
             if f.speed > 40:
                 f.stall_ticks = 0
             self._move(f)
+            if not f.alive:
+                return
             f.cooldown = max(f.cooldown - 1, 0)
             return
         if f.speed < 30:
@@ -137,17 +152,27 @@ class World:
         f.speed += -p["gravity"] * sin(f.yaw) * DT
         f.speed = clamp(f.speed, p["min_speed"], top_speed)
         self._move(f)
+        if not f.alive:
+            return
         f.cooldown = max(f.cooldown - 1, 0)
         if shoot > 0 and f.cooldown == 0:
             nx, ny, v = cos(f.yaw), sin(f.yaw), p["bullet_speed"]
             life = int(p["bullet_lifetime_ticks"])
-            self.bullets.append(Bullet(f.x + 12 * nx, f.y + 12 * ny, nx * v, ny * v, seat, life))
+            self.bullets.append(Bullet(self.short(f.x + 12 * nx), f.y + 12 * ny, nx * v, ny * v, seat, life))
             f.cooldown = int(p["gun_cooldown_ticks"])
 
-    @staticmethod
-    def _move(f: Fighter) -> None:
+    def _move(self, f: Fighter) -> None:
         f.x += cos(f.yaw) * f.speed * DT
         f.y += sin(f.yaw) * f.speed * DT
+        if self.competition:
+            f.x = self.short(f.x)
+            if f.y <= 5:
+                f.alive = False
+            if f.y > 550:
+                p = clamp((f.y - 550) / 50, 0, 1)
+                f.speed = max(f.speed - p * p * 80 * DT, 20)
+            f.y = min(f.y, 600)
+            return
         if abs(f.x) > 450:
             p = clamp((abs(f.x) - 450) / 50, 0, 1)
             f.x -= math.copysign(1, f.x) * p * p * 300 * DT
@@ -163,7 +188,7 @@ class World:
         target = self.fighters[1 - bullet.owner]
         if bullet.ticks <= 0 or not target.alive:
             return
-        if (target.x - bullet.x) ** 2 + (target.y - bullet.y) ** 2 > 121:
+        if self.short(target.x - bullet.x) ** 2 + (target.y - bullet.y) ** 2 > 121:
             return
         bullet.ticks = 0
         speed = sqrt(bullet.vx**2 + bullet.vy**2)
@@ -186,7 +211,7 @@ class World:
 
     def distance(self) -> float:
         a, b = self.fighters
-        return sqrt((a.x - b.x) ** 2 + (a.y - b.y) ** 2)
+        return sqrt(self.short(a.x - b.x) ** 2 + (a.y - b.y) ** 2)
 
     def reward(self, seat: int, before: float, lost: list[int], weights: dict[str, float]) -> float:
         """Reward terms now; `before`: earlier distance, `lost`: hp each seat lost since."""
@@ -202,7 +227,7 @@ class World:
             if d < 250:
                 total += weights["proximity"]
             if 1 < d < 300:
-                ahead = (cos(me.yaw) * (other.x - me.x) + sin(me.yaw) * (other.y - me.y)) / d
+                ahead = (cos(me.yaw) * self.short(other.x - me.x) + sin(me.yaw) * (other.y - me.y)) / d
                 if ahead > 0.866:
                     total += weights["facing"]
         return total
@@ -210,11 +235,12 @@ class World:
     # ---------------------------------------------------------------- observation
 
     def observe(self, seat: int) -> list[float]:
+        """The 46 floats of `training`."""
         p, me, other = self.physics, self.fighters[seat], self.fighters[1 - seat]
-        near = sorted(self.bullets, key=lambda b: sqrt((b.x - me.x) ** 2 + (b.y - me.y) ** 2))[:8]
+        near = sorted(self.bullets, key=lambda b: sqrt(self.short(b.x - me.x) ** 2 + (b.y - me.y) ** 2))[:8]
         slots: list[float] = []
         for b in near:
-            dx, dy = b.x - me.x, b.y - me.y
+            dx, dy = self.short(b.x - me.x), b.y - me.y
             slots += [dx / 1000, dy / 1000, 1.0 if b.owner == seat else 0.0, atan2(dy, dx) / pi]
         slots += [0.0] * (32 - len(slots))
         return [
@@ -224,7 +250,7 @@ class World:
             me.hp / p["max_hp"],
             me.cooldown / p["gun_cooldown_ticks"],
             me.y / 600,
-            (other.x - me.x) / 1000,
+            self.short(other.x - me.x) / 1000,
             (other.y - me.y) / 1000,
             other.speed / p["max_speed"],
             cos(other.yaw),
@@ -234,6 +260,41 @@ class World:
             *slots,
             (MATCH_TICKS - self.tick) / MATCH_TICKS,
         ]
+
+    def frame(self, seat: int) -> list[float]:
+        """One frame of 56 floats of `competition`."""
+        p, me, other = self.physics, self.fighters[seat], self.fighters[1 - seat]
+        rx, ry = self.short(other.x - me.x), other.y - me.y
+        closure = turned = 0.0
+        if self.tick > 0:
+            (x, y, _), (other_x, other_y, other_yaw) = self.previous[seat], self.previous[1 - seat]
+            before = sqrt(self.short(other_x - x) ** 2 + (other_y - y) ** 2)
+            closure = clamp((before - self.distance()) / DT / p["max_speed"], -1, 1)
+            turned = clamp(wrap(other.yaw - other_yaw) / DT / 4.0, -1, 1)
+        energies = [(f.speed**2 + 2 * p["gravity"] * f.y) / 218_500 for f in (me, other)]
+        other_off = wrap(atan2(-ry, -rx) - other.yaw) / pi
+        seen = self.observe(seat)
+        return [
+            *seen[:6],
+            me.x / 500,
+            energies[0],
+            *seen[6:13],
+            closure,
+            turned,
+            energies[1],
+            other_off,
+            *seen[13:45],
+            wrap(atan2(ry, rx) - me.yaw) / pi,
+            other_off,
+            (me.speed * cos(me.yaw) - other.speed * cos(other.yaw)) / p["max_speed"],
+            (me.speed * sin(me.yaw) - other.speed * sin(other.yaw)) / p["max_speed"],
+            seen[45],
+        ]
+
+
+def sight(frame: list[float]) -> list[float]:
+    """The 46 floats inside a frame."""
+    return [*frame[:6], *frame[8:15], *frame[19:51], frame[55]]
 
 
 def egocentric(obs: list[float]) -> list[float]:

@@ -1,19 +1,22 @@
-"""The five scripted bots of the rule set `training` in plain Python; they decide from the 46 observed floats."""
+"""The five scripted bots in plain Python; they decide from what is observed, 46 floats or the newest frame of 56."""
 
 from __future__ import annotations
 
 from math import atan, atan2, cos, inf, pi, sin, sqrt
 
-from .dogfight_reference import NONE, Memory, World, clamp, wrap
+from .dogfight_reference import NONE, Memory, World, clamp, sight, wrap
 
 Action = tuple[float, float, float]
 
 
 class Eyes:
-    """An observation decoded."""
+    """An observation decoded: the 46 floats of `training`, or a frame of `competition`."""
 
-    def __init__(self, obs: list[float], physics: dict[str, float]) -> None:
+    def __init__(self, seen: list[float], physics: dict[str, float]) -> None:
         self.physics = physics
+        self.frame = seen if len(seen) == 56 else None
+        self.competition = self.frame is not None
+        obs = sight(seen) if self.competition else seen
         self.v, self.yaw, self.alt, self.cd = obs[0] * physics["max_speed"], atan2(obs[2], obs[1]), obs[5] * 600, obs[4]
         self.sin, self.cos = obs[2], obs[1]
         self.rx, self.ry = obs[6] * 1000, obs[7] * 1000
@@ -22,6 +25,8 @@ class Eyes:
         self.bearing = atan2(self.ry, self.rx)
         self.off = wrap(self.bearing - self.yaw)
         self.opp_off = wrap(atan2(-self.ry, -self.rx) - self.opp_yaw)
+        if self.frame is not None:
+            self.off, self.opp_off = self.frame[51] * pi, self.frame[52] * pi
         self.behind, self.chased = abs(self.opp_off) > 2.0, abs(self.off) > 2.0
         self.bullet_d = inf
         for k in range(13, 45, 4):
@@ -31,6 +36,8 @@ class Eyes:
 
     @property
     def closing(self) -> float:
+        if self.frame is not None:
+            return self.frame[15] * self.physics["max_speed"]
         if self.d <= 1:
             return 0.0
         wx = self.v * cos(self.yaw) - self.opp_v * cos(self.opp_yaw)
@@ -39,6 +46,9 @@ class Eyes:
 
     @property
     def energy_adv(self) -> float:
+        if self.frame is not None:
+            mine, other = self.frame[7] * 218_500, self.frame[17] * 218_500
+            return 2.0 if other <= 1 else mine / other
         g = self.physics["gravity"]
         other = self.opp_v**2 + 2 * g * self.opp_alt
         return 2.0 if other <= 1 else (self.v**2 + 2 * g * self.alt) / other
@@ -76,7 +86,12 @@ class Eyes:
 
     def altitude_override(self) -> Action | None:
         up = 1.0 if self.cos > 0 else -1.0
-        if self.alt < 70 and self.sin < -0.3:
+        if self.competition:
+            low = (self.alt < 50 and self.sin < 0.5) or (self.alt < 100 and self.sin < 0)
+            low = low or (self.alt < 150 and self.sin < -0.3)
+        else:
+            low = self.alt < 70 and self.sin < -0.3
+        if low:
             return up, 1.0, 0.0
         if self.alt > 570 and self.sin > 0.3:
             return -up, 1.0, 0.0
@@ -114,10 +129,16 @@ def ace(e: Eyes, m: Memory) -> Action:
     evade_trigger(m, e, 130, 18)
     if m.evade_calls > 0:
         direction = m.evade_direction
-        if e.alt < 90 and direction < 0 and e.sin < 0:
-            direction = 1
-        if e.alt > 540 and direction > 0 and e.sin > 0:
-            direction = -1
+        if e.competition:
+            if e.alt < 120 and direction * e.cos < 0 and e.sin < 0.1:
+                direction = 1 if e.cos > 0 else -1
+            if e.alt > 540 and direction * e.cos > 0 and e.sin > 0:
+                direction = -1 if e.cos > 0 else 1
+        else:
+            if e.alt < 90 and direction < 0 and e.sin < 0:
+                direction = 1
+            if e.alt > 540 and direction > 0 and e.sin > 0:
+                direction = -1
         return e.guard(float(direction), 0.7, e.can_shoot(0.30, 380))
     if e.chased and e.d < 250:
         side = 1 if e.off > 0 else -1
@@ -139,7 +160,28 @@ ATTACK, DEFEND, ENERGY, DISENGAGE = range(4)
 HOLD = {ATTACK: 30, DEFEND: 45, ENERGY: 60, DISENGAGE: 90}
 
 
+def next_mode_competition(e: Eyes, m: Memory) -> int:
+    if m.mode == ATTACK:
+        if e.chased and e.d < 200:
+            return DEFEND
+        if e.energy_adv < 0.5 and e.alt > 100:
+            return ENERGY
+    if m.mode == DEFEND:
+        if not e.chased or e.d > 300:
+            return ATTACK
+        if e.energy_adv < 0.4:
+            return ENERGY
+    if m.mode == ENERGY:
+        if e.energy_adv > 0.7 or e.d < 200:
+            return ATTACK
+        if e.chased and e.d < 150:
+            return DEFEND
+    return ATTACK if m.mode == DISENGAGE else m.mode
+
+
 def next_mode(e: Eyes, m: Memory) -> int:
+    if e.competition:
+        return next_mode_competition(e, m)
     if m.mode == ATTACK:
         if e.chased and e.d < 200:
             return DEFEND
@@ -171,8 +213,9 @@ def attack(e: Eyes) -> Action:
         error -= 0.3 * min((e.alt - 550) / 50, 1)
     elif e.alt > 450 and e.sin > 0.3:
         error -= 0.1
-    if e.alt < 100 and e.sin < 0.1:
-        error += 0.4 * min((100 - e.alt) / 60, 1)
+    low = 130 if e.competition else 100
+    if e.alt < low and e.sin < 0.1:
+        error += 0.4 * min((low - e.alt) / 60, 1)
     elif e.alt < 180 and e.sin < -0.2:
         error += 0.15
     if e.v < 100 and e.alt > 250 and e.sin > -0.2:
@@ -184,12 +227,19 @@ def attack(e: Eyes) -> Action:
 def dogfighter(e: Eyes, m: Memory) -> Action:
     evade_trigger(m, e, 90, 18)
     if m.evade_calls > 0:
-        up = e.alt < 80 and m.evade_direction < 0 and e.sin < 0
-        return e.guard(1.0 if up else float(m.evade_direction), 0.8, e.can_shoot(0.30, 350))
+        direction = m.evade_direction
+        if e.competition:
+            if e.alt < 80 and direction * e.cos < 0 and e.sin < 0.1:
+                direction = 1 if e.cos > 0 else -1
+        elif e.alt < 80 and direction < 0 and e.sin < 0:
+            direction = 1
+        return e.guard(float(direction), 0.8, e.can_shoot(0.30, 350))
     if m.mode_calls == 0:
         mode = next_mode(e, m)
         if mode != m.mode:
             m.mode, m.mode_calls = mode, HOLD[mode]
+            if e.competition and mode == ENERGY:
+                m.mode_calls = 30
     m.patience_calls = m.patience_calls + 1 if m.mode == ATTACK else 0
     if m.mode == ATTACK:
         return attack(e)
@@ -207,6 +257,11 @@ CLOSE, BRAWL, BAIT, PUNISH, RETREAT = range(5)
 
 
 def next_phase(e: Eyes, m: Memory) -> int:
+    if e.competition:
+        if e.alt < {CLOSE: 130, BRAWL: 120, BAIT: 140}.get(m.mode, 0):
+            return RETREAT
+        if m.mode == RETREAT:
+            return CLOSE if e.alt > 220 and e.v > 80 else RETREAT
     if m.mode == CLOSE and e.d < 200:
         return BRAWL
     if m.mode == BRAWL:
@@ -214,7 +269,7 @@ def next_phase(e: Eyes, m: Memory) -> int:
             return CLOSE
         if e.chased and e.d < 180 and e.closing > 30:
             return BAIT
-        if e.alt < 80 and e.v < 60:
+        if e.alt < 80 and e.v < 60 and not e.competition:
             return RETREAT
     if m.mode == BAIT:
         if e.behind or (abs(e.off) < 1 and e.d < 200):
@@ -261,7 +316,7 @@ def call(name: str, world: World, seat: int, memory: Memory) -> Action:
     """One call of a bot; changes its memory."""
     if name == "do_nothing":
         return NONE
-    eyes = Eyes(world.observe(seat), world.physics)
+    eyes = Eyes(world.frame(seat) if world.competition else world.observe(seat), world.physics)
     saving = eyes.altitude_override()
     if saving is not None:
         return saving

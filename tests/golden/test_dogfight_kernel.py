@@ -9,7 +9,7 @@ import pytest
 
 import ludus.games
 
-from .dogfight_bridge import Rules, compare
+from .dogfight_bridge import Rules, compare, history_kept
 from .dogfight_reference import WEIGHTS
 
 BOTS = ("do_nothing", "chaser", "dogfighter", "ace", "brawler")
@@ -49,8 +49,12 @@ def check_episodes(game: Any, rules: Rules, decisions: int, samples: int, seed: 
         running = np.flatnonzero((before["alive"].all(axis=1)) & (before["tick"] < 10_800))
         for i in generator.permutation(running)[:samples]:
             found, nudged = compare(before, after, i, actions, step, rules)
+            if step[0].shape[2] == 224:
+                found += [f"history of seat {s}" for s in (0, 1) if not history_kept(before, step[0][i, s], i, s)]
             assert not found, f"decision at tick {before['tick'][i]}, bots {before['bot'][i]}: {found}"
             compared, nudges = compared + 1, nudges + nudged
+        if game.rules == "competition" and step[4].done.any():
+            game.reset(np.flatnonzero(step[4].done))  # these matches are short, and histories must start anew
     assert compared > decisions * samples / 2
     assert nudges <= max(2, compared / 100), "knife edges must be rare"
 
@@ -84,6 +88,34 @@ def test_random_players_and_bots_under_random_physics(period: int) -> None:
     game.reset()
     game.seat_bots(1, list(names) * 4)
     check_episodes(game, Rules(WEIGHTS, bot_period_ticks=period), decisions=400, samples=6, seed=period)
+
+
+@pytest.mark.parametrize("observation", ["original", "egocentric"])
+def test_every_pair_of_bots_in_competition(observation: str) -> None:
+    """Everybody at 12 Hz; matches restart, so that the histories of new episodes are held too."""
+    game = ludus.games.make(
+        "dogfight",
+        rules="competition",
+        batch=25,
+        seed=3,
+        observation=observation,
+        rewards=ALL_TERMS,
+        autoreset="disabled",
+    )
+    game.reset()
+    game.seat_bots(0, [bot for bot in BOTS for _ in BOTS])
+    game.seat_bots(1, [bot for _ in BOTS for bot in BOTS])
+    check_episodes(game, Rules(ALL_TERMS, bot_period_ticks=10), decisions=700, samples=5, seed=2)
+
+
+def test_random_players_and_bots_in_competition_under_random_physics() -> None:
+    names = (None, *BOTS)
+    batch = 4 * len(names)
+    game = ludus.games.make("dogfight", rules="competition", batch=batch, seed=9, autoreset="disabled")
+    game.restore(random_physics(batch, np.random.default_rng(5)))
+    game.reset()
+    game.seat_bots(1, list(names) * 4)
+    check_episodes(game, Rules(WEIGHTS, bot_period_ticks=10), decisions=300, samples=6, seed=1)
 
 
 def test_long_bursts_need_no_bullet_slot() -> None:

@@ -20,9 +20,10 @@ SLOTS = 12
 
 
 @cache
-def game_of(reward_every: str, period: int) -> Any:
+def game_of(rules: str, reward_every: str, period: int) -> Any:
     return ludus.games.make(
         "dogfight",
+        rules=rules,
         batch=1,
         reward_every=reward_every,
         bot_period_ticks=period,
@@ -45,9 +46,10 @@ def spread(low: float, high: float) -> st.SearchStrategy[float]:
 def fighters(draw: Any, tick: int) -> dict[str, Any]:
     cooldown = draw(st.sampled_from([0, 0, 1, 40, 90]))
     return {
-        "x": draw(spread(-500, 500) | spread(-60, 60)),
+        "x": draw(spread(-500, 500) | spread(-60, 60) | spread(480, 500)),
         "y": draw(spread(0, 600) | spread(0, 90) | spread(540, 600)),
         "yaw": draw(spread(-pi, pi)),
+        "previous_yaw": draw(spread(-0.04, 0.04)),
         "speed": draw(spread(20, 250) | spread(25, 50)),
         "hp": draw(st.integers(1, 5)),
         "cooldown": cooldown,
@@ -95,13 +97,21 @@ def states(draw: Any) -> dict[str, np.ndarray]:
     }
     for name, values in memory.items():
         state[name] = np.array([[draw(values), draw(values)]])
+    state["previous_yaw"] = state["previous_yaw"] + state["yaw"]
+    state["previous_x"] = state["x"] - np.cos(state["yaw"]) * state["speed"] / 120
+    state["previous_y"] = state["y"] - np.sin(state["yaw"]) * state["speed"] / 120
     state["bot_mode"] = np.where(state["bot"] == 3, state["bot_mode"] % 4, state["bot_mode"])
     return state | {"tick": np.array([tick])}
 
 
-def check(state: dict[str, np.ndarray], action: list[float], reward_every: str, period: int) -> None:
-    game = game_of(reward_every, period)
-    game.restore({**state, **{name: np.array([value]) for name, value in PHYSICS.items()}})
+def check(state: dict[str, np.ndarray], action: list[float], rules: str, reward_every: str, period: int) -> None:
+    game = game_of(rules, reward_every, period)
+    physics = {name: np.array([value]) for name, value in PHYSICS.items()}
+    if rules == "competition":
+        physics["gravity"] = np.array([130.0])
+    else:
+        state = {name: values for name, values in state.items() if not name.startswith("previous")}
+    game.restore(state | physics)
     before = game.snapshot()
     actions = np.array(action, np.float32).reshape(1, 2, 3)
     step = game.step(actions)
@@ -112,11 +122,20 @@ def check(state: dict[str, np.ndarray], action: list[float], reward_every: str, 
 STICKS = st.lists(reals(-1.5, 1.5), min_size=6, max_size=6)
 
 
-@pytest.mark.parametrize(("reward_every", "period"), [("tick", 1), ("decision", 1), ("tick", 10)])
-def test_one_decision_from_any_state(reward_every: str, period: int) -> None:
+@pytest.mark.parametrize(
+    ("rules", "reward_every", "period"),
+    [
+        ("training", "tick", 1),
+        ("training", "decision", 1),
+        ("training", "tick", 10),
+        ("competition", "tick", 10),
+        ("competition", "decision", 1),
+    ],
+)
+def test_one_decision_from_any_state(rules: str, reward_every: str, period: int) -> None:
     @settings(max_examples=400, deadline=None, derandomize=True, database=None)
     @given(states(), STICKS)
     def any_state(state: dict[str, np.ndarray], action: list[float]) -> None:
-        check(state, action, reward_every, period)
+        check(state, action, rules, reward_every, period)
 
     any_state()

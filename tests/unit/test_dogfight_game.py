@@ -37,7 +37,8 @@ def test_importing_the_game_loads_no_engine() -> None:
 def test_the_specification() -> None:
     spec = ludus.games.spec("dogfight")
     assert (spec.seats, spec.action.continuous, spec.action.binary) == (2, ("yaw", "throttle"), ("shoot",))
-    assert spec.observations["training"] == {"original": 46, "egocentric": 66}
+    sizes = {"original": 46, "egocentric": 66, "original+config": 59, "egocentric+config": 79}
+    assert spec.observations["training"] == sizes
     assert spec.bots["training"] == ("do_nothing", "chaser", "dogfighter", "ace", "brawler")
     assert spec.max_decisions == 1080
     game = make()
@@ -45,7 +46,7 @@ def test_the_specification() -> None:
     assert game.endings == ("running", "elimination", "timeout")
 
 
-@pytest.mark.parametrize(("observation", "size"), [("original", 46), ("egocentric", 66)])
+@pytest.mark.parametrize(("observation", "size"), [("original", 46), ("egocentric", 66), ("egocentric+config", 79)])
 def test_shapes_and_types(observation: str, size: int) -> None:
     game = make(observation=observation)
     assert game.reset().shape == (4, 2, size)
@@ -331,7 +332,13 @@ def test_a_device_with_its_own_memory_plays_the_same(monkeypatch: pytest.MonkeyP
     """On a GPU every array has two copies; here the CPU plays the GPU, so a forgotten transfer shows."""
 
     def play() -> list[np.ndarray]:
-        game = make(batch=5, autoreset="same_step", observation="egocentric", physics={"gun_cooldown_ticks": 20})
+        game = make(
+            batch=5,
+            autoreset="same_step",
+            observation="egocentric+config",
+            physics={"gun_cooldown_ticks": 20},
+            randomisation="narrow",
+        )
         seen = [game.reset().copy()]
         game.seat_bots(1, [None, "chaser", "dogfighter", "ace", "brawler"])
         game.restore({"tick": np.full(5, 10_700)})
@@ -341,6 +348,7 @@ def test_a_device_with_its_own_memory_plays_the_same(monkeypatch: pytest.MonkeyP
             if k == 20:
                 seen.append(game.reset(np.array([1, 3]), np.array([7, 8], np.uint64)).copy())
                 game.seat_bots(0, "ace", np.array([3]))
+                game.randomise({"bullet_lifetime_ticks": (200, 300)})
             if k == 30:
                 state = game.snapshot()
                 wide = {name: np.pad(state[name], ((0, 0), (0, 9))) for name in BULLETS}

@@ -29,14 +29,19 @@ class Mirror:
         self.shared = shares_memory(device)
         self.device = wp.array(self.host, dtype=dtype, device=device, copy=not self.shared)
 
-    def columns(self, first: int, dtype: Any) -> Any:
-        """The kernels' view of `dtype.length` floats from column `first` on, as an array [...] of that vector type."""
+    def columns(self, first: int, dtype: Any, count: int = 0) -> Any:
+        """The kernels' view of `dtype.length` floats from column `first` on, as an array [...] of that vector type.
+
+        With a count, of so many such vectors that follow each other, as an array [..., count].
+        """
         whole = self.device
+        more = (count,) if count else ()
+        steps = (dtype._length_ * whole.strides[-1],) if count else ()
         return wp.array(
             ptr=whole.ptr + first * whole.strides[-1] if whole.ptr else None,
             dtype=dtype,
-            shape=whole.shape[:-1],
-            strides=whole.strides[:-1],
+            shape=(*whole.shape[:-1], *more),
+            strides=(*whole.strides[:-1], *steps),
             device=whole.device,
         )
 

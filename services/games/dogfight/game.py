@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,11 @@ from ..game import AutoresetMode, BoolArray, FloatArray, GameSpec, IntArray, Ste
 from ..registry import expect
 from . import SPEC
 from .arrays import Mirror
-from .constants import BOTS, ENDINGS, EXTERNAL, OBSERVATION_SIZES
+from .constants import BOTS, ENDINGS, EXTERNAL, OBSERVATIONS
 from .kernels import launch
-from .kernels.layout import Rules
-from .kernels.observation import Egocentric, Sight
-from .options import Options
+from .kernels.frame import Frame
+from .options import Options, Randomisation, ranges_of
+from .packing import outlet_of, rules_of
 from .snapshot import SEATS
 from .state import MatchState
 
@@ -45,9 +46,9 @@ class Dogfight:
         self.rules, self.batch, self.seed, self.options = rules, batch, seed, options
         self.device = _device(device)
         self.autoreset: AutoresetMode = options.autoreset
-        self.obs_size = OBSERVATION_SIZES[options.observation]
+        self.obs_size = OBSERVATIONS[rules][options.observation]
         self._state = MatchState(batch, self.device, options)
-        self._rules = _rules(seed, options)
+        self._rules = rules_of(seed, options)
         self._allocate()
         self._record()
         self._started = False
@@ -70,18 +71,21 @@ class Dogfight:
 
     def _record(self) -> None:
         """Pack the arguments of the launches once; needed again when memory was replaced."""
-        state = {name: array.device for name, array in self._state.mirrors().items()}
-        match, fighter, bullet, seat, physics = state.values()
-        everything = [match, fighter, bullet, seat, physics, self._rules]
+        mirrors = self._state.mirrors()
+        history = mirrors.pop("history").columns(0, Frame)
+        match, fighter, bullet, seat, physics = (array.device for array in mirrors.values())
+        everything = [match, fighter, bullet, seat, physics, history, self._rules]
         numbers = (self._reward, self._done, self._outcome, self._ending, self._decisions)
         self._results = (self._observation, self._final, *numbers)
-        seen, final = _parts(self._observation), _parts(self._final)
+        seen, final = (outlet_of(mirror, self.options) for mirror in (self._observation, self._final))
         results = [result.device for result in numbers]
-        self._step = self._command(launch.step_kernel, [*everything, self._actions.device, *seen, *final, *results])
-        self._observe = self._command(launch.observe_kernel, [match, fighter, bullet, physics, self._rules, *seen])
+        self._step = self._command(launch.step_kernel, [*everything, self._actions.device, seen, final, *results])
+        self._observe = self._command(
+            launch.observe_kernel, [match, fighter, bullet, physics, history, self._rules, seen]
+        )
         begin = [*everything, self._slots.device, self._seeds.device]
-        self._begin_seeded = self._command(launch.begin_kernel, [*begin, True, *seen])
-        self._begin_next = self._command(launch.begin_kernel, [*begin, False, *seen])
+        self._begin_seeded = self._command(launch.begin_kernel, [*begin, True, seen])
+        self._begin_next = self._command(launch.begin_kernel, [*begin, False, seen])
 
     def _command(self, kernel: Any, inputs: list[Any]) -> Any:
         return wp.launch(kernel, dim=self.batch, inputs=inputs, device=self.device, record_cmd=True)
@@ -151,6 +155,20 @@ class Dogfight:
                 raise ValueError(f"{len(numbers)} bots for {expected} matches")
         self._state.seat(seat, slots, numbers)
 
+    def randomise(self, randomisation: Randomisation) -> None:
+        """Draw the physics of episodes that begin from now on as `make` describes; running ones go on as they are.
+
+        Names fixed by `physics` stay fixed; those no longer drawn return to their defaults.
+        Raises ValueError for an unknown level or name, or an impossible range, and then changes nothing.
+        """
+        ranges = ranges_of(randomisation, fixed=self.options.fixed)
+        # What was drawn before stays drawn, from one value: the matches' physics still hold the last draw.
+        collapsed = {name: (self.options.physics[name],) * 2 for name in self.options.randomisation}
+        self.options = replace(self.options, randomisation=collapsed | ranges)
+        self._state.make_room(self.options)
+        self._rules = rules_of(self.seed, self.options)
+        self._record()
+
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """The full state as named arrays, copied; `restore(snapshot())` changes nothing."""
         return self._state.snapshot()
@@ -186,13 +204,6 @@ def _device(name: str) -> str:
         raise ValueError(f"unknown or missing device {name!r}: {error}") from None
 
 
-def _parts(observation: Mirror) -> tuple[Any, Any]:
-    """The kernels' views of the 46 original floats and, where there are any, of the 20 egocentric features."""
-    original = OBSERVATION_SIZES["original"]
-    rest = original if observation.host.shape[-1] > original else 0
-    return observation.columns(0, Sight), observation.columns(rest, Egocentric)
-
-
 def _seeds(seeds: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.uint64]:
     array = np.asarray(seeds)
     if array.shape != (count,) or array.dtype.kind not in "iu":
@@ -202,17 +213,3 @@ def _seeds(seeds: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.uint64]:
 
 def _bot_number(name: str | None) -> int:
     return EXTERNAL if name is None else 1 + BOTS.index(expect("bot of dogfight", name, BOTS))
-
-
-def _rules(seed: int, options: Options) -> Any:
-    rules = Rules()
-    rules.base_seed = wp.uint64(seed)
-    rules.ticks_per_decision = options.ticks_per_decision
-    rules.bot_period_ticks = options.bot_period_ticks
-    rules.reward_per_decision = options.reward_every == "decision"
-    rules.random_spawn = options.random_spawn
-    rules.same_step = options.autoreset == "same_step"
-    rules.egocentric = options.observation == "egocentric"
-    for name, weight in options.rewards.items():
-        setattr(rules, name, weight)
-    return rules

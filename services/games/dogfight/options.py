@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from numbers import Real
@@ -10,18 +10,35 @@ from typing import Any
 
 from ..game import AutoresetMode
 from ..registry import expect
-from .constants import MATCH_TICKS, OBSERVATION_SIZES, PHYSICS, REWARDS, TICKS_PER_DECISION
+from .constants import (
+    COMPETITION_BOT_PERIOD,
+    COMPETITION_GRAVITY,
+    FRAMES,
+    MATCH_TICKS,
+    OBSERVATIONS,
+    PHYSICS,
+    REWARDS,
+    TICKS_PER_DECISION,
+)
 
 AUTORESET_MODES: tuple[AutoresetMode, ...] = ("same_step", "disabled")
 REWARD_MOMENTS = ("tick", "decision")
+RANDOMISATIONS = ("none", "narrow", "full")
+Ranges = dict[str, tuple[float, float]]
+Randomisation = str | Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What can be chosen about a batch of matches, complete and valid."""
 
+    rules: str
     observation: str
     physics: dict[str, float]
+    fixed: frozenset[str]
+    """physics the caller named, which no randomisation touches"""
+    randomisation: Ranges
+    """closed ranges of the numbers that are drawn anew for every episode"""
     rewards: dict[str, float]
     reward_every: str
     bot_period_ticks: int
@@ -29,23 +46,52 @@ class Options:
     autoreset: AutoresetMode
     ticks_per_decision: int
 
+    @property
+    def competition(self) -> bool:
+        return self.rules == "competition"
+
+    @property
+    def frames(self) -> int:
+        """Frames in an observation of `competition`."""
+        return 1 if self.egocentric else FRAMES
+
+    @property
+    def egocentric(self) -> bool:
+        """Whether the egocentric features are part of the observation."""
+        return self.observation.startswith("egocentric")
+
+    @property
+    def config(self) -> bool:
+        """Whether the physics of the episode are part of the observation."""
+        return self.observation.endswith("+config")
+
     @classmethod
     def parse(
         cls,
+        rules: str = "training",
         observation: str = "original",
         physics: Mapping[str, float] | None = None,
+        randomisation: Randomisation = "none",
         rewards: Mapping[str, float] | None = None,
         reward_every: str = "tick",
-        bot_period_ticks: int = 1,
+        bot_period_ticks: int | None = None,
         random_spawn: bool = True,
         autoreset: str = "same_step",
         ticks_per_decision: int = TICKS_PER_DECISION,
     ) -> Options:
         """Fill in the defaults. Raises ValueError that names the parameter and what it takes."""
         expect("autoreset mode", autoreset, AUTORESET_MODES)
+        competition = rules == "competition"
+        if competition and randomisation != "none":
+            raise ValueError("randomisation belongs to the rules 'training': competition is always the same")
+        if bot_period_ticks is None:
+            bot_period_ticks = COMPETITION_BOT_PERIOD if competition else 1
         return cls(
-            observation=expect("observation of dogfight", observation, tuple(OBSERVATION_SIZES)),
-            physics=_physics(physics or {}),
+            rules=rules,
+            observation=expect("observation of dogfight", observation, tuple(OBSERVATIONS[rules])),
+            physics=_physics(physics or {}, {"gravity": COMPETITION_GRAVITY} if competition else {}),
+            fixed=frozenset(physics or {}),
+            randomisation=ranges_of(randomisation, fixed=physics or {}),
             rewards=_rewards(rewards or {}),
             reward_every=expect("reward_every", reward_every, REWARD_MOMENTS),
             bot_period_ticks=_whole("bot_period_ticks", bot_period_ticks, 1, MATCH_TICKS),
@@ -79,8 +125,8 @@ def _rewards(given: Mapping[str, float]) -> dict[str, float]:
     return {name: _number(f"reward {name}", given.get(name, weight)) for name, weight in REWARDS.items()}
 
 
-def _physics(given: Mapping[str, float]) -> dict[str, float]:
-    values = {name: parameter.default for name, parameter in PHYSICS.items()}
+def _physics(given: Mapping[str, float], defaults: Mapping[str, float]) -> dict[str, float]:
+    values = {name: parameter.default for name, parameter in PHYSICS.items()} | dict(defaults)
     for name, value in given.items():
         parameter = PHYSICS[expect("physics parameter of dogfight", name, tuple(PHYSICS))]
         values[name] = _number(f"physics {name}", value)
@@ -93,3 +139,29 @@ def _physics(given: Mapping[str, float]) -> dict[str, float]:
             f"physics min_speed ({values['min_speed']:g}) must be below max_speed ({values['max_speed']:g})"
         )
     return values
+
+
+def ranges_of(given: Randomisation, fixed: Collection[str]) -> Ranges:
+    """The ranges of the numbers to draw, without those that are `fixed`. Raises ValueError naming what is wrong."""
+    if isinstance(given, str):
+        level = expect("randomisation of dogfight", given, RANDOMISATIONS)
+        shipped = {name: p.full if level == "full" else p.narrow for name, p in PHYSICS.items()}
+        given = {} if level == "none" else shipped
+    if not isinstance(given, Mapping):
+        raise ValueError(f"randomisation must be one of {', '.join(RANDOMISATIONS)} or a mapping, not {given!r}")
+    ranges = {name: _range(name, ends) for name, ends in given.items()}
+    return {name: ends for name, ends in ranges.items() if name not in fixed}
+
+
+def _range(name: str, ends: Any) -> tuple[float, float]:
+    parameter = PHYSICS[expect("physics parameter of dogfight", name, tuple(PHYSICS))]
+    if not isinstance(ends, Sequence) or isinstance(ends, str) or len(ends) != 2:
+        raise ValueError(f"randomisation {name} must be a pair (low, high), not {ends!r}")
+    low, high = (_number(f"randomisation {name}", end) for end in ends)
+    if not parameter.low <= low <= high <= parameter.high:
+        raise ValueError(
+            f"randomisation {name} must be low <= high in {parameter.low:g} … {parameter.high:g}, not {ends!r}"
+        )
+    if parameter.whole and (low != int(low) or high != int(high)):
+        raise ValueError(f"randomisation {name} must have whole ends, not {ends!r}")
+    return low, high

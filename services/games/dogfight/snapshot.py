@@ -31,6 +31,9 @@ ARRAYS: dict[str, tuple[str, str]] = {
     **{f"action_{name}": ("seat", name) for name in ("yaw", "throttle", "shoot")},
 }
 """name of a snapshot's array -> struct and field it lives in"""
+PREVIOUS = {"previous_x": "x", "previous_y": "y", "previous_yaw": "yaw"}
+COMPETITION_ARRAYS = ARRAYS | {name: ("fighter", name) for name in PREVIOUS} | {"frames": ("history", "")}
+"""the same for competition; `history` is one plain array"""
 
 RANGES: dict[str, tuple[float, float]] = {
     **{name: (parameter.low, parameter.high) for name, parameter in PHYSICS.items()},
@@ -48,7 +51,7 @@ def checked(given: Mapping[str, npt.NDArray[Any]], current: Arrays, ticks_per_de
     """
     state: Arrays = {}
     for name, values in given.items():
-        expect("state array of dogfight", name, tuple(ARRAYS))
+        expect("state array of dogfight", name, tuple(current))
         state[name] = _shaped(name, np.asarray(values), current[name])
         low, high = RANGES.get(name, (-inf, inf))
         if not ((state[name] >= low) & (state[name] <= high)).all():
@@ -57,8 +60,10 @@ def checked(given: Mapping[str, npt.NDArray[Any]], current: Arrays, ticks_per_de
         raise ValueError("min_speed must be below max_speed in every match")
     if "tick" in state and "decisions" not in state:
         state["decisions"] = -(-state["tick"] // ticks_per_decision)
-    if "yaw" in state:
-        state["yaw"] = _wrapped(state["yaw"])
+    for name in {"yaw", "previous_yaw"} & state.keys():
+        state[name] = _wrapped(state[name])
+    if "frames" in current:
+        _forget_before_start(state, current)
     _pack_bullets(state)
     return state
 
@@ -80,6 +85,15 @@ def _wrapped(yaw: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Angles outside [−π, π] brought back; those inside stay bit for bit."""
     turns = np.where(np.abs(yaw) > np.float32(pi), np.round(yaw / (2 * pi)), 0.0)
     return (yaw - 2 * pi * turns).astype(np.float32)
+
+
+def _forget_before_start(state: Arrays, current: Arrays) -> None:
+    """At tick 0 nothing was before: no earlier tick, no earlier frame."""
+    now = current | state
+    fresh = now["tick"] == 0
+    for name, source in PREVIOUS.items():
+        state[name] = np.where(fresh[:, None], now[source], now[name])
+    state["frames"] = np.where(fresh[:, None, None, None], np.float32(0), now["frames"])
 
 
 def _pack_bullets(state: Arrays) -> None:

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import warp as wp
 
 from .arrays import Mirror
+from .constants import FRAME_FLOATS, FRAMES
 from .kernels.layout import Bullet, Fighter, Match, Physics, Seat
 from .options import Options
-from .snapshot import ARRAYS, BULLET_ARRAYS, SEATS, Arrays, checked
+from .snapshot import ARRAYS, BULLET_ARRAYS, COMPETITION_ARRAYS, SEATS, Arrays, checked
 
 
 def volley(lifetime_ticks: Any, cooldown_ticks: Any) -> Any:
@@ -19,8 +21,14 @@ def volley(lifetime_ticks: Any, cooldown_ticks: Any) -> Any:
     return SEATS * -(-lifetime_ticks // cooldown_ticks)
 
 
+def largest_volley(options: Options) -> int:
+    """The same over all physics an episode may have."""
+    ends = {name: (value, value) for name, value in options.physics.items()} | options.randomisation
+    return int(volley(int(ends["bullet_lifetime_ticks"][1]), int(ends["gun_cooldown_ticks"][0])))
+
+
 class MatchState:
-    """Owner of the arrays the kernels work on: one array of structs each for five structs."""
+    """Owner of the arrays the kernels work on: an array each of five structs, and the history of frames."""
 
     def __init__(self, batch: int, device: str, options: Options) -> None:
         self.batch, self.device, self.ticks_per_decision = batch, device, options.ticks_per_decision
@@ -29,24 +37,27 @@ class MatchState:
             self.physics.host[name] = value
         self.physics.push()
         # Twice a volley: room for the bullets a restored state has in the air and for those still to be fired.
-        lifetime, cooldown = (int(options.physics[n]) for n in ("bullet_lifetime_ticks", "gun_cooldown_ticks"))
-        self.bullet = Mirror((batch, 2 * volley(lifetime, cooldown)), Bullet, device)
+        self.bullet = Mirror((batch, 2 * largest_volley(options)), Bullet, device)
         self.match = Mirror((batch,), Match, device)
         self.fighter = Mirror((batch, SEATS), Fighter, device)
         self.seats = Mirror((batch, SEATS), Seat, device)
+        self._arrays = COMPETITION_ARRAYS if options.competition else ARRAYS
+        # Training has no history; the kernels get one match's worth they never touch.
+        self.history = Mirror((batch if options.competition else 1, SEATS, FRAMES, FRAME_FLOATS), wp.float32, device)
         self._fresh = np.zeros((), self.seats.host.dtype)
         self._fresh["evade_direction"] = 1
         self.seats.host[...] = self._fresh
         self.seats.push()
 
     def mirrors(self) -> dict[str, Mirror]:
-        """The five arrays by the names that snapshot.ARRAYS uses."""
+        """The arrays by the names that snapshot.ARRAYS uses."""
         return {
             "match": self.match,
             "fighter": self.fighter,
             "bullet": self.bullet,
             "seat": self.seats,
             "physics": self.physics,
+            "history": self.history,
         }
 
     def seat(self, seat: int, slots: Any, numbers: int | list[int]) -> None:
@@ -82,18 +93,30 @@ class MatchState:
         mirrors = self.mirrors()
         for array in mirrors.values():
             array.pull()
-        return {name: mirrors[struct].host[field] for name, (struct, field) in ARRAYS.items()}
+        return {name: _field(mirrors[struct], field) for name, (struct, field) in self._arrays.items()}
 
     def _write(self, state: Arrays) -> None:
         mirrors = self.mirrors()
         for name, values in state.items():
-            struct, field = ARRAYS[name]
-            target = mirrors[struct].host[field]
+            struct, field = self._arrays[name]
+            target = _field(mirrors[struct], field)
             (target[:, : values.shape[1]] if name in BULLET_ARRAYS else target)[...] = values
         for array in mirrors.values():
             array.push()
+
+    def make_room(self, options: Options) -> None:
+        """Bullet slots for whatever episodes may be drawn from now on."""
+        slots = 2 * largest_volley(options)
+        if slots > self.bullet.host.shape[1]:
+            self.bullet.pull()
+            self._widen(slots)
+            self.bullet.push()
 
     def _widen(self, slots: int) -> None:
         old = self.bullet.host
         self.bullet = Mirror((self.batch, slots), Bullet, self.device)
         self.bullet.host[:, : old.shape[1]] = old
+
+
+def _field(mirror: Mirror, field: str) -> npt.NDArray[Any]:
+    return mirror.host[field] if field else mirror.host

@@ -4,7 +4,7 @@ import warp as wp
 
 from .angles import wrap_angle
 from .layout import Seat
-from .tactics import View, act_guarded, aim, break_heading, can_shoot, cruise_throttle, toward
+from .tactics import View, act_guarded, aim, break_heading, can_shoot, cruise_throttle, dodge, toward
 
 
 @wp.func
@@ -15,6 +15,8 @@ def ace_evade(m: Seat, v: View):
         stick = 1.0
     if v.me.y > 540.0 and stick > 0.0 and v.me.nose_y > 0.0:
         stick = -1.0
+    if v.competition:
+        stick = dodge(m, v, 120.0, True)
     return act_guarded(m, v, stick, 0.7, can_shoot(v, 0.30, 380.0))
 
 

@@ -21,7 +21,7 @@ def after_brawl(v: View):
         return CLOSE
     if v.chased and v.distance < 180.0 and closing_speed(v) > 30.0:
         return BAIT
-    if v.me.y < 80.0 and v.me.speed < 60.0:
+    if not v.competition and v.me.y < 80.0 and v.me.speed < 60.0:
         return RETREAT
     return BRAWL
 
@@ -38,7 +38,19 @@ def after_bait(v: View):
 
 
 @wp.func
+def too_low(mode: int, v: View):
+    """In competition every phase that does not climb has an altitude below which it is left at once."""
+    if mode == CLOSE:
+        return v.competition and v.me.y < 130.0
+    if mode == BRAWL:
+        return v.competition and v.me.y < 120.0
+    return v.competition and mode == BAIT and v.me.y < 140.0
+
+
+@wp.func
 def next_phase(m: Seat, v: View):
+    if too_low(m.mode, v):
+        return RETREAT
     if m.mode == CLOSE and v.distance < 200.0:
         return BRAWL
     if m.mode == BRAWL:
@@ -47,7 +59,7 @@ def next_phase(m: Seat, v: View):
         return after_bait(v)
     if m.mode == PUNISH and m.punish_calls == 0:
         return BRAWL
-    if m.mode == RETREAT and v.me.y > 180.0 and v.me.speed > 80.0:
+    if m.mode == RETREAT and v.me.y > wp.where(v.competition, 220.0, 180.0) and v.me.speed > 80.0:
         return CLOSE
     return m.mode
 

@@ -11,6 +11,7 @@ from .tactics import (
     break_heading,
     can_shoot,
     cruise_throttle,
+    dodge,
     toward,
 )
 
@@ -23,14 +24,14 @@ CLIMB_HEADING = 0.4636476090008061
 
 
 @wp.func
-def hold_calls(mode: int):
+def hold_calls(mode: int, competition: bool):
     """Calls for which a mode is held after a switch into it."""
     if mode == ATTACK:
         return 30
     if mode == DEFEND:
         return 45
     if mode == ENERGY:
-        return 60
+        return wp.where(competition, 30, 60)
     return 90
 
 
@@ -50,22 +51,22 @@ def next_mode(m: Seat, v: View, p: Physics):
     if m.mode == ATTACK:
         if v.chased and v.distance < 200.0:
             return DEFEND
-        if advantage < 0.7 and v.me.y > 100.0:
+        if advantage < wp.where(v.competition, 0.5, 0.7) and v.me.y > 100.0:
             return ENERGY
-        if m.patience_calls > PATIENCE and v.distance < 250.0:
+        if m.patience_calls > PATIENCE and v.distance < 250.0 and not v.competition:
             return DISENGAGE
     elif m.mode == DEFEND:
         if not v.chased or v.distance > 300.0:
             return ATTACK
-        if advantage < 0.6:
+        if advantage < wp.where(v.competition, 0.4, 0.6):
             return ENERGY
     elif m.mode == ENERGY:
-        if advantage > 0.9:
+        if advantage > wp.where(v.competition, 0.7, 0.9) or (v.competition and v.distance < 200.0):
             return ATTACK
         if v.chased and v.distance < 150.0:
             return DEFEND
     else:
-        if v.distance > 350.0 or v.behind:
+        if v.competition or v.distance > 350.0 or v.behind:
             return ATTACK
         if v.chased and v.distance < 150.0:
             return DEFEND
@@ -80,8 +81,9 @@ def attack_bias(v: View):
         bias -= 0.3 * wp.min((v.me.y - 550.0) / 50.0, 1.0)
     elif v.me.y > 450.0 and v.me.nose_y > 0.3:
         bias -= 0.1
-    if v.me.y < 100.0 and v.me.nose_y < 0.1:
-        bias += 0.4 * wp.min((100.0 - v.me.y) / 60.0, 1.0)
+    low = wp.where(v.competition, 130.0, 100.0)
+    if v.me.y < low and v.me.nose_y < 0.1:
+        bias += 0.4 * wp.min((low - v.me.y) / 60.0, 1.0)
     elif v.me.y < 180.0 and v.me.nose_y < -0.2:
         bias += 0.15
     if v.me.speed < 100.0 and v.me.y > 250.0 and v.me.nose_y > -0.2:
@@ -111,6 +113,8 @@ def dogfighter_evade(m: Seat, v: View):
     stick = float(m.evade_direction)
     if v.me.y < 80.0 and stick < 0.0 and v.me.nose_y < 0.0:
         stick = 1.0
+    if v.competition:
+        stick = dodge(m, v, 80.0, False)
     return act_guarded(m, v, stick, 0.8, can_shoot(v, 0.30, 350.0))
 
 
@@ -122,7 +126,7 @@ def dogfighter(m: Seat, v: View, p: Physics):
         mode = next_mode(m, v, p)
         if mode != m.mode:
             m.mode = mode
-            m.mode_calls = hold_calls(mode)
+            m.mode_calls = hold_calls(mode, v.competition)
     m.patience_calls = wp.where(m.mode == ATTACK, m.patience_calls + 1, 0)
     if m.mode == ATTACK:
         return attack(m, v)

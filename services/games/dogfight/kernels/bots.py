@@ -41,7 +41,7 @@ def bot_call(
     m = count_down(m)
     nearest = float(FAR)
     if count > 0 and m.evade_calls == 0:
-        nearest = nearest_enemy_bullet(bullets, i, count, number, me)
+        nearest = nearest_enemy_bullet(bullets, i, count, number, me, p)
     if m.bot == CHASER:
         return chaser(notice_bullet(m, nearest, 80.0, 15), v)
     if m.bot == DOGFIGHTER:

@@ -1,10 +1,9 @@
 """Bullets: leaving the gun, flying, hitting, and what a bot sees of them."""
 
-
 import warp as wp
 
 from ..constants import BULLET_SLOTS, DT, HIT_RADIUS_SQUARED, MUZZLE_OFFSET
-from .layout import Bullet, Fighter, Physics
+from .layout import Bullet, Fighter, Physics, shortest
 
 MISS = 0
 GLANCE = 1
@@ -21,7 +20,7 @@ def fire(bullets: wp.array2d(dtype=Bullet), i: int, count: int, seat: int, f: Fi
     if f.fired == 0:
         return count
     b = Bullet()
-    b.x = f.x + MUZZLE_OFFSET * f.nose_x
+    b.x = shortest(f.x + MUZZLE_OFFSET * f.nose_x, p)
     b.y = f.y + MUZZLE_OFFSET * f.nose_y
     b.vx = f.nose_x * p.bullet_speed
     b.vy = f.nose_y * p.bullet_speed
@@ -34,7 +33,7 @@ def fire(bullets: wp.array2d(dtype=Bullet), i: int, count: int, seat: int, f: Fi
 @wp.func
 def strike(b: Bullet, target: Fighter, p: Physics):
     """Whether a bullet hits `target`, glances off the armour of its tail, or misses."""
-    dx = target.x - b.x
+    dx = shortest(target.x - b.x, p)
     dy = target.y - b.y
     if dx * dx + dy * dy > HIT_RADIUS_SQUARED:
         return MISS
@@ -55,7 +54,7 @@ def bullets_tick(bullets: wp.array2d(dtype=Bullet), i: int, count: int, f0: Figh
     kept = int(0)
     for j in range(count):
         b = bullets[i, j]
-        b.x = b.x + b.vx * DT
+        b.x = shortest(b.x + b.vx * DT, p)
         b.y = b.y + b.vy * DT
         b.ticks = b.ticks - 1
         contact = int(MISS)
@@ -78,14 +77,14 @@ def bullets_tick(bullets: wp.array2d(dtype=Bullet), i: int, count: int, f0: Figh
 
 
 @wp.func
-def distance_to(b: Bullet, me: Fighter):
-    dx = b.x - me.x
+def distance_to(b: Bullet, me: Fighter, p: Physics):
+    dx = shortest(b.x - me.x, p)
     dy = b.y - me.y
     return wp.sqrt(dx * dx + dy * dy)
 
 
 @wp.func
-def nearest_enemy_bullet(bullets: wp.array2d(dtype=Bullet), i: int, count: int, seat: int, me: Fighter):
+def nearest_enemy_bullet(bullets: wp.array2d(dtype=Bullet), i: int, count: int, seat: int, me: Fighter, p: Physics):
     """Distance of the nearest enemy bullet among the eight nearest of all, a huge number without one.
 
     A bullet exactly on the aircraft looks like an empty slot and is not seen.
@@ -95,14 +94,14 @@ def nearest_enemy_bullet(bullets: wp.array2d(dtype=Bullet), i: int, count: int, 
     for j in range(count):
         b = bullets[i, j]
         if b.owner != seat:
-            d = distance_to(b, me)
+            d = distance_to(b, me, p)
             if d < nearest and d > 0.0:
                 nearest = d
                 slot = j
     if slot >= 0 and count > BULLET_SLOTS:
         before = int(0)
         for j in range(count):
-            d = distance_to(bullets[i, j], me)
+            d = distance_to(bullets[i, j], me, p)
             if d < nearest or (d == nearest and j < slot):
                 before += 1
         if before >= BULLET_SLOTS:

@@ -5,7 +5,10 @@ import warp as wp
 from ..constants import (
     ARENA_HALF_WIDTH,
     ARENA_HEIGHT,
+    CEILING_DRAIN,
+    CEILING_SLOWEST,
     DT,
+    GROUND_Y,
     SPEED_LOSS_PER_HP,
     STALL_EXIT_SPEED,
     STALL_SPEED,
@@ -18,7 +21,7 @@ from ..constants import (
     WALL_X,
 )
 from .angles import HALF_PI, unit_vector, wrap_angle
-from .layout import Fighter, Physics, Seat
+from .layout import Fighter, Physics, Seat, shortest
 
 NOSE_DOWN = -HALF_PI
 PER_WALL_MARGIN = 1.0 / WALL_MARGIN
@@ -48,10 +51,25 @@ def point_nose(f: Fighter, yaw: float):
 
 
 @wp.func
-def move(f: Fighter):
-    """Advance along the nose, then let the soft walls push: sides, ground, ceiling, in this order."""
+def bound(f: Fighter, p: Physics):
+    """The edges of `competition`: joined sides, a fatal ground, a ceiling that costs speed, in this order."""
+    f.x = shortest(f.x, p)
+    if f.y <= GROUND_Y:
+        f.alive = 0
+    if f.y > WALL_HIGH:
+        depth = wp.clamp((f.y - WALL_HIGH) * PER_WALL_MARGIN, 0.0, 1.0)
+        f.speed = wp.max(f.speed - depth * depth * CEILING_DRAIN * DT, CEILING_SLOWEST)
+        f.y = wp.min(f.y, ARENA_HEIGHT)
+    return f
+
+
+@wp.func
+def move(f: Fighter, p: Physics):
+    """Advance along the nose, then meet the edges; in `training` soft walls push: sides, ground, ceiling, in order."""
     f.x = f.x + f.nose_x * f.speed * DT
     f.y = f.y + f.nose_y * f.speed * DT
+    if p.competition > 0:
+        return bound(f, p)
     if wp.abs(f.x) > WALL_X:
         f.x = f.x - wp.sign(f.x) * wall_push(wp.abs(f.x) - WALL_X)
         f.x = wp.clamp(f.x, -ARENA_HALF_WIDTH, ARENA_HALF_WIDTH)
@@ -73,7 +91,9 @@ def fall(f: Fighter, p: Physics):
     f.speed = clamp_speed(f.speed, p.max_hp - f.hp, p)
     if f.speed > STALL_EXIT_SPEED:
         f.stall_ticks = 0
-    f = move(f)
+    f = move(f, p)
+    if f.alive == 0:
+        return f
     f.cooldown = wp.max(f.cooldown - 1, 0)
     return f
 
@@ -95,7 +115,10 @@ def fly(f: Fighter, seat: Seat, p: Physics):
     f.speed = f.speed + (wp.clamp(seat.throttle, 0.0, 1.0) * p.max_thrust - p.drag_coeff * f.speed) * DT
     f.speed = f.speed - p.gravity * f.nose_y * DT
     f.speed = clamp_speed(f.speed, p.max_hp - f.hp, p)
-    f = move(f)
+    f = move(f, p)
+    if f.alive == 0:
+        # The ground ends the step: the gun neither cools nor fires.
+        return f
     f.cooldown = wp.max(f.cooldown - 1, 0)
     if seat.shoot > 0.0 and f.cooldown == 0:
         f.fired = 1
@@ -107,6 +130,9 @@ def fly(f: Fighter, seat: Seat, p: Physics):
 def fighter_tick(f: Fighter, seat: Seat, p: Physics):
     """One tick of an aircraft; `fired` tells whether a bullet leaves its gun."""
     f.fired = 0
+    f.previous_x = f.x
+    f.previous_y = f.y
+    f.previous_yaw = f.yaw
     if f.stall_ticks > 0:
         return fall(f, p)
     if f.speed < STALL_SPEED:

@@ -4,28 +4,16 @@ import warp as wp
 
 from ..constants import RUNNING
 from .bots import bot_call
+from .frame import Frame, remember
 from .layout import Bullet, Fighter, Match, Physics, Rules, Seat, count_bullets, load_fighter, load_physics
-from .observation import Egocentric, Sight, egocentric, observe
+from .outlet import Outlet, show
 from .reward import judge, pay, separation
-from .spawn import begin, episode_seed
+from .seeds import episode_seed
+from .sight import observe
+from .spawn import begin
 from .tick import play_tick
 
 wp.set_module_options({"enable_backward": False})
-
-
-@wp.func
-def show(
-    sights: wp.array2d(dtype=Sight),
-    features: wp.array2d(dtype=Egocentric),
-    i: int,
-    seat: int,
-    row: Sight,
-    rules: Rules,
-):
-    """Hand out one observation."""
-    sights[i, seat] = row
-    if rules.egocentric:
-        features[i, seat] = egocentric(row)
 
 
 @wp.func
@@ -34,19 +22,23 @@ def show_match(
     fighters: wp.array2d(dtype=Fighter),
     bullets: wp.array2d(dtype=Bullet),
     physics: wp.array(dtype=Physics),
+    history: wp.array3d(dtype=Frame),
     rules: Rules,
-    sights: wp.array2d(dtype=Sight),
-    features: wp.array2d(dtype=Egocentric),
+    seen: Outlet,
     i: int,
 ):
     """Hand out both observations of a stored match."""
     f0 = load_fighter(fighters, i, 0)
     f1 = load_fighter(fighters, i, 1)
-    p = load_physics(physics, i)
+    p = load_physics(physics, i, rules)
     count = count_bullets(bullets, i)
-    tick = matches[i].tick
-    show(sights, features, i, 0, observe(bullets, i, count, 0, f0, f1, tick, p), rules)
-    show(sights, features, i, 1, observe(bullets, i, count, 1, f1, f0, tick, p), rules)
+    m = matches[i]
+    row0 = observe(bullets, i, count, 0, f0, f1, m.tick, p)
+    row1 = observe(bullets, i, count, 1, f1, f0, m.tick, p)
+    if rules.competition > 0:
+        remember(history, i, m.decisions, row0, row1, f0, f1, p)
+    show(seen, history, i, 0, m.decisions, row0, p, rules)
+    show(seen, history, i, 1, m.decisions, row1, p, rules)
 
 
 @wp.func
@@ -72,12 +64,11 @@ def step_kernel(
     bullets: wp.array2d(dtype=Bullet),
     seats: wp.array2d(dtype=Seat),
     physics: wp.array(dtype=Physics),
+    history: wp.array3d(dtype=Frame),
     rules: Rules,
     actions: wp.array3d(dtype=float),
-    sights: wp.array2d(dtype=Sight),
-    features: wp.array2d(dtype=Egocentric),
-    final_sights: wp.array2d(dtype=Sight),
-    final_features: wp.array2d(dtype=Egocentric),
+    seen: Outlet,
+    final: Outlet,
     reward: wp.array2d(dtype=float),
     done: wp.array(dtype=bool),
     outcome: wp.array(dtype=int),
@@ -90,7 +81,7 @@ def step_kernel(
     """
     i = wp.tid()
     m = matches[i]
-    p = load_physics(physics, i)
+    p = load_physics(physics, i, rules)
     f0 = load_fighter(fighters, i, 0)
     f1 = load_fighter(fighters, i, 1)
     seat0 = take_action(seats, actions, i, 0)
@@ -100,7 +91,7 @@ def step_kernel(
     playing = verdict[1] == RUNNING
     hp0 = f0.hp
     hp1 = f1.hp
-    start = separation(f0, f1)
+    start = separation(f0, f1, p)
     before = float(start)
     earned = wp.vec2(0.0, 0.0)
     for _k in range(rules.ticks_per_decision):
@@ -115,13 +106,13 @@ def step_kernel(
         m.tick = m.tick + 1
         verdict = judge(f0, f1, m.tick)
         if not rules.reward_per_decision:
-            now = separation(f0, f1)
-            earned += pay(f0, f1, was0 - f0.hp, was1 - f1.hp, before, now, verdict[0], rules)
+            now = separation(f0, f1, p)
+            earned += pay(f0, f1, was0 - f0.hp, was1 - f1.hp, before, now, verdict[0], p, rules)
             before = now
     done[i] = playing and verdict[1] != RUNNING
     if playing:
         if rules.reward_per_decision:
-            earned = pay(f0, f1, hp0 - f0.hp, hp1 - f1.hp, start, separation(f0, f1), verdict[0], rules)
+            earned = pay(f0, f1, hp0 - f0.hp, hp1 - f1.hp, start, separation(f0, f1, p), verdict[0], p, rules)
         m.decisions = m.decisions + 1
         matches[i] = m
         fighters[i, 0] = f0
@@ -133,17 +124,19 @@ def step_kernel(
         decisions[i] = m.decisions
         row0 = observe(bullets, i, count, 0, f0, f1, m.tick, p)
         row1 = observe(bullets, i, count, 1, f1, f0, m.tick, p)
-        show(sights, features, i, 0, row0, rules)
-        show(sights, features, i, 1, row1, rules)
+        if rules.competition > 0:
+            remember(history, i, m.decisions, row0, row1, f0, f1, p)
+        show(seen, history, i, 0, m.decisions, row0, p, rules)
+        show(seen, history, i, 1, m.decisions, row1, p, rules)
         if rules.same_step:
-            show(final_sights, final_features, i, 0, row0, rules)
-            show(final_sights, final_features, i, 1, row1, rules)
+            show(final, history, i, 0, m.decisions, row0, p, rules)
+            show(final, history, i, 1, m.decisions, row1, p, rules)
     reward[i, 0] = earned[0]
     reward[i, 1] = earned[1]
     if rules.same_step and verdict[1] != RUNNING:
         seed = episode_seed(rules.base_seed, i, m.episode + 1)
-        begin(matches, fighters, bullets, seats, physics, i, seed, rules.random_spawn)
-        show_match(matches, fighters, bullets, physics, rules, sights, features, i)
+        begin(matches, fighters, bullets, seats, physics, history, i, seed, rules)
+        show_match(matches, fighters, bullets, physics, history, rules, seen, i)
 
 
 @wp.kernel
@@ -153,12 +146,12 @@ def begin_kernel(
     bullets: wp.array2d(dtype=Bullet),
     seats: wp.array2d(dtype=Seat),
     physics: wp.array(dtype=Physics),
+    history: wp.array3d(dtype=Frame),
     rules: Rules,
     slots: wp.array(dtype=int),
     seeds: wp.array(dtype=wp.uint64),
     seeded: bool,
-    sights: wp.array2d(dtype=Sight),
-    features: wp.array2d(dtype=Egocentric),
+    seen: Outlet,
 ):
     """Start new episodes in the given slots, with the given seeds or those of the game's own stream."""
     k = wp.tid()
@@ -166,8 +159,8 @@ def begin_kernel(
     seed = seeds[k]
     if not seeded:
         seed = episode_seed(rules.base_seed, i, matches[i].episode + 1)
-    begin(matches, fighters, bullets, seats, physics, i, seed, rules.random_spawn)
-    show_match(matches, fighters, bullets, physics, rules, sights, features, i)
+    begin(matches, fighters, bullets, seats, physics, history, i, seed, rules)
+    show_match(matches, fighters, bullets, physics, history, rules, seen, i)
 
 
 @wp.kernel
@@ -176,9 +169,9 @@ def observe_kernel(
     fighters: wp.array2d(dtype=Fighter),
     bullets: wp.array2d(dtype=Bullet),
     physics: wp.array(dtype=Physics),
+    history: wp.array3d(dtype=Frame),
     rules: Rules,
-    sights: wp.array2d(dtype=Sight),
-    features: wp.array2d(dtype=Egocentric),
+    seen: Outlet,
 ):
     """Fresh observations of all matches."""
-    show_match(matches, fighters, bullets, physics, rules, sights, features, wp.tid())
+    show_match(matches, fighters, bullets, physics, history, rules, seen, wp.tid())

@@ -4,10 +4,12 @@ Shapes: matches [B], fighters [B, 2], seats [B, 2], bullets [B, N], physics [B].
 structured arrays, so `snapshot.ARRAYS` finds the named arrays of a snapshot in it.
 """
 
-
 import warp as wp
 
+from ..constants import ARENA_DIAMETER, ARENA_HALF_WIDTH
 from .angles import unit_vector
+
+OUT_OF_REACH = 1.0e30
 
 
 @wp.struct
@@ -23,6 +25,7 @@ class Match:
 @wp.struct
 class Fighter:
     """One aircraft. nose_x, nose_y and fired are scratch: the unit vector of `yaw`, and whether this tick fired.
+    previous_*: before the last tick; at tick 0 the same as now.
 
     alive is 1 or 0: a bool would leave a hole in the struct, and copies of structs with holes are slow.
     """
@@ -38,6 +41,9 @@ class Fighter:
     nose_y: float
     fired: int
     alive: int
+    previous_x: float
+    previous_y: float
+    previous_yaw: float
 
 
 @wp.struct
@@ -72,7 +78,10 @@ class Seat:
 
 @wp.struct
 class Physics:
-    """The 13 configurable numbers of a match; cone_cosine is scratch."""
+    """The 13 configurable numbers of a match. The rest is scratch: the cone's cosine, and the rule set.
+
+    wrap_at: half the width of an arena whose sides are joined, in metres; out of reach where they are walls.
+    """
 
     gravity: float
     drag_coeff: float
@@ -88,6 +97,8 @@ class Physics:
     min_turn_rate: float
     rear_aspect_cone: float
     cone_cosine: float
+    wrap_at: float
+    competition: int
 
 
 @wp.struct
@@ -95,12 +106,18 @@ class Rules:
     """What holds for the whole batch."""
 
     base_seed: wp.uint64
+    competition: int
+    frames: int  # of the observation, in competition
     ticks_per_decision: int
     bot_period_ticks: int
     reward_per_decision: bool
     random_spawn: bool
     same_step: bool
     egocentric: bool
+    config: bool
+    randomised: int  # bit k: the k-th physics number is drawn for every episode, from low to high
+    low: Physics
+    high: Physics
     damage_dealt: float
     damage_taken: float
     win: float
@@ -112,11 +129,23 @@ class Rules:
 
 
 @wp.func
-def load_physics(physics: wp.array(dtype=Physics), i: int):
-    """The stored numbers, the scratch field made good."""
+def load_physics(physics: wp.array(dtype=Physics), i: int, rules: Rules):
+    """The stored numbers, the scratch fields made good."""
     p = physics[i]
     p.cone_cosine = wp.cos(p.rear_aspect_cone)
+    p.wrap_at = wp.where(rules.competition > 0, ARENA_HALF_WIDTH, OUT_OF_REACH)
+    p.competition = rules.competition
     return p
+
+
+@wp.func
+def shortest(dx: float, p: Physics):
+    """A horizontal distance, or a position, the short way round where the sides are joined."""
+    if dx > p.wrap_at:
+        return dx - ARENA_DIAMETER
+    if dx < -p.wrap_at:
+        return dx + ARENA_DIAMETER
+    return dx
 
 
 @wp.func

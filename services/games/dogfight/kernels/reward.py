@@ -16,18 +16,18 @@ from ..constants import (
     RUNNING,
     TIMEOUT,
 )
-from .layout import Fighter, Rules
+from .layout import Fighter, Physics, Rules, shortest
 
 
 @wp.func
-def separation(a: Fighter, b: Fighter):
-    dx = b.x - a.x
+def separation(a: Fighter, b: Fighter, p: Physics):
+    dx = shortest(b.x - a.x, p)
     dy = b.y - a.y
     return wp.sqrt(dx * dx + dy * dy)
 
 
 @wp.func
-def shaping(me: Fighter, other: Fighter, before: float, now: float, r: Rules):
+def shaping(me: Fighter, other: Fighter, before: float, now: float, p: Physics, r: Rules):
     """Approach, alive, proximity and facing, from the distances before and after a tick (or decision)."""
     total = r.approach * (before - now)
     if me.alive > 0:
@@ -35,7 +35,7 @@ def shaping(me: Fighter, other: Fighter, before: float, now: float, r: Rules):
         if now < PROXIMITY_RANGE:
             total += r.proximity
         if now > FACING_NEAREST and now < FACING_RANGE:
-            ahead = me.nose_x * (other.x - me.x) + me.nose_y * (other.y - me.y)
+            ahead = me.nose_x * shortest(other.x - me.x, p) + me.nose_y * (other.y - me.y)
             if ahead > FACING_COSINE * now:
                 total += r.facing
     return total
@@ -57,10 +57,12 @@ def result(seat: int, outcome: int, r: Rules):
 
 
 @wp.func
-def pay(f0: Fighter, f1: Fighter, lost0: int, lost1: int, before: float, now: float, outcome: int, r: Rules):
+def pay(
+    f0: Fighter, f1: Fighter, lost0: int, lost1: int, before: float, now: float, outcome: int, p: Physics, r: Rules
+):
     """One evaluation of all terms for both seats, from the hp and the distance lost since the last one."""
-    r0 = damage(lost1, lost0, r) + shaping(f0, f1, before, now, r) + result(0, outcome, r)
-    r1 = damage(lost0, lost1, r) + shaping(f1, f0, before, now, r) + result(1, outcome, r)
+    r0 = damage(lost1, lost0, r) + shaping(f0, f1, before, now, p, r) + result(0, outcome, r)
+    r1 = damage(lost0, lost1, r) + shaping(f1, f0, before, now, p, r) + result(1, outcome, r)
     return wp.vec2(r0, r1)
 
 

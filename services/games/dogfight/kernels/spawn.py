@@ -1,12 +1,9 @@
-"""Seeds and starting positions. Both are pure functions of integers, so they do not depend on slot or batch size.
-
-The arithmetic is done in float64 and rounded once: products and sums are then exact enough that fused
-multiply-adds, which differ between processors, cannot change the float32 result.
-"""
+"""The start of an episode: everything about it is a pure function of the episode's seed."""
 
 import warp as wp
 
 from ..constants import (
+    FRAMES,
     SPAWN_ALTITUDE_RANGE,
     SPAWN_OFFSET_RANGE,
     SPAWN_SPEED,
@@ -16,37 +13,13 @@ from ..constants import (
     SPAWN_Y,
 )
 from .angles import PI
-from .layout import Bullet, Fighter, Match, Physics, Seat
+from .frame import Frame
+from .layout import Bullet, Fighter, Match, Physics, Rules, Seat
+from .randomise import randomised
+from .seeds import draw
 
 OFFSET_LOW, OFFSET_HIGH = SPAWN_OFFSET_RANGE
 ALTITUDE_LOW, ALTITUDE_HIGH = SPAWN_ALTITUDE_RANGE
-GAMMA = wp.constant(wp.uint64(0x9E3779B97F4A7C15))
-MIX_1 = wp.constant(wp.uint64(0xBF58476D1CE4E5B9))
-MIX_2 = wp.constant(wp.uint64(0x94D049BB133111EB))
-UNIT_24_BITS = wp.constant(wp.float64(2.0**-24))
-
-
-@wp.func
-def mix(z: wp.uint64):
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
-    a = (z ^ (z >> wp.uint64(30))) * MIX_1
-    b = (a ^ (a >> wp.uint64(27))) * MIX_2
-    return b ^ (b >> wp.uint64(31))
-
-
-@wp.func
-def episode_seed(base: wp.uint64, slot: int, episode: int):
-    """Seed of the `episode`-th episode (from 1) of a slot when nobody names one."""
-    key = mix(mix(base + GAMMA) + wp.uint64(slot) * GAMMA + MIX_1)
-    return mix(key + wp.uint64(episode) * GAMMA)
-
-
-@wp.func
-def draw(seed: wp.uint64, number: int, low: float, high: float):
-    """The `number`-th (from 1) uniform draw of a seed, in [low, high)."""
-    bits = mix(mix(seed) + wp.uint64(number) * GAMMA) >> wp.uint64(40)
-    unit = wp.float64(bits) * UNIT_24_BITS
-    return float(wp.float64(low) + unit * (wp.float64(high) - wp.float64(low)))
 
 
 @wp.func
@@ -59,6 +32,9 @@ def placed(x: float, y: float, yaw: float, speed: float, hp: int):
     f.speed = speed
     f.hp = hp
     f.alive = 1
+    f.previous_x = x
+    f.previous_y = y
+    f.previous_yaw = yaw
     return f
 
 
@@ -89,17 +65,19 @@ def begin(
     bullets: wp.array2d(dtype=Bullet),
     seats: wp.array2d(dtype=Seat),
     physics: wp.array(dtype=Physics),
+    history: wp.array3d(dtype=Frame),
     i: int,
     seed: wp.uint64,
-    random_spawn: bool,
+    rules: Rules,
 ):
     """Start the episode of `seed` in slot i."""
     m = Match()
     m.seed = seed
     m.episode = matches[i].episode + 1
     matches[i] = m
-    p = physics[i]
-    if random_spawn:
+    p = randomised(physics[i], seed, rules)
+    physics[i] = p
+    if rules.random_spawn:
         fighters[i, 0] = random_fighter(seed, 0, p)
         fighters[i, 1] = random_fighter(seed, 1, p)
     else:
@@ -109,3 +87,7 @@ def begin(
         bullets[i, j] = Bullet()
     seats[i, 0] = vacated(seats[i, 0])
     seats[i, 1] = vacated(seats[i, 1])
+    if rules.competition > 0:
+        for k in range(FRAMES):
+            history[i, 0, k] = Frame()
+            history[i, 1, k] = Frame()

@@ -6,7 +6,8 @@ Everything derives from the observation a player gets (docs/games/dogfight.md, "
 import warp as wp
 
 from .angles import HALF_PI, PI, wrap_angle
-from .layout import Fighter, Physics, Seat
+from .frame import closure
+from .layout import Fighter, Physics, Seat, shortest
 
 BEHIND_ANGLE = 2.0
 CROSSING_SHIFT = 60.0
@@ -33,6 +34,9 @@ class View:
     gun_ready: bool
     rear_shot: bool
     bullet_speed: float
+    max_speed: float
+    tick_closure: float
+    competition: bool
 
 
 @wp.func
@@ -40,7 +44,7 @@ def look(me: Fighter, other: Fighter, p: Physics):
     v = View()
     v.me = me
     v.other = other
-    v.rx = other.x - me.x
+    v.rx = shortest(other.x - me.x, p)
     v.ry = other.y - me.y
     v.distance = wp.sqrt(v.rx * v.rx + v.ry * v.ry)
     v.bearing = wp.atan2(v.ry, v.rx)
@@ -52,12 +56,18 @@ def look(me: Fighter, other: Fighter, p: Physics):
     same_way = me.nose_x * other.nose_x + me.nose_y * other.nose_y
     v.rear_shot = wp.abs(v.off) <= REAR_SHOT_ANGLE and same_way > p.cone_cosine
     v.bullet_speed = p.bullet_speed
+    v.max_speed = p.max_speed
+    v.competition = p.competition > 0
+    if v.competition:
+        v.tick_closure = closure(me, other, v.distance, p)
     return v
 
 
 @wp.func
 def closing_speed(v: View):
-    """Speed at which the gap shrinks, m/s; 0 when almost touching."""
+    """Speed at which the gap shrinks, m/s; 0 when almost touching. In competition that of the last tick."""
+    if v.competition:
+        return v.tick_closure * v.max_speed
     if v.distance <= 1.0:
         return 0.0
     wx = v.me.speed * v.me.nose_x - v.other.speed * v.other.nose_x
@@ -124,10 +134,35 @@ def act_guarded(m: Seat, v: View, stick: float, throttle: float, shoot: float):
 
 
 @wp.func
+def near_ground(v: View):
+    """Whether to pull up now: the ground of competition kills, and is minded from higher up."""
+    y = v.me.y
+    climb = v.me.nose_y
+    if v.competition:
+        return (y < 50.0 and climb < 0.5) or (y < 100.0 and climb < 0.0) or (y < 150.0 and climb < -0.3)
+    return y < 70.0 and climb < -0.3
+
+
+@wp.func
+def dodge(m: Seat, v: View, low: float, ceiling: bool):
+    """The side to dodge to in competition: the one due, but not into the ground below `low` nor into the ceiling.
+
+    The memory keeps the side that was due.
+    """
+    side = float(m.evade_direction)
+    climbs = side * v.me.nose_x
+    if v.me.y < low and climbs < 0.0 and v.me.nose_y < 0.1:
+        return -side
+    if ceiling and v.me.y > 540.0 and climbs > 0.0 and v.me.nose_y > 0.0:
+        return -side
+    return side
+
+
+@wp.func
 def altitude_override(v: View):
     """Stick (+1 or −1) that saves from the ground or the ceiling; 0 when there is no danger."""
     up = wp.where(v.me.nose_x > 0.0, 1.0, -1.0)
-    if v.me.y < 70.0 and v.me.nose_y < -0.3:
+    if near_ground(v):
         return up
     if v.me.y > 570.0 and v.me.nose_y > 0.3:
         return -up
