@@ -72,8 +72,8 @@ class BusKeeper:
                 return
             words = self._last_words() if exit_.code is None or exit_.code > 0 else ""
             cause = cause_of(exit_.code, {"error": words}, memory_kills=memory_kills)
-            if exit_.lived_seconds < AT_ONCE_SECONDS and words:
-                self.error = f"{NAME} ends at once: {words}"
+            if exit_.lived_seconds < AT_ONCE_SECONDS:
+                self.error = f"{self.binary} ends at once: {words or cause}"
             record_death(self.home.deaths_file, NAME, exit_.pid, cause, {}, restarted=True)
             self.child.delay()
 
@@ -109,13 +109,13 @@ class BusKeeper:
         log.info("%s answers at %s", NAME, self.url)
 
     def _last_words(self) -> str:
-        """The last error in its log."""
+        """The last error in its log, or its last line where none is marked as one."""
         try:
             lines = self.child.spec.log_file.read_text(errors="replace").splitlines()[-20:]
         except OSError:
             return ""
         bad = [line for line in lines if "[FTL]" in line or "[ERR]" in line]
-        return bad[-1].partition("] ")[2] if bad else ""
+        return bad[-1].partition("] ")[2] if bad else (lines[-1] if lines else "")
 
     def _command(self) -> list[str]:
         """Writes the server's configuration for the present port."""

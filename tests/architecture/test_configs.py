@@ -12,7 +12,9 @@ CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
 
 
 def test_there_are_presets() -> None:
-    assert {"dogfight", "dogfight-quick", "dogfight-original", "dogfight-competition"} <= {path.stem for path in CONFIGS}
+    assert {"dogfight", "dogfight-quick", "dogfight-original", "dogfight-competition"} <= {
+        path.stem for path in CONFIGS
+    }
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

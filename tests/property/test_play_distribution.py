@@ -37,7 +37,8 @@ def test_entropy_is_that_of_scipy(log_std: float, logit: float) -> None:
     found = distribution.entropy(row(log_std)[0], row(logit)).item()
     probability = 1 / (1 + math.exp(-logit))
     expected = stats.norm.entropy(0, math.exp(log_std)) + stats.bernoulli.entropy(probability)
-    assert found == pytest.approx(expected, abs=1e-9)
+    # torch's softplus is the identity above 20, which drops up to exp(-20) = 2.1e-9
+    assert found == pytest.approx(expected, abs=3e-9)
 
 
 @settings(max_examples=40, deadline=None)

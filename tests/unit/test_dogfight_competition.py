@@ -35,6 +35,8 @@ def test_the_specification() -> None:
 def test_what_belongs_to_training_is_refused() -> None:
     with pytest.raises(ValueError, match="randomisation belongs to"):
         make(randomisation="full")
+    with pytest.raises(ValueError, match="randomisation belongs to"):
+        make().randomise("narrow")
     with pytest.raises(ValueError, match="expected one of 'original', 'egocentric'"):
         make(observation="original+config")
     with pytest.raises(ValueError, match="state array"):

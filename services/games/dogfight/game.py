@@ -161,7 +161,7 @@ class Dogfight:
         Names fixed by `physics` stay fixed; those no longer drawn return to their defaults.
         Raises ValueError for an unknown level or name, or an impossible range, and then changes nothing.
         """
-        ranges = ranges_of(randomisation, fixed=self.options.fixed)
+        ranges = ranges_of(self.rules, randomisation, fixed=self.options.fixed)
         # What was drawn before stays drawn, from one value: the matches' physics still hold the last draw.
         collapsed = {name: (self.options.physics[name],) * 2 for name in self.options.randomisation}
         self.options = replace(self.options, randomisation=collapsed | ranges)

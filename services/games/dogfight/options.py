@@ -82,8 +82,6 @@ class Options:
         """Fill in the defaults. Raises ValueError that names the parameter and what it takes."""
         expect("autoreset mode", autoreset, AUTORESET_MODES)
         competition = rules == "competition"
-        if competition and randomisation != "none":
-            raise ValueError("randomisation belongs to the rules 'training': competition is always the same")
         if bot_period_ticks is None:
             bot_period_ticks = COMPETITION_BOT_PERIOD if competition else 1
         return cls(
@@ -91,7 +89,7 @@ class Options:
             observation=expect("observation of dogfight", observation, tuple(OBSERVATIONS[rules])),
             physics=_physics(physics or {}, {"gravity": COMPETITION_GRAVITY} if competition else {}),
             fixed=frozenset(physics or {}),
-            randomisation=ranges_of(randomisation, fixed=physics or {}),
+            randomisation=ranges_of(rules, randomisation, fixed=physics or {}),
             rewards=_rewards(rewards or {}),
             reward_every=expect("reward_every", reward_every, REWARD_MOMENTS),
             bot_period_ticks=_whole("bot_period_ticks", bot_period_ticks, 1, MATCH_TICKS),
@@ -141,8 +139,10 @@ def _physics(given: Mapping[str, float], defaults: Mapping[str, float]) -> dict[
     return values
 
 
-def ranges_of(given: Randomisation, fixed: Collection[str]) -> Ranges:
+def ranges_of(rules: str, given: Randomisation, fixed: Collection[str]) -> Ranges:
     """The ranges of the numbers to draw, without those that are `fixed`. Raises ValueError naming what is wrong."""
+    if rules == "competition" and given != "none":
+        raise ValueError("randomisation belongs to the rules 'training': competition is always the same")
     if isinstance(given, str):
         level = expect("randomisation of dogfight", given, RANDOMISATIONS)
         shipped = {name: p.full if level == "full" else p.narrow for name, p in PHYSICS.items()}
