@@ -47,7 +47,7 @@ examples:
 PLAY = """Play one match here and now, without stack or services, and keep it as a replay.
 
 examples:
-  ludus play --red duel-1                  the final policy of run duel-1 against the ace
+  ludus play --red duel-1                  the policy of run duel-1 against the ace
   ludus play --red duel-1 --blue brawler --seed 7
   ludus replay                             look at it
 """
@@ -199,7 +199,7 @@ def _run(parser: Parser) -> None:
 def _replays(add: _Adder) -> None:
     play = add("play", "replays:play", "play one match between two players and keep it", PLAY)
     for seat, default in (("red", "brawler"), ("blue", "ace")):
-        text = f"a bot, or a run whose final policy plays (default {default})"
+        text = f"a bot, or a run whose policy plays (default {default})"
         play.add_argument(f"--{seat}", metavar="PLAYER", default=default, help=text)
     play.add_argument("--seed", type=int, metavar="N", default=1, help="where the match starts (default %(default)s)")
     play.add_argument("--rules", metavar="RULES", help="rule set (default: that of the run, or the game's first)")

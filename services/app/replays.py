@@ -11,12 +11,10 @@ from ..api.v1.policy_pb2 import PolicyRef
 from ..games import GameSpec
 from ..kernel.players import bot_id
 from ..play.duel import Contender
-from ..play.precision import resolve
 from ..play.replay import MAX_FILE_BYTES, SUFFIX, Replay, ReplayError, from_bytes
-from ..play.weights import CorruptWeights, read_manifest
-from ..play.weights import from_bytes as read_weights
 from .errors import CommandError, UsageError, unknown
 from .home import Home, Json, RunFolder
+from .trained import trained
 
 #: They change what is learned, not what is played.
 _WITHOUT_EFFECT = ("rewards", "reward_every")
@@ -66,7 +64,7 @@ def load(path: Path) -> Replay:
 
 
 def contender(home: Home, player: str, spec: GameSpec, bots: Sequence[str]) -> tuple[Contender, RunFolder | None]:
-    """A bot, or the final policy of a run with the run's folder. Raises CommandError."""
+    """A bot, or the policy of a run (the newest while it is unfinished) with the run's folder. Raises CommandError."""
     if player in bots:
         return Contender(bot_id(player), bot=player), None
     runs = {run.name: run for run in home.runs()}
@@ -75,19 +73,10 @@ def contender(home: Home, player: str, spec: GameSpec, bots: Sequence[str]) -> t
     run = runs[player]
     if run.config().get("game") != spec.name:
         raise UsageError(f"{player} is a run of {run.config().get('game')!r}: expected one of {spec.name!r}")
-    path = run.path / "weights" / "final.safetensors"
-    try:
-        data = path.read_bytes()
-        manifest = read_manifest(data)
-        actor, _ = read_weights(data, compute_dtype=resolve(run.config()["network"]["precision"]))
-    except OSError as error:
-        advice = "A run has it when it is finished: ludus status"
-        raise CommandError(f"{player} has no final policy ({path}: {error.strerror}). {advice} {player}") from error
-    except CorruptWeights as error:
-        raise CommandError(f"{path}: {error}") from error
-    sha256 = hashlib.sha256(data).hexdigest()
+    policy = trained(run)
+    manifest, sha256 = policy.manifest, hashlib.sha256(policy.safetensors()).hexdigest()
     ref = PolicyRef(agent=manifest.agent, epoch=manifest.epoch, step=manifest.step, sha256=sha256)
-    return Contender(player, ref=ref, actor=actor), run
+    return Contender(player, ref=ref, actor=policy.actor), run
 
 
 def conditions(runs: Sequence[RunFolder]) -> tuple[str, Json]:

@@ -16,8 +16,9 @@ from .tuning import like_services
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-#: Counters of the slot and of its player, not of the match: they depend on where and how it is played again.
-_NOT_OF_THE_MATCH = frozenset({"episode", "decisions"})
+#: Counters of the slot, and what players saw at their decisions: they depend on where the match is played again and on
+#: how it is cut into steps, and nothing in the match depends on them.
+_NOT_OF_THE_MATCH = frozenset({"episode", "decisions", "frames"})
 
 
 def digest(state: Mapping[str, npt.NDArray[Any]], slot: int) -> str:

@@ -65,7 +65,7 @@ async function drive() {
   notes.middle = now();
   key("Home"); key(" ");
   notes.playing = root.dataset.playing;
-  await new Promise((done) => setTimeout(done, 400));
+  for (let k = 0; k < 30 && now() <= 20; k++) await new Promise((done) => setTimeout(done, 100));
   notes.ran = now();
   key(" ");
   notes.paused = root.dataset.playing;

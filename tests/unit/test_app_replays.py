@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from ludus.api.v1.policy_pb2 import PolicyRef
 from ludus.app.cli import run
 from ludus.app.viewer.film import _changes, _spans, film
 from ludus.app.viewer.page import render
@@ -86,7 +87,7 @@ def test_replays_of_runs_are_found_by_name(home: Path, capsys: pytest.CaptureFix
     ("words", "code", "message"),
     [
         (("play", "--red", "onne"), 2, "Did you mean 'one'"),
-        (("play", "--rules", "chess"), 2, "expected one of 'training'"),
+        (("play", "--rules", "chess"), 2, "expected one of 'training', 'competition'"),
         (("play", "--red", "one", "--rules", "chess"), 2, "trained under 'training'"),
         (("play", "--seed", "-1"), 2, "--seed: expected 0"),
         (("replay",), 1, "Play one: ludus play"),
@@ -102,7 +103,7 @@ def test_mistakes_are_explained(
     assert not (home / "replays").exists()
 
 
-def test_a_run_without_a_final_policy_says_so(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_a_policy_says_so(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = home / "runs" / "one" / "weights" / "final.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
     assert ludus(home, "play", "--red", "one") == 1
@@ -110,7 +111,7 @@ def test_a_run_without_a_final_policy_says_so(home: Path, capsys: pytest.Capture
     assert ludus(home, "play", "--red", "one") == 1
     said = capsys.readouterr().err
     assert "truncated or altered" in said
-    assert "one has no final policy" in said
+    assert "one has no policy: nothing is saved yet" in said
 
 
 def test_the_film_shows_every_tick_and_every_shot() -> None:
@@ -131,6 +132,23 @@ def test_the_film_shows_every_tick_and_every_shot() -> None:
         ends = x + vx * (last - first) / 120, y + vy * (last - first) / 120
         gaps = np.hypot(states["bullet_x"][last] - ends[0], states["bullet_y"][last] - ends[1])
         assert gaps[there].min() < 0.1
+
+
+def test_competition_is_shown_tick_by_tick_too() -> None:
+    """Frames of the past are seen per decision, sides are joined, and the ground kills without taking hit points."""
+    architecture = Architecture.of(spec("dogfight"), "competition", "original", NetworkConfig(hidden=8))
+    actor = Actor(architecture, generator=torch.Generator().manual_seed(1))
+    policy = Contender("p", ref=PolicyRef(agent="main", epoch=1, step=1, sha256="1" * 64), actor=actor)
+    grounded = 0
+    for seed in range(4):
+        match = duel("dogfight", "competition", {}, seed, [policy, Contender("bot:do_nothing", bot="do_nothing")])
+        shown = film(match)
+        assert shown["arena"]["joined"]
+        for seat in range(2):
+            fell = shown["down"][seat] is not None and shown["hp"][seat][-1][1] > 0
+            grounded += fell
+            assert not fell or shown["down"][seat] == shown["ticks"]
+    assert grounded
 
 
 def test_changes_and_spans() -> None:

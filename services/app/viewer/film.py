@@ -31,6 +31,7 @@ def film(replay: Replay) -> Json:
             "half_width": constants.ARENA_HALF_WIDTH,
             "height": constants.ARENA_HEIGHT,
             "margin": constants.WALL_MARGIN,
+            "joined": replay.rules == "competition",
             "ticks_per_second": constants.TICKS_PER_SECOND,
             "ticks_per_decision": ticks,
         },
@@ -38,6 +39,7 @@ def film(replay: Replay) -> Json:
         "ticks": len(states["tick"]) - 1,
         "tracks": {name: {"step": step, "data": _packed(states[name], step)} for name, step in STEPS.items()},
         "hp": [_changes(states["hp"][:, seat]) for seat in range(2)],
+        "down": [_first(~states["alive"][:, seat]) for seat in range(2)],
         "stalls": [_spans(states["stall_ticks"][:, seat] > 0) for seat in range(2)],
         "bullets": bullets(states),
     }
@@ -113,6 +115,11 @@ def _changes(values: npt.NDArray[Any]) -> list[list[int]]:
     """[tick, value] at the start and wherever it changes."""
     ticks = [0, *(np.flatnonzero(np.diff(values)) + 1).tolist()]
     return [[tick, int(values[tick])] for tick in ticks]
+
+
+def _first(flags: npt.NDArray[np.bool_]) -> int | None:
+    """The first tick that is true."""
+    return int(flags.argmax()) if flags.any() else None
 
 
 def _spans(flags: npt.NDArray[np.bool_]) -> list[list[int]]:

@@ -73,7 +73,7 @@ function fillCard(seat) {
   ];
   card.querySelectorAll("dd").forEach((cell, k) => { cell.textContent = values[k]; });
   card.querySelectorAll(".pips i").forEach((pip, k) => { pip.className = k < left ? "on" : ""; });
-  card.querySelector("em").textContent = left <= 0 ? "down" : stalled(seat, time) ? "stall" : "";
+  card.querySelector("em").textContent = down(seat, time) ? "down" : stalled(seat, time) ? "stall" : "";
 }
 
 function buildFacts() {

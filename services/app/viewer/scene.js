@@ -36,7 +36,8 @@ function drawArena(canvas, time) {
 }
 
 function drawSky({ pen, scale, x, y }, width, height) {
-  const { half_width: half, height: top, margin } = film.arena;
+  const { half_width: half, height: top, margin, joined } = film.arena;
+  const [side, floor] = joined ? [0, 0] : [margin, margin];
   const sky = pen.createLinearGradient(0, y(top), 0, y(0));
   sky.addColorStop(0, colours["sky-high"]);
   sky.addColorStop(1, colours["sky-low"]);
@@ -45,7 +46,7 @@ function drawSky({ pen, scale, x, y }, width, height) {
   pen.save();
   pen.beginPath();
   pen.rect(x(-half), y(top), 2 * half * scale, top * scale);
-  pen.rect(x(-half + margin), y(top - margin), 2 * (half - margin) * scale, (top - 2 * margin) * scale);
+  pen.rect(x(-half + side), y(top - margin), 2 * (half - side) * scale, (top - margin - floor) * scale);
   pen.clip("evenodd");
   pen.globalAlpha = 0.3;
   pen.strokeStyle = colours.wall;
@@ -73,6 +74,7 @@ function drawTrail({ pen, x, y }, seat, time) {
   for (let part = 0; part < parts; part++) {
     const from = time - (part + 1) * step, to = time - part * step;
     if (to <= 0) break;
+    if (leaps(at("x", seat, Math.max(0, from)), at("x", seat, to))) continue;
     pen.globalAlpha = 0.6 * (1 - part / parts) ** 1.5;
     pen.beginPath();
     pen.moveTo(x(at("x", seat, Math.max(0, from))), y(at("y", seat, Math.max(0, from))));
@@ -87,6 +89,7 @@ function drawBullet({ pen, x, y }, bullet, time) {
   if (time < bullet.first || since > 0.25) return;
   if (time <= bullet.last + 1) {
     const [head, tail] = [bullet.place(time), bullet.place(Math.max(bullet.first, time - 4))];
+    if (leaps(head[0], tail[0])) return;
     pen.strokeStyle = colours[`seat-${bullet.owner}`];
     pen.lineWidth = 3;
     pen.lineCap = "round";
@@ -116,12 +119,12 @@ function drawRays(pen, x, y, inner, outer, count, colour, alpha) {
 }
 
 function drawHit({ pen, x, y }, hit, time) {
-  const age = (time - hit.tick) / RATE, down = hp(hit.seat, hit.tick) <= 0;
-  const lasts = down ? 3 * FLASH_SECONDS : FLASH_SECONDS;
+  const age = (time - hit.tick) / RATE, last = down(hit.seat, hit.tick);
+  const lasts = last ? 3 * FLASH_SECONDS : FLASH_SECONDS;
   // The last state of the match is also its end: there the flash must not be at size zero.
-  const shown = down && time >= film.ticks ? 0.3 : age / lasts;
+  const shown = last && time >= film.ticks ? 0.3 : age / lasts;
   if (age < 0 || shown > 1) return;
-  const [px, py] = [x(at("x", hit.seat, hit.tick)), y(at("y", hit.seat, hit.tick))], size = down ? 60 : 30;
+  const [px, py] = [x(at("x", hit.seat, hit.tick)), y(at("y", hit.seat, hit.tick))], size = last ? 60 : 30;
   pen.save();
   pen.globalAlpha = 1 - shown;
   pen.strokeStyle = colours.spark;
@@ -130,7 +133,7 @@ function drawHit({ pen, x, y }, hit, time) {
   pen.arc(px, py, 8 + size * shown, 0, 2 * Math.PI);
   pen.stroke();
   pen.restore();
-  drawRays(pen, px, py, 6 + size * shown * 0.5, 12 + size * shown * 1.3, down ? 14 : 9, colours.spark, 1 - shown);
+  drawRays(pen, px, py, 6 + size * shown * 0.5, 12 + size * shown * 1.3, last ? 14 : 9, colours.spark, 1 - shown);
 }
 
 function drawPlane({ pen, x, y, scale }, seat, time) {
@@ -141,7 +144,7 @@ function drawPlane({ pen, x, y, scale }, seat, time) {
   pen.rotate(-yaw);
   // The cockpit is on top whichever way it flies.
   pen.scale(size, Math.cos(yaw) < 0 ? -size : size);
-  pen.globalAlpha = hp(seat, time) > 0 ? 1 : 0.45;
+  pen.globalAlpha = down(seat, time) ? 0.45 : 1;
   pen.fillStyle = colours[`seat-${seat}`];
   pen.strokeStyle = colours.panel;
   pen.lineWidth = 0.8;
