@@ -11,10 +11,16 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ..games.dogfight.constants import ARENA_DIAMETER, ARENA_HEIGHT, BULLET_SLOTS, OBSERVATION_SIZES
+from ..games.dogfight.constants import (
+    ARENA_DIAMETER,
+    ARENA_HEIGHT,
+    BULLET_SLOTS,
+    EGOCENTRIC_FLOATS,
+    ORIGINAL_FLOATS,
+)
 
-RAW_SIZE = OBSERVATION_SIZES["original"]
-FEATURES = OBSERVATION_SIZES["egocentric"] - RAW_SIZE
+RAW_SIZE = ORIGINAL_FLOATS
+FEATURES = EGOCENTRIC_FLOATS
 FIRST_BULLET = 13
 FULL_SPEED = 250.0
 SPEED_SCALE = 200.0

@@ -11,8 +11,8 @@ from .egocentric import EgocentricFeatures
 from .network import Actor
 from .weights import Manifest
 
-#: Layouts that can be computed from the raw observation: the features to append to it.
-DERIVED: dict[tuple[str, str], type[nn.Module]] = {("dogfight", "egocentric"): EgocentricFeatures}
+#: (game, rules, layout) that can be computed from the raw observation: the features to append to it.
+DERIVED: dict[tuple[str, str, str], type[nn.Module]] = {("dogfight", "training", "egocentric"): EgocentricFeatures}
 #: Ranges of continuous action components that are not [-1, 1].
 LIMITS = {"throttle": (0.0, 1.0)}
 
@@ -66,9 +66,9 @@ def features_of(manifest: Manifest) -> nn.Module | None:
     """What appends the layout's features to a raw observation, None for the raw layout. Raises ValueError."""
     if manifest.observation == raw_layout(spec(manifest.game), manifest.rules):
         return None
-    if found := DERIVED.get((manifest.game, manifest.observation)):
+    if found := DERIVED.get((manifest.game, manifest.rules, manifest.observation)):
         return found()
     raise ValueError(
-        f"a policy of {manifest.game} with observation {manifest.observation!r} cannot play on raw observations: "
-        f"expected {raw_layout(spec(manifest.game), manifest.rules)!r} or a layout computed from it"
+        f"a policy of {manifest.game} {manifest.rules} with observation {manifest.observation!r} cannot play on raw "
+        f"observations: expected {raw_layout(spec(manifest.game), manifest.rules)!r} or a layout computed from it"
     )

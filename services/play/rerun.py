@@ -16,8 +16,9 @@ from .tuning import like_services
 
 Arrays = dict[str, npt.NDArray[Any]]
 
-#: Counters of the slot and of its player, not of the match: they depend on where and how it is played again.
-_NOT_OF_THE_MATCH = frozenset({"episode", "decisions"})
+#: Of the slot and of its player, not of the match: they depend on where and how it is played again. Frames are what the
+#: players saw at their decisions, and cut into ticks a match has more of these.
+_NOT_OF_THE_MATCH = frozenset({"episode", "decisions", "frames"})
 
 
 def digest(state: Mapping[str, npt.NDArray[Any]], slot: int) -> str:
