@@ -163,9 +163,16 @@ def _game(parser: Parser) -> None:
     )
 
 
+def _port(text: str) -> int:
+    port = int(text)
+    if not 1 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 1 to 65535, found {port}")
+    return port
+
+
 def _nats(parser: Parser) -> None:
     parser.add_argument("--nats-url", metavar="URL", help="use this NATS server instead of starting one")
-    parser.add_argument("--nats-port", type=int, metavar="N", help="port of the stack's own (default: a free one)")
+    parser.add_argument("--nats-port", type=_port, metavar="N", help="port of the stack's own (default: a free one)")
 
 
 def _runs(add: _Adder) -> None:

@@ -14,7 +14,7 @@ from .errors import FAILED
 from .home import Home, Json, RunFolder
 from .stack import is_up, keep_supervised
 from .summary import print_summary
-from .view import run_view
+from .view import OVER, run_view
 from .words import count_text, number_text, percent, seconds_text
 
 REDRAW_SECONDS = 0.5
@@ -25,7 +25,6 @@ LINE_SECONDS = 10.0
 GUARD_SECONDS = 3.0
 #: The evaluator writes its report when the run is over.
 REPORT_SECONDS = 30.0
-OVER = ("finished", "stopped", "failed")
 
 
 def attach(home: Home, run: RunFolder, console: Console) -> int:

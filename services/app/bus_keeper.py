@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from ..kernel.nats_server import NatsServer, ServerError
 from .child import Child, ChildSpec
 from .deaths import cause_of, record_death
+from .disk import ROOM_BYTES, disk_full, free_bytes
 from .errors import CommandError
 from .home import Home
 from .processes import Identity
@@ -23,6 +25,7 @@ STOP_SECONDS = 10.0
 #: Whoever ends this early has been given something it cannot work with.
 AT_ONCE_SECONDS = 5.0
 HOST = "127.0.0.1"
+DISK_SECONDS = 1.0
 
 
 class BusKeeper:
@@ -36,6 +39,8 @@ class BusKeeper:
         self.error = ""
         self._starts = 0
         self._asked = 0.0
+        self._disk_asked = 0.0
+        self._starved = False
         self.child = Child(
             ChildSpec(
                 name=NAME,
@@ -58,6 +63,8 @@ class BusKeeper:
     def tick(self, *, clients: bool, fixed_port: bool, memory_kills: int = 0) -> None:
         """`clients`: services are connected to this port, so that it cannot be changed; nor if the user chose it."""
         self.poll(memory_kills)
+        if time.monotonic() - self._disk_asked > DISK_SECONDS:
+            self._watch_disk()
         if self.child.due:
             self._start(may_move=not clients and not fixed_port)
         elif self.child.alive and not self.ready and time.monotonic() - self._asked > 0.05:
@@ -72,8 +79,8 @@ class BusKeeper:
                 return
             words = self._last_words() if exit_.code is None or exit_.code > 0 else ""
             cause = cause_of(exit_.code, {"error": words}, memory_kills=memory_kills)
-            if exit_.lived_seconds < AT_ONCE_SECONDS and words:
-                self.error = f"{NAME} ends at once: {words}"
+            if exit_.lived_seconds < AT_ONCE_SECONDS:
+                self.error = f"{self.binary} ends at once: {words or cause}"
             record_death(self.home.deaths_file, NAME, exit_.pid, cause, {}, restarted=True)
             self.child.delay()
 
@@ -108,14 +115,25 @@ class BusKeeper:
         self.ready, self.error = True, ""
         log.info("%s answers at %s", NAME, self.url)
 
+    def _watch_disk(self) -> None:
+        """After a write that failed for want of room the server refuses every later one: it needs a fresh start."""
+        self._disk_asked = time.monotonic()
+        if full := disk_full(self.home):
+            self._starved, self.error = True, full
+        elif self._starved and free_bytes(self.home) > ROOM_BYTES:
+            self._starved, self.error = False, ""
+            if self.child.alive and self.child.identity:
+                log.warning("there is room on the disk again: %s is started afresh", NAME)
+                os.kill(self.child.identity.pid, signal.SIGTERM)
+
     def _last_words(self) -> str:
-        """The last error in its log."""
+        """The last error in its log, or its last line where none is marked as one."""
         try:
             lines = self.child.spec.log_file.read_text(errors="replace").splitlines()[-20:]
         except OSError:
             return ""
         bad = [line for line in lines if "[FTL]" in line or "[ERR]" in line]
-        return bad[-1].partition("] ")[2] if bad else ""
+        return bad[-1].partition("] ")[2] if bad else (lines[-1] if lines else "")
 
     def _command(self) -> list[str]:
         """Writes the server's configuration for the present port."""

@@ -147,6 +147,9 @@ def services_table(view: Json) -> Table:
     table = plain_table(
         "service", "state", "pid", "heartbeat", "restarts", "step", "durable", "http", "", right=(2, 3, 4, 5, 6, 7)
     )
+    # The long words wrap; without this they would squeeze every other column to nothing.
+    table.columns[-1].no_wrap = False
+    table.columns[-1].overflow = "fold"
     for service in view["services"]:
         table.add_row(
             service["service"],
@@ -157,7 +160,7 @@ def services_table(view: Json) -> Table:
             _or_dash(service["step"]),
             _or_dash(service["durable_step"]),
             _or_dash(service["http_port"]),
-            Text(str(service["error"] or service["reason"]), overflow="ellipsis"),
+            Text(str(service["error"] or service["reason"])),
         )
     return table
 

@@ -12,8 +12,12 @@ from ..api.v1.run_pb2 import RunState, RunStatus
 from ..api.v1.standings_pb2 import PairRow, Standings
 from ..kernel.players import is_bot, is_version, version_of
 from ..kernel.wilson import wilson_interval
+from .disk import disk_full
 from .home import Home, Json, RunFolder, last_row, read_json, read_rows
 from .processes import Identity
+
+#: States in which nothing more will happen by itself.
+OVER = ("finished", "stopped", "failed")
 
 #: A heartbeat older than this while the process lives means that it hangs.
 HUNG_SECONDS = 30.0
@@ -88,7 +92,16 @@ def run_view(home: Home, run: RunFolder, status: RunStatus | None) -> Json:
     view["deaths"].sort(key=lambda row: row.get("time") or 0)
     view |= _progress_of_status(status) if status else _progress_of_files(run)
     view["progress"] = min(1.0, (view["step"] or 0) / total)
+    view["warnings"] += _troubles(home, view)
     return view
+
+
+def _troubles(home: Home, view: Json) -> list[str]:
+    """What keeps the whole stack from working, while the run is meant to."""
+    if view["state"] in OVER:
+        return []
+    problems = (disk_full(home), str(read_json(home.stack_file).get("error") or ""))
+    return list(dict.fromkeys(problem for problem in problems if problem))
 
 
 def _state(run: RunFolder, status: RunStatus | None) -> str:

@@ -38,8 +38,12 @@ def _module(name: str) -> ModuleType:
     if name in BUNDLED:
         return import_module(BUNDLED[name])
     (point,) = entry_points(group=ENTRY_POINT_GROUP, name=name)
-    module = point.load()
-    assert isinstance(module, ModuleType), f"entry point {point.value} must name a module"
+    try:
+        module = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"game {name!r} cannot be loaded from {point.value!r}: {error}") from error
+    if not isinstance(module, ModuleType) or not isinstance(getattr(module, "SPEC", None), GameSpec):
+        raise ValueError(f"game {name!r}: {point.value!r} must be a module with SPEC, a ludus.games.GameSpec")
     return module
 
 

@@ -168,6 +168,13 @@ class RunConfig(Section):
                 f"learner.batch_decisions ({self.learner.batch_decisions}) must be a multiple of one slab: "
                 f"simulator.matches / simulator.slabs * simulator.steps = {slab}"
             )
+        needed = max(self.learner.batch_decisions // slab, self.simulator.slabs)
+        if self.learner.buffer_slabs < needed:
+            raise ValueError(
+                f"learner.buffer_slabs ({self.learner.buffer_slabs}) must be at least {needed}: a batch of "
+                f"{self.learner.batch_decisions} decisions is {self.learner.batch_decisions // slab} slabs of {slab}, "
+                f"a window {self.simulator.slabs}, and neither could ever be complete"
+            )
         return self
 
 
@@ -210,9 +217,11 @@ def load(
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot read the configuration {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not a text file in UTF-8: {error.reason} at byte {error.start}") from error
     try:
         tree = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:

@@ -67,8 +67,8 @@ def write_config(
     }
     if monitor_port is not None:
         settings["http"] = f"{host}:{monitor_port}"
-    # nats-server reads JSON as well as its own format.
-    write_atomically(path, json.dumps(settings, indent=2).encode() + b"\n")
+    # nats-server reads JSON as well as its own format, but not JSON's \u escapes.
+    write_atomically(path, json.dumps(settings, indent=2, ensure_ascii=False).encode() + b"\n")
 
 
 def free_port(host: str = HOST) -> int:

@@ -59,6 +59,13 @@ def main(service: str, build: Build, argv: Sequence[str] | None = None) -> int:
     return _Process(service, build, config, options).run()
 
 
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 (a free one) to 65535, found {port}")
+    return port
+
+
 def _parser(service: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"ludus-{service}",
@@ -68,8 +75,8 @@ def _parser(service: str) -> argparse.ArgumentParser:
         "Exit codes: 0 done or told to stop, 1 crashed (restart it), 2 wrong set-up (the message says what to do).",
     )
     parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the run's config.json, or TOML")
-    parser.add_argument("--http-port", type=int, default=0, metavar="N", help="of health and metrics; 0: a free one")
-    parser.add_argument("--grpc-port", type=int, default=0, metavar="N", help="of the gRPC API; 0: a free one")
+    parser.add_argument("--http-port", type=_port, default=0, metavar="N", help="of health and metrics; 0: a free one")
+    parser.add_argument("--grpc-port", type=_port, default=0, metavar="N", help="of the gRPC API; 0: a free one")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument(
         "--nats-url", metavar="URL", help=f"default: bus.url of the configuration, $NATS_URL, or {DEFAULT_URL}"

@@ -27,7 +27,7 @@ from .export import export_final
 from .publisher import Publisher, next_epoch
 from .reference import WrongReference
 from .reporter import Reporter
-from .setup import check_buffer, components_of, manifest_of, state_of
+from .setup import components_of, manifest_of, state_of
 from .slab import Slab
 from .state import State, Versions
 from .update import Report, Updater
@@ -42,7 +42,6 @@ MAX_UNDONE = 20
 
 async def serve(ctx: Context) -> None:
     """Run until the training is done and the run is over, or until told to stop."""
-    check_buffer(ctx.config)
     tune_process(ctx.config.learner.threads)
     threads = ThreadPoolExecutor(1, "update", initializer=tune_thread, initargs=(ctx.config.learner.threads,))
     try:

@@ -46,15 +46,3 @@ def state_of(config: RunConfig, architecture: Architecture) -> State:
         return State(architecture, config.learner, dtype, seed=config.seed)
     except (ValueError, RuntimeError, AssertionError) as error:
         raise Fatal(f"learner.device = {config.learner.device!r}: {error}") from error
-
-
-def check_buffer(config: RunConfig) -> None:
-    """A batch must fit into the buffer, or it would never become complete. Raises Fatal."""
-    simulator, learner = config.simulator, config.learner
-    slab = simulator.matches // simulator.slabs * simulator.steps
-    needed = max(-(-learner.batch_decisions // slab), simulator.slabs)
-    if learner.buffer_slabs < needed:
-        raise Fatal(
-            f"learner.buffer_slabs is {learner.buffer_slabs}, but a batch of {learner.batch_decisions} decisions needs "
-            f"{needed} slabs of {slab}: set learner.buffer_slabs to {needed} or more."
-        )

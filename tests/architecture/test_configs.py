@@ -43,4 +43,4 @@ def test_a_misspelt_key_is_refused_with_the_nearest_one() -> None:
     tree["learner"]["lerning_rate"] = 1e-3
     with pytest.raises(ConfigError, match=r"unknown key 'learner\.lerning_rate'.*Did you mean 'learning_rate'"):
         check(tree, "test")
-    assert isinstance(check({**tree, "learner": {}}, "test"), RunConfig)
+    assert isinstance(check({**tree, "learner": {"batch_decisions": 16_384}}, "test"), RunConfig)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ludus.kernel.config import ConfigError
 from ludus.kernel.service import Fatal
 from ludus.learner.export import export_final
-from ludus.learner.setup import check_buffer, manifest_of, state_of
+from ludus.learner.setup import manifest_of, state_of
 from ludus.play.network import Actor
 from ludus.play.weights import from_bytes, to_bytes
 
@@ -17,9 +18,9 @@ from .learner_kit import MANIFEST, config
 
 
 def test_a_batch_that_does_not_fit_into_the_buffer_is_refused() -> None:
-    check_buffer(config(buffer_slabs=2))
-    with pytest.raises(Fatal, match=r"batch of 512 decisions needs 4 slabs of 128: set learner\.buffer_slabs to 4"):
-        check_buffer(config(buffer_slabs=3, batch_decisions=512))
+    assert config(buffer_slabs=2).learner.buffer_slabs == 2
+    with pytest.raises(ConfigError, match=r"learner\.buffer_slabs \(3\) must be at least 4: a batch of 512"):
+        config(buffer_slabs=3, batch_decisions=512)
 
 
 def test_the_identity_comes_from_the_game_and_the_configuration() -> None:

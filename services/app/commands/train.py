@@ -37,10 +37,7 @@ def train(options: argparse.Namespace, home: Home, console: Console) -> int:
     config = _with_bus(config, home)
     check_bus(home, config.bus.url, options.nats_port or 0)
     others = [run.name for run in home.runs() if run.wanted]
-    if not is_up(home):
-        ensure_up(home, nats_port=options.nats_port or 0)
-    else:
-        ensure_up(home)
+    ensure_up(home, nats_port=0 if is_up(home) else options.nats_port or 0, bus=not config.bus.url)
     run = create(home, config, name)
     announce(console, home, config, run, others)
     if options.detach:
