@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import ludus.games
@@ -76,6 +76,9 @@ def bullets(draw: Any, aircraft: list[dict[str, Any]]) -> dict[str, Any]:
 def states(draw: Any) -> dict[str, np.ndarray]:
     tick = draw(st.sampled_from([0, 3, 10, 4320, 10_790, 10_795, 10_799]))
     pair = [draw(fighters(tick)) for _ in range(2)]
+    dx, dy = (pair[0][name] - pair[1][name] for name in ("x", "y"))
+    # Where bots look when the other is in the same place hangs on the last bit of float32; the sides may be joined.
+    assume(np.hypot((dx + 500) % 1000 - 500, dy) > 1)
     shots = [draw(bullets(pair)) for _ in range(draw(st.sampled_from([0, 1, 2, 4, SLOTS])))]
     state = {name: np.array([[f[name] for f in pair]]) for name in pair[0]}
     for name in ("x", "y", "vx", "vy", "owner", "ticks"):

@@ -76,6 +76,15 @@ def test_every_tick_leads_to_the_same_last_bit(match: Replay) -> None:
         np.testing.assert_array_equal(ticks[name][-1], decisions[name][-1])
 
 
+def test_competition_plays_again_tick_by_tick_too() -> None:
+    """Its players' older frames are of decisions; cut into ticks there are others, but the match is the same."""
+    match = duel("dogfight", "competition", {"observation": "original"}, 5, [bot("ace"), bot("chaser")])
+    ticks = re_simulate(match, parameters={**match.parameters, "ticks_per_decision": 1}, repeat=10)
+    decisions = re_simulate(match, batch=3, slot=2)
+    for name in ("x", "y", "yaw", "hp", "previous_x"):
+        np.testing.assert_array_equal(ticks[name][-1], decisions[name][-1])
+
+
 def test_the_arena_records_what_was_played_beside_others() -> None:
     """Sixteen matches over eight slots, some slots used twice: each must end in the state that was there."""
     game = make("dogfight", batch=8, seed=3, autoreset="disabled", **PARAMETERS)
