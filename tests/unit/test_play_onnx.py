@@ -109,14 +109,6 @@ def test_an_unknown_layout_is_refused() -> None:
         DeployedActor(actor, manifest)
 
 
-def test_the_egocentric_layout_of_other_rules_is_refused() -> None:
-    """Its features stand behind other floats: a file made with those of training would answer nonsense."""
-    actor, manifest = policy()
-    object.__setattr__(manifest, "rules", "competition")
-    with pytest.raises(ValueError, match=r"dogfight competition with observation 'egocentric'"):
-        DeployedActor(actor, manifest)
-
-
 def broken_shape() -> onnx.ModelProto:
     """Declares three actions and answers with one row too many."""
     model = linear()
