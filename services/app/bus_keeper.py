@@ -9,14 +9,14 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..kernel.nats_server import NatsServer, ServerError
+from ..kernel.nats_server import NatsServer, ServerError, free_port
 from .child import Child, ChildSpec
 from .deaths import cause_of, record_death
 from .disk import ROOM_BYTES, disk_full, free_bytes
 from .errors import CommandError
 from .home import Home
 from .processes import Identity
-from .wire import free_port, port_is_free, server_info
+from .wire import port_is_free, server_info
 
 log = logging.getLogger(__name__)
 

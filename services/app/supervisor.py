@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from ..kernel.nats_server import ServerError
+from ..kernel.nats_server import ServerError, free_port
 from .bus_keeper import BusKeeper
 from .child import find_strays
 from .deaths import record_death
@@ -20,7 +20,6 @@ from .home import Home, Json, RunFolder, read_json, write_json
 from .keeper import STOP_SECONDS, RunKeeper
 from .launch import service_argv, service_environment
 from .processes import Identity, out_of_memory_kills
-from .wire import free_port
 
 log = logging.getLogger(__name__)
 

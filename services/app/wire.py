@@ -88,10 +88,3 @@ def port_is_free(port: int, host: str = "127.0.0.1") -> bool:
         except (OSError, OverflowError):
             return False
         return True
-
-
-def free_port(host: str = "127.0.0.1") -> int:
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port

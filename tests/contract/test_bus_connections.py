@@ -71,9 +71,11 @@ async def test_a_server_that_comes_up_late_is_found(nats_binary: Path, tmp_path:
     server = NatsServer(tmp_path, binary=nats_binary)
     connecting = asyncio.create_task(Bus.connect(server.url, "run", "test", patience_seconds=20))
     await asyncio.sleep(0.5)
+    assert not connecting.done(), "it waits for the server"
     server.start()
     try:
         bus = await asyncio.wait_for(connecting, 5)
+        assert bus.run == "run"
         await bus.close()
     finally:
         server.stop()

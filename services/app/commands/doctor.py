@@ -21,7 +21,7 @@ from ..home import Home
 from ..presets import folders, presets
 from ..processes import describe_exit
 from ..stack import find_nats_server, is_up, stack_port
-from ..wire import NEEDED, free_port, port_is_free
+from ..wire import NEEDED, port_is_free
 
 #: Package -> module.
 PACKAGES = {
@@ -107,4 +107,6 @@ def _ports(home: Home) -> str:
     port = stack_port(home)
     if port and not is_up(home) and not port_is_free(port):
         raise UsageError(f"port {port}, which the stack used before, is taken; a free one will be chosen")
+    from ...kernel.nats_server import free_port
+
     return f"loopback works (port {free_port()} is free); NATS " + (f"uses {port}" if port else "gets a free one")
