@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 import torch
 
 from ..kernel.config import RunConfig
-from ..play import distribution
 from ..play.weights import non_finite
 from . import optimizer, ppo, reference
 from .batch import Batcher, BatchFacts, Rows
+from .gradient import Gradients
+from .objective import Terms
 from .slab import Slab
 from .state import State, Versions
 
@@ -39,6 +40,14 @@ class Progress:
     gradient_norm_max: float = 0.0
     broken: str = ""
     """what was not finite; empty if nothing"""
+
+    def applied(self, terms: Terms, gradient_norm: float) -> None:
+        """Count a minibatch."""
+        self.minibatches += 1
+        self.policy_loss += terms.policy_loss
+        self.value_loss += terms.value_loss
+        self.gradient_norm += gradient_norm
+        self.gradient_norm_max = max(self.gradient_norm_max, gradient_norm)
 
 
 @dataclass(slots=True)
@@ -67,6 +76,7 @@ class Updater:
         self._state = state
         self._versions = versions
         architecture = state.architecture
+        self._gradients = Gradients(config.learner, state)
         self._batcher = Batcher(config.learner, architecture.obs_size, architecture.act_size)
 
     def update(self, slabs: Sequence[Slab]) -> Report:
@@ -114,34 +124,21 @@ class Updater:
 
     def _step(self, rows: Rows, rate: float, progress: Progress) -> bool:
         """One minibatch. False if the passes end here; then it was not applied."""
-        config, state = self._config, self._state
-        means, logits = state.actor(rows.observations)
-        log_std = state.actor.log_std
-        log_ratio = distribution.log_prob(rows.actions, means, log_std, logits) - rows.log_probs
-        progress.kl_last = float(distribution.k3(log_ratio.detach()))
+        config, optimizer = self._config, self._state.optimizer
+        terms = self._gradients.compute(rows)
+        progress.kl_last = terms.kl
         if not progress.minibatches:
-            progress.kl_lag = min(progress.kl_last, KL_REJECT_FACTOR * config.target_kl)
-        if not ppo.is_safe(progress.kl_last, config.target_kl + progress.kl_lag):
+            progress.kl_lag = min(terms.kl, KL_REJECT_FACTOR * config.target_kl)
+        if not ppo.is_safe(terms.kl, config.target_kl + progress.kl_lag):
             progress.stopped = True
-            progress.broken = "" if math.isfinite(progress.kl_last) else "the policy gives no finite probabilities"
+            progress.broken = "" if math.isfinite(terms.kl) else "the policy gives no finite probabilities"
             return False
-        policy = ppo.policy_loss(log_ratio, rows.advantages, config.clip, config.log_ratio_clamp)
-        value = ppo.value_loss(state.critic(rows.observations), rows.returns, rows.values, config.value_clip)
-        loss = policy + config.value_coefficient * value
-        if config.entropy_coefficient:
-            loss = loss - config.entropy_coefficient * distribution.entropy(log_std, logits).mean()
-        state.optimizer.zero_gradient()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = state.optimizer.clip(config.max_gradient_norm, apart=config.separate_gradient_norms)
+        norm = optimizer.clip(config.max_gradient_norm, apart=config.separate_gradient_norms)
         if not math.isfinite(norm):
             progress.broken = "a gradient is not finite"
             return False
-        state.optimizer.step(rate)
-        progress.minibatches += 1
-        progress.policy_loss += float(policy.detach())
-        progress.value_loss += float(value.detach())
-        progress.gradient_norm += norm
-        progress.gradient_norm_max = max(progress.gradient_norm_max, norm)
+        optimizer.step(rate)
+        progress.applied(terms, norm)
         return True
 
     def _objection(self, progress: Progress, moved: reference.Moved) -> tuple[str, str]:

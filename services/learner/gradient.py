@@ -1,0 +1,26 @@
+"""The gradient of the objective over one minibatch, left in the optimizer's buffer."""
+
+from __future__ import annotations
+
+from ..kernel.config import LearnerConfig
+from .batch import Rows
+from .objective import Outputs, Terms, objective
+from .state import State
+
+
+class Gradients:
+    """Forward and backward through actor and critic. Not thread-safe."""
+
+    def __init__(self, config: LearnerConfig, state: State) -> None:
+        self._config = config
+        self._state = state
+
+    def compute(self, rows: Rows) -> Terms:
+        """Replace `state.optimizer.gradient` by the gradient over these rows. No weight is changed."""
+        state = self._state
+        means, logits = state.actor(rows.observations)
+        outputs = Outputs(means, state.actor.log_std, logits, state.critic(rows.observations))
+        loss, terms = objective(self._config, outputs, rows)
+        state.optimizer.zero_gradient()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return terms
