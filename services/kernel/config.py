@@ -85,13 +85,23 @@ class LearnerConfig(Section):
 
 
 class Ramp(Section):
-    """A number that moves linearly over a phase."""
+    """A number that moves linearly over a phase. A plain number in the file stands still."""
 
     start: float
     end: float
 
+    @model_validator(mode="before")
+    @classmethod
+    def _constant(cls, value: Any) -> Any:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        return {"start": value, "end": value} if is_number else value
+
     def at(self, progress: float) -> float:
         return self.start + (self.end - self.start) * min(max(progress, 0.0), 1.0)
+
+
+#: Who is drawn from the pool of earlier versions: ludus.league.matchmaking says what each of them does.
+Sampler = Literal["uniform", "latest", "pfsp", "pfsp-variance", "pfsp-linear", "peers", "exploitable"]
 
 
 class BotPool(Section):
@@ -104,7 +114,17 @@ class PhaseConfig(Section):
     share: float = Field(gt=0, le=1, description="of all updates")
     scripted_share: Ramp = Field(description="share of matches against scripted bots")
     bots: tuple[BotPool, ...] = Field(min_length=1)
-    opponents: Literal["uniform", "latest", "pfsp", "mixed"] = Field("mixed", description="sampler of the pool")
+    opponents: Sampler | Literal["mixed"] | dict[Sampler, Ramp] = Field(
+        "mixed", description="sampler of the pool, or samplers with their shares, e.g. {peers = 0.4, exploitable = 0.6}"
+    )
+
+    @model_validator(mode="after")
+    def _drawn_by_somebody(self) -> PhaseConfig:
+        if isinstance(self.opponents, dict):
+            ends = [end for ramp in self.opponents.values() for end in (ramp.start, ramp.end)]
+            if not self.opponents or min(ends) < 0 or not max(ends) > 0:
+                raise ValueError("the shares of the opponents' samplers must be at least 0, and one of them above 0")
+        return self
 
 
 class LeagueConfig(Section):

@@ -80,6 +80,10 @@ class State:
     def pair(self, purpose: str, first: str, second: str) -> Pair:
         return self.pairs.get(PairKey(purpose, first, second), Pair())
 
+    def rating(self, player: str) -> int:
+        """The player's live rating, in milli-Elo: where it would enter if it has not played yet."""
+        return _rating(self, player).milli_elo
+
 
 def fold(state: State, sequence: int, result: MatchResult | None, *, k: int) -> State:
     """The state after record `sequence`. `result` is None for a record that is no message; `k`: Elo step in points.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..kernel.players import bot_id
+from .elo import MILLI
 from .ledger import RECENT_WEIGHT, State
 from .matchmaking import Record, choose, weights
 from .phases import Stage
@@ -19,10 +20,11 @@ def draw_opponent(stage: Stage, learner: str, pool: Sequence[str], state: State,
     """Id of a bot or of a member of the pool. An empty pool leaves the bots."""
     if not pool or unit(seed, "scripted", ticket) < stage.scripted_share:
         return bot_id(stage.bots[int(unit(seed, "bot", ticket) * len(stage.bots))])
-    probabilities = weights(stage.phase.opponents, [_record(state, learner, member) for member in pool])
+    probabilities = weights(stage.opponents, [_record(state, learner, member) for member in pool])
     return pool[choose(probabilities, unit(seed, "opponent", ticket))]
 
 
 def _record(state: State, learner: str, opponent: str) -> Record:
     pair = state.pair(TRAIN, learner, opponent)
-    return Record(pair.recent_score, min(pair.matches, _MATCHES_REMEMBERED))
+    lead_elo = (state.rating(opponent) - state.rating(learner)) / MILLI
+    return Record(pair.recent_score, min(pair.matches, _MATCHES_REMEMBERED), lead_elo)

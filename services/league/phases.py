@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..kernel.config import PhaseConfig
+from .matchmaking import MIXED
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,14 @@ class Stage:
     def scripted_share(self) -> float:
         """Share of training matches against scripted bots."""
         return self.phase.scripted_share.at(self.progress)
+
+    @property
+    def opponents(self) -> dict[str, float]:
+        """Shares of the samplers that draw from the pool."""
+        chosen = self.phase.opponents
+        if isinstance(chosen, str):
+            return dict(MIXED) if chosen == "mixed" else {chosen: 1.0}
+        return {name: share.at(self.progress) for name, share in chosen.items()}
 
     @property
     def bots(self) -> tuple[str, ...]:

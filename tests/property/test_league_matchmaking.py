@@ -1,49 +1,115 @@
 """Opponent samplers: sums, floors, and the pools that break others (all beaten, one member, nobody)."""
 
 from collections import Counter
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ludus.league.matchmaking import UNIFORM_FLOOR, Record, choose, mixed, pfsp, weights, win_rate
+from ludus.kernel.config import BotPool, PhaseConfig, Ramp
+from ludus.league.matchmaking import (
+    LEFT_RECTIFY,
+    MIXED,
+    SAMPLERS,
+    UNIFORM_FLOOR,
+    Record,
+    choose,
+    exploitable,
+    peers,
+    pfsp,
+    pfsp_linear,
+    pfsp_variance,
+    weights,
+    win_rate,
+)
+from ludus.league.phases import Stage
 
-records = st.lists(st.builds(Record, score=st.floats(0, 1), matches=st.floats(0, 1e9)), min_size=1, max_size=60)
-samplers = st.sampled_from(["uniform", "latest", "pfsp", "mixed"])
+leads = st.floats(-2000, 2000)
+records = st.lists(
+    st.builds(Record, score=st.floats(0, 1), matches=st.floats(0, 1e9), lead_elo=leads), min_size=1, max_size=60
+)
+mixtures = st.dictionaries(st.sampled_from(sorted(SAMPLERS)), st.floats(0, 1), max_size=4)
+PFSP = [pfsp, pfsp_variance, pfsp_linear]
 
 
-@given(samplers, records)
-def test_probabilities_sum_to_one_and_are_never_negative(sampler: str, pool: list[Record]) -> None:
-    probabilities = weights(sampler, pool)
+@given(mixtures, records)
+def test_probabilities_sum_to_one_and_are_never_negative(shares: dict[str, float], pool: list[Record]) -> None:
+    probabilities = weights(shares, pool)
     assert len(probabilities) == len(pool)
     assert sum(probabilities) == pytest.approx(1)
     assert all(0 <= probability <= 1 + 1e-12 for probability in probabilities)
 
 
-@given(records)
-def test_pfsp_keeps_its_floor_and_prefers_the_harder(pool: list[Record]) -> None:
-    probabilities = pfsp(pool)
-    assert min(probabilities) >= UNIFORM_FLOOR / len(pool) - 1e-12
-    ranked = sorted(zip(map(win_rate, pool), probabilities, strict=True))
+@pytest.mark.parametrize("sampler", PFSP)
+@given(pool=records)
+def test_prioritised_sampling_keeps_its_floor(sampler: Callable[..., list[float]], pool: list[Record]) -> None:
+    assert min(sampler(pool)) >= UNIFORM_FLOOR / len(pool) - 1e-12
+
+
+@pytest.mark.parametrize("sampler", [pfsp, pfsp_linear])
+@given(pool=records)
+def test_hard_and_linear_prefer_the_harder(sampler: Callable[..., list[float]], pool: list[Record]) -> None:
+    ranked = sorted(zip(map(win_rate, pool), sampler(pool), strict=True))
     assert all(harder[1] >= easier[1] - 1e-12 for harder, easier in pairwise(ranked))
 
 
 @given(records)
+def test_variance_prefers_the_even(pool: list[Record]) -> None:
+    distance = [abs(max(win_rate(record), LEFT_RECTIFY) - 0.5) for record in pool]
+    ranked = sorted(zip(distance, pfsp_variance(pool), strict=True))
+    assert all(even[1] >= uneven[1] - 1e-12 for even, uneven in pairwise(ranked))
+
+
+@given(records)
 def test_mixed_gives_half_to_the_newest_and_a_fifth_to_all(pool: list[Record]) -> None:
-    probabilities = mixed(pool)
+    probabilities = weights(MIXED, pool)
     assert probabilities[-1] >= 0.5
     assert min(probabilities) >= (0.2 + 0.3 * UNIFORM_FLOOR) / len(pool) - 1e-12
 
 
-@pytest.mark.parametrize("sampler", ["uniform", "latest", "pfsp", "mixed"])
+@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
 def test_degenerate_pools(sampler: str) -> None:
-    assert weights(sampler, []) == []
-    assert weights(sampler, [Record()]) == pytest.approx([1.0])
-    beaten = weights(sampler, [Record(1.0, 1e300)] * 5)
+    assert weights({sampler: 1}, []) == []
+    assert weights({sampler: 1}, [Record()]) == pytest.approx([1.0])
+    assert weights({sampler: 0}, [Record()] * 4) == pytest.approx([0.25] * 4)
+    beaten = weights({sampler: 1}, [Record(1.0, 1e300, -500)] * 5)
     assert sum(beaten) == pytest.approx(1)
-    if sampler in ("uniform", "pfsp"):
+    if sampler != "latest":
         assert beaten == pytest.approx([0.2] * 5)
+
+
+def test_peers_are_near_in_rating_and_nobody_else() -> None:
+    pool = [Record(lead_elo=lead) for lead in (-400, -250, -90, 100, 101)]
+    assert peers(pool) == [0, 0, 0.5, 0.5, 0]
+    assert peers(pool[:2]) == [0, 1]
+    assert peers(pool[:1]) == []
+
+
+def test_the_weaker_the_more_exploitable() -> None:
+    pool = [Record(lead_elo=lead) for lead in (-300, -100, -49, 200)]
+    assert exploitable(pool) == [0.75, 0.25, 0, 0]
+    assert exploitable(pool[2:]) == []
+
+
+def test_a_sampler_without_anybody_leaves_its_share_to_the_others() -> None:
+    pool = [Record(lead_elo=500), Record(lead_elo=400)]
+    assert weights({"peers": 0.6, "latest": 0.3, "uniform": 0.1}, pool) == pytest.approx([0.125, 0.875])
+
+
+def test_shares_follow_a_schedule() -> None:
+    shares = {"peers": Ramp(start=0.4, end=0.1), "latest": Ramp(start=0.6, end=0.9)}
+    phase = PhaseConfig(name="self-play", share=1, scripted_share=0, bots=(BotPool(bots=("ace",)),), opponents=shares)
+    assert Stage(phase, 0.0).opponents == {"peers": 0.4, "latest": 0.6}
+    assert Stage(phase, 0.5).opponents == pytest.approx({"peers": 0.25, "latest": 0.75})
+    assert Stage(phase, 0.5).scripted_share == 0
+
+
+@pytest.mark.parametrize("shares", [{}, {"latest": -1}, {"latest": 0}, {"best": 1}])
+def test_shares_that_draw_nobody_are_refused(shares: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=r"opponents|sampler"):
+        PhaseConfig(name="self-play", share=1, scripted_share=0, bots=(BotPool(bots=("ace",)),), opponents=shares)
 
 
 def test_pfsp_numbers_by_hand() -> None:
@@ -58,13 +124,15 @@ def test_left_rectification_caps_the_unbeatable() -> None:
 
 
 def test_unknown_sampler_is_named() -> None:
-    with pytest.raises(ValueError, match=r"unknown sampler 'best'.*'mixed'"):
-        weights("best", [Record()])
+    with pytest.raises(ValueError, match=r"unknown sampler 'best'.*'latest'"):
+        weights({"best": 1}, [Record()])
+    with pytest.raises(ValueError, match=r"sampler 'latest' must be at least 0, not -1"):
+        weights({"latest": -1}, [Record()])
 
 
-@given(records, samplers, st.floats(0, 1, exclude_max=True))
-def test_choose_only_draws_what_has_probability(pool: list[Record], sampler: str, number: float) -> None:
-    probabilities = weights(sampler, pool)
+@given(records, mixtures, st.floats(0, 1, exclude_max=True))
+def test_choose_only_draws_what_has_probability(pool: list[Record], shares: dict[str, float], number: float) -> None:
+    probabilities = weights(shares, pool)
     assert probabilities[choose(probabilities, number)] > 0
 
 
