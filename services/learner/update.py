@@ -116,8 +116,8 @@ class Updater:
         """One minibatch. False if the passes end here; then it was not applied."""
         config, state = self._config, self._state
         means, logits = state.actor(rows.observations)
-        log_std = state.actor.log_std
-        log_ratio = distribution.log_prob(rows.actions, means, log_std, logits) - rows.log_probs
+        log_std, choices = state.actor.log_std, state.architecture.categorical
+        log_ratio = distribution.log_prob(rows.actions, means, log_std, logits, choices) - rows.log_probs
         progress.kl_last = float(distribution.k3(log_ratio.detach()))
         if not progress.minibatches:
             progress.kl_lag = min(progress.kl_last, KL_REJECT_FACTOR * config.target_kl)
@@ -129,7 +129,7 @@ class Updater:
         value = ppo.value_loss(state.critic(rows.observations), rows.returns, rows.values, config.value_clip)
         loss = policy + config.value_coefficient * value
         if config.entropy_coefficient:
-            loss = loss - config.entropy_coefficient * distribution.entropy(log_std, logits).mean()
+            loss = loss - config.entropy_coefficient * distribution.entropy(log_std, logits, choices).mean()
         state.optimizer.zero_gradient()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = state.optimizer.clip(config.max_gradient_norm, apart=config.separate_gradient_norms)
