@@ -24,14 +24,24 @@ AutoresetMode = Literal["same_step", "disabled"]
 
 @dataclass(frozen=True, slots=True)
 class ActionSpec:
-    """Components of one action vector, in order: first the Gaussian ones, then the Bernoulli ones."""
+    """Components of one action vector, in order: Gaussian, then Bernoulli, then categorical ones.
+
+    A categorical component is one float in the vector, the index of the choice: 0.0, 1.0, … Several of them are what
+    others call multi-discrete.
+    """
 
     continuous: tuple[str, ...]
     binary: tuple[str, ...]
+    categorical: Mapping[str, int] = field(default_factory=dict)
+    """name -> number of choices"""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*self.continuous, *self.binary, *self.categorical)
 
     @property
     def size(self) -> int:
-        return len(self.continuous) + len(self.binary)
+        return len(self.names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ class Gradients:
         """Replace `state.optimizer.gradient` by the gradient over these rows. No weight is changed."""
         state = self._state
         means, logits = state.actor(rows.observations)
-        outputs = Outputs(means, state.actor.log_std, logits, state.critic(rows.observations))
+        values = state.critic(rows.observations)
+        outputs = Outputs(means, state.actor.log_std, logits, values, state.architecture.categorical)
         loss, terms = objective(self._config, outputs, rows)
         state.optimizer.zero_gradient()
         loss.backward()  # type: ignore[no-untyped-call]

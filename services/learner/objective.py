@@ -25,9 +25,11 @@ class Outputs:
     log_std: Tensor
     """[C]"""
     logits: Tensor
-    """[N, K]"""
+    """[N, K] of the Bernoulli components, then those of the categorical ones"""
     values: Tensor
     """[N]"""
+    categorical: tuple[int, ...] = ()
+    """number of choices of every categorical component"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +52,12 @@ class Terms:
 
 def objective(config: LearnerConfig, outputs: Outputs, rows: Rows) -> tuple[Tensor, Terms]:
     """The loss of these rows, to be minimised, and its parts."""
-    means, log_std, logits = outputs.means, outputs.log_std, outputs.logits
-    log_ratio = distribution.log_prob(rows.actions, means, log_std, logits) - rows.log_probs
+    means, log_std, logits, choices = outputs.means, outputs.log_std, outputs.logits, outputs.categorical
+    log_ratio = distribution.log_prob(rows.actions, means, log_std, logits, choices) - rows.log_probs
     policy = ppo.policy_loss(log_ratio, rows.advantages, config.clip, config.log_ratio_clamp)
     value = ppo.value_loss(outputs.values, rows.returns, rows.values, config.value_clip)
     loss = policy + config.value_coefficient * value
     if config.entropy_coefficient:
-        loss = loss - config.entropy_coefficient * distribution.entropy(log_std, logits).mean()
+        loss = loss - config.entropy_coefficient * distribution.entropy(log_std, logits, choices).mean()
     kl = distribution.k3(log_ratio.detach())
     return loss, Terms(float(policy.detach()), float(value.detach()), float(kl))

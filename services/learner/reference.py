@@ -41,6 +41,8 @@ class Sample:
     log_std: Tensor
     """[n, C]: rows may come from different versions"""
     logits: Tensor
+    categorical: tuple[int, ...] = ()
+    """numbers of choices, see `distribution`"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Moved:
     """How far the new policy is from the behaviour policy, on a sample."""
 
     kl_components: tuple[float, ...]
-    """closed form, per action component, Gaussian ones first"""
+    """closed form, per action component, in their order"""
     k1: float
     k3: float
     log_ratio_p99: float
@@ -75,7 +77,8 @@ def sample(slabs: Sequence[Slab], rows: Rows, versions: Versions) -> Sample:
             means, logits = actor(chosen.observations)
             parts.append((chosen.packed, means, actor.log_std.expand_as(means), logits))
     packed, means, log_std, logits = (torch.cat(column) for column in zip(*parts, strict=True))
-    return Sample(Rows(packed, rows.obs_size, rows.act_size), means, log_std, logits)
+    choices = actor.architecture.categorical
+    return Sample(Rows(packed, rows.obs_size, rows.act_size), means, log_std, logits, choices)
 
 
 def check(sampled: Sample, compute_dtype: torch.dtype) -> tuple[float, float]:
@@ -83,7 +86,8 @@ def check(sampled: Sample, compute_dtype: torch.dtype) -> tuple[float, float]:
 
     Raises WrongReference if they are too large to be rounding.
     """
-    recomputed = distribution.log_prob(sampled.rows.actions, sampled.means, sampled.log_std, sampled.logits)
+    choices = sampled.categorical
+    recomputed = distribution.log_prob(sampled.rows.actions, sampled.means, sampled.log_std, sampled.logits, choices)
     errors = torch.expm1(recomputed - sampled.rows.log_probs).abs()
     p99, worst = float(torch.quantile(errors, 0.99)), float(errors.max())
     tolerance = P99_TOLERANCE[compute_dtype]
@@ -101,14 +105,16 @@ def measure(sampled: Sample, actor: Actor, clip: float) -> Moved:
     """Closed-form KL(behaviour ‖ actor) and the sampled estimates beside it."""
     with torch.no_grad():
         means, logits = actor(sampled.rows.observations)
-        log_std = actor.log_std
-        components = distribution.kl(sampled.means, sampled.log_std, sampled.logits, means, log_std, logits).mean(0)
-        log_ratio = distribution.log_prob(sampled.rows.actions, means, log_std, logits) - sampled.rows.log_probs
+        log_std, choices = actor.log_std, sampled.categorical
+        behaviour = (sampled.means, sampled.log_std, sampled.logits)
+        components = distribution.kl(*behaviour, means, log_std, logits, choices).mean(0)
+        new_log_probs = distribution.log_prob(sampled.rows.actions, means, log_std, logits, choices)
+        log_ratio = new_log_probs - sampled.rows.log_probs
         return Moved(
             kl_components=tuple(components.tolist()),
             k1=float(distribution.k1(log_ratio)),
             k3=float(distribution.k3(log_ratio)),
             log_ratio_p99=float(torch.quantile(log_ratio.abs(), 0.99)),
             clip_fraction=float((torch.expm1(log_ratio).abs() > clip).float().mean()),
-            entropy=float(distribution.entropy(log_std, logits).mean()),
+            entropy=float(distribution.entropy(log_std, logits, choices).mean()),
         )

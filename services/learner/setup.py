@@ -34,9 +34,8 @@ def manifest_of(config: RunConfig) -> Manifest:
 
 
 def components_of(config: RunConfig) -> tuple[str, ...]:
-    """Names of the action components, Gaussian ones first."""
-    action = registry.spec(config.game).action
-    return (*action.continuous, *action.binary)
+    """Names of the action components, in their order."""
+    return registry.spec(config.game).action.names
 
 
 def state_of(config: RunConfig, architecture: Architecture) -> State:

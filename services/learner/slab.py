@@ -101,9 +101,13 @@ def _check_numbers(slab: Slab, architecture: Architecture) -> None:
         # abs of NaN compares false with everything, so NaN and infinity fail here as well as the absurdly large
         if array.size and not float(np.abs(array).max()) <= MAX_MAGNITUDE:
             raise Refused("not_finite", f"{name} holds NaN, infinity or more than {MAX_MAGNITUDE:g}")
-    binary = slab.actions_TBA[..., architecture.continuous :]
+    first_index = architecture.continuous + architecture.binary
+    binary = slab.actions_TBA[..., architecture.continuous : first_index]
     if not ((binary == 0) | (binary == 1)).all():
         raise Refused("invalid", "a binary action is neither 0 nor 1")
+    indices, choices = slab.actions_TBA[..., first_index:], np.array(architecture.categorical, np.float32)
+    if not ((indices >= 0) & (indices < choices) & (indices == np.floor(indices))).all():
+        raise Refused("invalid", f"a categorical action is no index below {list(architecture.categorical)}")
 
 
 def check_version(behaviour: PolicyRef, epoch: int, step: int, max_lag: int) -> None:

@@ -36,11 +36,16 @@ class Architecture:
     log_std_init: float
     log_std_min: float
     log_std_max: float
+    categorical: tuple[int, ...] = ()
+    """numbers of choices of the categorical action components, after the Bernoulli ones"""
 
     def __post_init__(self) -> None:
         for name, smallest in (("obs_size", 1), ("continuous", 0), ("binary", 0), ("hidden", 1), ("blocks", 0)):
             if not smallest <= getattr(self, name) <= MAX_WIDTH:
                 raise ValueError(f"{name}: expected {smallest} to {MAX_WIDTH}, found {getattr(self, name)}")
+        if any(not 1 <= choices <= MAX_WIDTH for choices in self.categorical) or self.head_size > MAX_WIDTH:
+            expected = f"1 to {MAX_WIDTH} choices each, at most {MAX_WIDTH} outputs in all"
+            raise ValueError(f"categorical: expected {expected}, found {self.categorical}")
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, found {self.activation!r}")
         if not self.log_std_min <= self.log_std_init <= self.log_std_max:
@@ -49,7 +54,13 @@ class Architecture:
 
     @property
     def act_size(self) -> int:
-        return self.continuous + self.binary
+        """Floats in an action vector."""
+        return self.continuous + self.binary + len(self.categorical)
+
+    @property
+    def head_size(self) -> int:
+        """Outputs of the actor: a mean, a logit, or one logit per choice."""
+        return self.continuous + self.binary + sum(self.categorical)
 
     @classmethod
     def of(cls, spec: GameSpec, rules: str, observation: str, network: NetworkConfig) -> Architecture:
@@ -66,11 +77,19 @@ class Architecture:
             log_std_init=network.log_std_init,
             log_std_min=network.log_std_min,
             log_std_max=network.log_std_max,
+            categorical=tuple(spec.action.categorical.values()),
         )
+
+    def to_tree(self) -> dict[str, Any]:
+        """For JSON. `categorical` is left out where there is none: policies without it keep their hash."""
+        tree = asdict(self)
+        if not self.categorical:
+            del tree["categorical"]
+        return tree
 
     def to_json(self) -> str:
         """Canonical: sorted keys, no blanks. Equal architectures give equal text."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
+        return json.dumps(self.to_tree(), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> Architecture:
@@ -79,6 +98,7 @@ class Architecture:
         if not isinstance(tree, dict):
             raise ValueError("architecture: expected a JSON object")
         known = {field.name: field.type for field in fields(cls)}
+        tree.setdefault("categorical", [])
         if odd := sorted(set(tree) ^ set(known)):
             raise ValueError(f"architecture: unknown or missing keys {', '.join(map(repr, odd))}")
         return cls(**{name: _checked(name, str(kind), tree[name]) for name, kind in known.items()})
@@ -97,6 +117,10 @@ class Architecture:
 
 def _checked(name: str, kind: str, value: Any) -> Any:
     """`value` as the declared type. A bool is not an int here, and an int is a fine float."""
+    if kind == "tuple[int, ...]":
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"architecture: {name!r} must be a list of int, found {value!r}")
+        return tuple(_checked(name, "int", item) for item in value)
     accepted: tuple[type, ...] = {"int": (int,), "float": (int, float), "str": (str,)}[kind]
     if isinstance(value, bool) or not isinstance(value, accepted):
         raise ValueError(f"architecture: {name!r} must be a {kind}, found {value!r}")

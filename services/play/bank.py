@@ -104,15 +104,16 @@ class PolicyBank:
         only where it samples; a FixedPolicy never does). Call under `torch.inference_mode()`.
         """
         flat = _flat(observations).to(self._device)
+        choices = self.architecture.categorical
         flat_actions, flat_log_probs = _flat(actions), torch.from_numpy(log_probs).view(-1)
         for group in self._plan():
             actor = self._versions[group.key][1]
             means, logits = actor(flat.index_select(0, group.rows))
             if group.deterministic or isinstance(actor, FixedPolicy):
-                chosen = mode(means, logits)
+                chosen = mode(means, logits, choices)
             else:
-                chosen = sample(means, actor.log_std, logits, self._generator)
-                density = log_prob(chosen, means, actor.log_std, logits)
+                chosen = sample(means, actor.log_std, logits, self._generator, choices)
+                density = log_prob(chosen, means, actor.log_std, logits, choices)
                 flat_log_probs.index_copy_(0, group.rows.cpu(), density.cpu())
             flat_actions.index_copy_(0, group.rows.cpu(), chosen.cpu())
 

@@ -18,7 +18,7 @@ LIMITS = {"throttle": (0.0, 1.0)}
 
 
 class FixedPolicy(nn.Module):
-    """A policy without chance. Rows of raw observations [n, D] -> means [n, C], logits [n, K], float32."""
+    """A policy without chance. Rows of raw observations [n, D] -> means [n, C], logits [n, L], float32."""
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         raise NotImplementedError

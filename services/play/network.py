@@ -1,6 +1,7 @@
 """Actor and critic: two separate networks of the same shape.
 
-N rows, obs inputs, h hidden width, C Gaussian and K Bernoulli components. With 0 blocks the trunk is
+N rows, obs inputs, h hidden width, C Gaussian components, L logits: one per Bernoulli component and one per choice of
+each categorical component. With 0 blocks the trunk is
 Linear-ReLU-Linear-ReLU; with blocks it is Linear-ReLU followed by x + Linear(ReLU(Linear(LayerNorm(x)))) per block.
 
 Precision: the matrix products of the hidden layers run in `compute_dtype` (inputs and weights are cast, gradients
@@ -110,7 +111,7 @@ class Actor(nn.Module):
         super().__init__()
         self.architecture = architecture
         self.trunk = Trunk(architecture, compute_dtype, generator)
-        self.head = Dense(architecture.hidden, architecture.act_size, POLICY_GAIN, generator)
+        self.head = Dense(architecture.hidden, architecture.head_size, POLICY_GAIN, generator)
         self.log_std_raw = nn.Parameter(torch.full((architecture.continuous,), architecture.log_std_init))
 
     @property
@@ -119,7 +120,7 @@ class Actor(nn.Module):
         return self.log_std_raw.clamp(self.architecture.log_std_min, self.architecture.log_std_max)
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """float32 [N, obs] -> means [N, C] (not squashed), logits [N, K], both float32."""
+        """float32 [N, obs] -> means [N, C] (not squashed), logits [N, L], both float32."""
         out: Tensor = self.head(self.trunk(obs))
         continuous = self.architecture.continuous
         return out[:, :continuous], out[:, continuous:]

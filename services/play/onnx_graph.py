@@ -1,7 +1,8 @@
 """A trained actor as an ONNX graph, node by node: equal weights give equal bytes.
 
-Input `obs` float32 [n, D], output `action` float32 [n, C + K]: clamped means, raw logits. Opset 17 is the oldest with
-LayerNormalization, and IR 8 goes with it, so runtimes since 2022 read the file.
+Input `obs` float32 [n, D], output `action` float32 [n, C + L]: clamped means, then raw logits, one per Bernoulli
+component and one per choice of each categorical component. Opset 17 is the oldest with LayerNormalization, and IR 8
+goes with it, so runtimes since 2022 read the file.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def actor_model(actor: Actor, manifest: Manifest) -> bytes:
         x = graph.add("Concat", *columns[: derived.kept], *computed, axis=1)
     out = _dense(graph, "head", actor.head, _trunk(graph, actor, x))
     _finish(graph, out, deployed)
-    return _model(graph, manifest, deployed.raw_size, actor.architecture.act_size)
+    return _model(graph, manifest, deployed.raw_size, actor.architecture.head_size)
 
 
 def _trunk(graph: Graph, actor: Actor, x: Node) -> Node:
@@ -141,7 +142,7 @@ def _dense(graph: Graph, name: str, layer: Dense, x: Node) -> Node:
 
 def _finish(graph: Graph, out: Node, deployed: DeployedActor) -> None:
     """Clamp the means, leave the logits, join them under the output's name."""
-    size = deployed.actor.architecture.act_size
+    size = deployed.actor.architecture.head_size
     columns = graph.split("Split", out, outputs=size, axis=1)
     for index, limit in enumerate(deployed.limits):
         columns[index] = graph.clip(columns[index], *limit)
@@ -166,5 +167,7 @@ def _model(graph: Graph, manifest: Manifest, inputs: int, outputs: int) -> bytes
 
 
 def _names(manifest: Manifest) -> tuple[str, ...]:
+    """What each output column is; those of a categorical component are `name=choice`."""
     action = spec(manifest.game).action
-    return (*action.continuous, *action.binary)
+    choices = (f"{name}={choice}" for name, count in action.categorical.items() for choice in range(count))
+    return (*action.continuous, *action.binary, *choices)

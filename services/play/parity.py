@@ -72,7 +72,7 @@ def real_observations(actor: Actor, manifest: Manifest, rows: int, seed: int) ->
 
     Two games play the same matches, one for each layout: none contains the other in general.
     """
-    game = spec(manifest.game)
+    game, choices = spec(manifest.game), actor.architecture.categorical
     layouts = (raw_layout(game, manifest.rules), manifest.observation)
     tables = [_table(manifest, layout, seed) for layout in layouts]
     seen, kept = [table.reset() for table in tables], []
@@ -83,7 +83,8 @@ def real_observations(actor: Actor, manifest: Manifest, rows: int, seed: int) ->
             flat = [one.reshape(per_look, -1) for one in seen]
             if decision % _EVERY == 0:
                 kept.append([one.copy() for one in flat])
-            actions[...] = mode(*actor(torch.from_numpy(flat[1]))).numpy().reshape(actions.shape)
+            means, logits = actor(torch.from_numpy(flat[1]))
+            actions[...] = mode(means, logits, choices).numpy().reshape(actions.shape)
             seen = [table.step(actions)[0] for table in tables]
     raw, own = (np.concatenate([look[k] for look in kept])[:rows] for k in range(2))
     return raw, own

@@ -10,7 +10,7 @@ import json
 import math
 import struct
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import safetensors.torch
@@ -53,7 +53,7 @@ class Manifest:
 
     def to_json(self) -> str:
         tree = {field.name: getattr(self, field.name) for field in fields(self)}
-        tree |= {"architecture": asdict(self.architecture), "architecture_sha256": self.architecture.sha256}
+        tree |= {"architecture": self.architecture.to_tree(), "architecture_sha256": self.architecture.sha256}
         return json.dumps(tree, sort_keys=True, separators=(",", ":"))
 
     @classmethod

@@ -63,8 +63,9 @@ def slab(actor: Actor, step: int, seed: int, *, steps: int = 16, slots: int = 8,
     with torch.no_grad():
         means, logits = actor(torch.from_numpy(observations).view(-1, size))
         generator = torch.Generator().manual_seed(seed)
-        actions = distribution.sample(means, actor.log_std, logits, generator)
-        log_probs = distribution.log_prob(actions, means, actor.log_std, logits)
+        choices = actor.architecture.categorical
+        actions = distribution.sample(means, actor.log_std, logits, generator, choices)
+        log_probs = distribution.log_prob(actions, means, actor.log_std, logits, choices)
     actions_TBA = actions.numpy().reshape(steps, slots, -1)
     rewards = -np.square(actions_TBA[..., 0] - np.tanh(observations[..., 0])) + actions_TBA[..., -1]
     return Slab(
