@@ -214,7 +214,10 @@ def _league(add: _Adder) -> None:
     questions = league.add_subparsers(dest="question", metavar="QUESTION", required=True, parser_class=Parser)
     inner = _Adder(questions, add._common)
     _run(inner("replay", "league:replay", "fold all results again and compare with the stored standings"))
-    _run(inner("standings", "league:standings", "ratings and results as the ledger has them"))
+    _run(inner("standings", "league:standings", "live Elo and results as the ledger has them"))
+    ratings = inner("ratings", "league:ratings", "ratings of record: all measured matches at once, with errors")
+    _run(ratings)
+    ratings.add_argument("--json", action="store_true", help="for programs")
 
 
 def _submissions(add: _Adder) -> None:

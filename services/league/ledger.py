@@ -47,17 +47,19 @@ class Pair(NamedTuple):
     recent_score: float = 0.0
     wins_in_seat_0: int = 0
     matches_in_seat_0: int = 0
+    draws_in_seat_0: int = 0
 
     @property
     def matches(self) -> int:
         return self.wins + self.draws + self.losses
 
     def booked(self, bout: Bout) -> Pair:
-        won, seat_0 = bout.halves == 2, bout.first_in_seat_0
+        won, drew, seat_0 = bout.halves == 2, bout.halves == 1, bout.first_in_seat_0
         weight = max(1 / (self.matches + 1), RECENT_WEIGHT)
-        return Pair(self.wins + won, self.draws + (bout.halves == 1), self.losses + (bout.halves == 0),
+        return Pair(self.wins + won, self.draws + drew, self.losses + (bout.halves == 0),
                     self.recent_score + weight * (bout.halves / 2 - self.recent_score),
-                    self.wins_in_seat_0 + (won and seat_0), self.matches_in_seat_0 + seat_0)  # fmt: skip
+                    self.wins_in_seat_0 + (won and seat_0), self.matches_in_seat_0 + seat_0,
+                    self.draws_in_seat_0 + (drew and seat_0))  # fmt: skip
 
 
 class PairKey(NamedTuple):

@@ -45,4 +45,5 @@ def _rating(row: PlayerRow) -> Rating:
 
 
 def _pair(row: PairRow) -> Pair:
-    return Pair(row.wins, row.draws, row.losses, row.recent_score, row.wins_in_seat_0, row.matches_in_seat_0)
+    return Pair(row.wins, row.draws, row.losses, row.recent_score,
+                row.wins_in_seat_0, row.matches_in_seat_0, row.draws_in_seat_0)  # fmt: skip

@@ -144,6 +144,14 @@ def test_payoff_joins_both_seats_and_tells_how_sure_it_is() -> None:
     assert matrix[0, 1] == pytest.approx(0.1)
 
 
+def test_pairs_that_never_met_are_judged_by_their_ratings() -> None:
+    matrix = payoff(["a", "b", "c"], [Games("a", "b", 1, 0, 1)], elo=[0, 0, 400])
+    assert matrix[0, 1] == 0
+    assert matrix[2, 0] == pytest.approx(2 * (10 / 11) - 1)
+    assert np.array_equal(matrix, -matrix.T)
+    assert payoff(["a", "c"], [])[0, 1] == 0
+
+
 ROCK_PAPER_SCISSORS = np.array([[0.0, -1, 1], [1, 0, -1], [-1, 1, 0]])
 LADDER = np.array([[0.0, -0.5, -0.9], [0.5, 0, -0.4], [0.9, 0.4, 0]])
 

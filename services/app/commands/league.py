@@ -1,20 +1,24 @@
-"""`ludus league replay` and `ludus league standings`: questions to the ledger of a run."""
+"""`ludus league replay`, `standings` and `ratings`: questions to the ledger of a run."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+from dataclasses import asdict
 
 from rich.console import Console
 
 from ...api.v1.standings_pb2 import Standings
 from ...kernel.bus import Bus, BusError
 from ...kernel.topology import RUN_BUCKET
+from ...league.ratings.record import rate
 from ...league.replay import Comparison, compare
 from ..draw import plain_table
 from ..errors import FAILED, CommandError
 from ..home import Home, RunFolder, read_json
 from ..stack import is_up
+from ..words import percent
 
 PATIENCE_SECONDS = 5.0
 
@@ -46,6 +50,28 @@ def standings(options: argparse.Namespace, home: Home, console: Console) -> int:
             row.player, f"{row.milli_elo / 1000:.1f}", f"{change:+.1f}", str(row.wins), str(row.draws), str(row.losses)
         )
     console.print(f"{run.name}: {found.results} rated results, ledger position {found.position}", highlight=False)
+    console.print(table)
+    return 0
+
+
+def ratings(options: argparse.Namespace, home: Home, console: Console) -> int:
+    """Ratings of record: Bradley–Terry over all measured matches, with standard errors."""
+    run = home.pick(options.run)
+    found = rate(asyncio.run(_stored(home, run)))
+    if options.json:
+        console.print_json(json.dumps([asdict(row) for row in found.standings]))
+        return 0
+    table = plain_table("player", "rating", "±", "n", "first move", "Nash", "α-rank", right=(1, 2, 3, 4, 5, 6))
+    for row in found.standings:
+        table.add_row(
+            row.player, f"{row.rating.elo:+.0f}", f"{1.96 * row.rating.error:.0f}", str(row.matches),
+            f"{row.first_move_elo:+.0f}", percent(row.nash_share), percent(row.alpha_rank_share),
+        )  # fmt: skip
+    console.print(
+        f"{run.name}: Elo points above the mean of the scripted bots, ± 95 %. Seat 0 is worth {found.seat.elo:+.0f} "
+        f"± {1.96 * found.seat.error:.0f}. {percent(found.cyclic_share)} of the payoffs go in circles.",
+        highlight=False,
+    )
     console.print(table)
     return 0
 

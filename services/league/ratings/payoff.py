@@ -1,11 +1,12 @@
 """The payoff matrix and what it says beyond one number per player. Pure.
 
 P players. A payoff matrix M [P, P] is antisymmetric: M[i, j] = 2 · score of i against j − 1, in [−1, 1], 0 on the
-diagonal and for pairs that never met.
+diagonal.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -44,10 +45,12 @@ def cells(players: Sequence[str], games: Sequence[Games]) -> dict[tuple[str, str
     return {pair: Cell(score[pair] / n, *wilson_interval(score[pair], n), n) for pair, n in matches.items()}
 
 
-def payoff(players: Sequence[str], games: Sequence[Games]) -> Array:
-    """M [P, P]."""
+def payoff(players: Sequence[str], games: Sequence[Games], elo: Sequence[float] | None = None) -> Array:
+    """M [P, P]. Pairs that never met have the score that their ratings `elo` [P] promise; 0 without ratings."""
     index = {name: k for k, name in enumerate(players)}
-    matrix = np.zeros((len(players), len(players)))
+    strength = np.zeros(len(players)) if elo is None else np.asarray(elo, np.float64)
+    # 2 / (1 + 10^(−d / 400)) − 1
+    matrix = np.triu(np.tanh((strength[:, None] - strength[None, :]) * math.log(10) / 800))
     for (one, other), cell in cells(players, games).items():
         if index[one] < index[other]:
             matrix[index[one], index[other]] = 2 * cell.score - 1
