@@ -188,6 +188,11 @@ _LEAGUE = (
         pool=POOLS,
     ),
     _of("league", "elo", "gauge", "online rating", "points", "", player=()),
+    _of("league", "rating", "gauge", "rating of record of a bot (the bots' mean is 0)", "points", "", player=()),
+    _of("league", "best_rating", "gauge", "rating of record of the best version measured", "points", "rises"),
+    _of("league", "best_rating_error", "gauge", "standard error of that rating", "points", "falls"),
+    _of("league", "seat_advantage", "gauge", "worth of seat 0 against seat 1", "points", "near 0 in a symmetric game"),
+    _of("league", "cyclic_ratio", "gauge", "share of the payoffs that no ladder of ratings explains", "", "near 0"),
     _of(
         "league", "win_ratio", "gauge", "score of the learner against an opponent, draws half", "", "rises", opponent=()
     ),

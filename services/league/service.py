@@ -9,7 +9,7 @@ from ..api.v1.run_pb2 import RunRecord, RunStatus
 from ..kernel.bus import Conflict
 from ..kernel.clock import Periodic
 from ..kernel.service import Context, Fatal
-from ..kernel.topology import TICKETS
+from ..kernel.topology import RUN_BUCKET, TICKETS
 from .commands import is_over, revived, state_name
 from .director import step
 from .folder import RunDirectory
@@ -17,6 +17,7 @@ from .gauges import Gauges
 from .keeper import Keeper, LedgerGap
 from .phases import stage_at
 from .plan import make_plan
+from .rater import Rater
 from .status import build_status
 from .store import RecordStore
 from .view import Announce, Effect, Keep, Publish, View
@@ -37,8 +38,8 @@ DRAIN_SECONDS = 6.0
 class League:
     """Everything it must not forget is in the run's record and the standings; both are written by compare-and-set."""
 
-    def __init__(self, ctx: Context, store: RecordStore, keeper: Keeper, world: World) -> None:
-        self.ctx, self.store, self.keeper, self.world = ctx, store, keeper, world
+    def __init__(self, ctx: Context, store: RecordStore, keeper: Keeper, world: World, rater: Rater) -> None:
+        self.ctx, self.store, self.keeper, self.world, self._rater = ctx, store, keeper, world, rater
         self._plan = make_plan(ctx.config)
         self._gauges = Gauges(ctx.metrics, keeper.state)
         self._look = Periodic(LOOK_SECONDS)
@@ -51,7 +52,8 @@ class League:
             await store.change(revived)
             RunDirectory(ctx.config.directory).forget_outcome()
         keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k)
-        return cls(ctx, store, keeper, await World.open(ctx.bus, ctx.config.learner.agent))
+        rater = Rater(ctx.metrics, await ctx.bus.bucket(RUN_BUCKET))
+        return cls(ctx, store, keeper, await World.open(ctx.bus, ctx.config.learner.agent), rater)
 
     async def run(self) -> None:
         """Work until the run is over or the process is told to stop."""
@@ -60,6 +62,7 @@ class League:
             await self.fold(READ_SECONDS)
             if self._look.due():
                 await self.direct()
+                self._rater.look(self.keeper.state)
             await asyncio.sleep(max(0.0, PACE_SECONDS - (time.monotonic() - began)))
         if is_over(self.store.record):
             await self.conclude()
@@ -115,6 +118,7 @@ class League:
         while time.monotonic() - began < DRAIN_SECONDS and time.monotonic() - quiet < QUIET_SECONDS:
             if await self.fold(READ_SECONDS):
                 quiet = time.monotonic()
+        await self._rater.last(self.keeper.state)
 
     def status(self) -> RunStatus:
         """For `ludus status` and consoles."""

@@ -22,6 +22,7 @@ from ludus.api.v1 import services_pb2 as api
 from ludus.api.v1.health_pb2 import LearnerHealth
 from ludus.api.v1.policy_pb2 import PolicyHead, PolicyRef
 from ludus.api.v1.services_pb2_grpc import ControlServiceStub, LeagueServiceStub
+from ludus.api.v1.standings_pb2 import Ratings
 from ludus.kernel.blobs import get_blob, put_blob
 from ludus.kernel.bus import Bus, BusError, Conflict
 from ludus.kernel.config import RunConfig, dump, load
@@ -170,6 +171,19 @@ class Learner:
             await self.publish(step)
             await asyncio.sleep(seconds_per_update)
 
+    async def learn_step_by_step(self, seconds_per_update: float) -> None:
+        """The same, but the version of a snapshot stays the newest until it is in the pool, however slow the league."""
+        bucket = await self.bus.bucket(RUN_BUCKET)
+        for step in range(self.config.total_updates + 1):
+            await self.publish(step)
+            await asyncio.sleep(seconds_per_update)
+            while step % self.config.league.snapshot_updates == 0:
+                entry = await bucket.get("state")
+                pool = run.RunRecord.FromString(entry.value).pool if entry else ()
+                if f"main@1.{step}" in pool:
+                    break
+                await asyncio.sleep(0.02)
+
 
 @contextlib.contextmanager
 def background(*work: Any) -> Iterator[list[asyncio.Task[Any]]]:
@@ -241,12 +255,11 @@ async def test_a_whole_run_to_its_end(stack: Stack) -> None:
     await stack.start_league()
     for number, garbage in enumerate((b"\xff\xff", b"", m.MatchResult(match=1).SerializeToString())):
         await stack.bus.publish(RESULTS, garbage, msg_id=f"garbage-{number}")
-    work = (players.play("simulator", "train"), players.play("evaluator", "evaluate"), learner.learn(0.1))
+    work = (players.play("simulator", "train"), players.play("evaluator", "evaluate"), learner.learn_step_by_step(0.1))
     with background(*work):
         record = await stack.until(lambda record: record.state == run.RUN_STATE_FINISHED, 60)
     assert await asyncio.wait_for(stack.league.wait(), 15) == 0
-    # A snapshot is the version that is newest when its turn has come.
-    assert [version_of(member)[2] // 10 for member in record.pool] == [0, 1, 2, 3, 4]
+    assert [version_of(member)[2] for member in record.pool] == [0, 10, 20, 30, 40]
     assert (record.pool[0], record.pool[-1]) == ("main@1.0", f"main@1.{UPDATES}")
     assert record.phase == "self-play"
     assert json.loads((stack.folder / "outcome.json").read_text())["state"] == "FINISHED"
@@ -260,6 +273,12 @@ async def test_a_whole_run_to_its_end(stack: Stack) -> None:
     state = await refold(stack.bus, k=stack.config.league.elo_k)
     check_panel(stack, state)
     assert state.refused["invalid"] == 3
+    ratings = Ratings.FromString((await (await stack.bus.bucket(RUN_BUCKET)).get("ratings")).value)
+    assert ratings.position == state.position
+    assert {row.player for row in ratings.players} == {
+        name for key in state.pairs if key.purpose == "evaluate" for name in (key.first, key.second)
+    }
+    assert all(row.error > 0 for row in ratings.players)
     assert {key.second for key in state.pairs if key.purpose == "train"} >= {*record.pool[-2:-1], "bot:ace"}
 
 

@@ -76,3 +76,35 @@ class PairRow(_message.Message):
     matches_in_seat_0: int
     draws_in_seat_0: int
     def __init__(self, purpose: _Optional[str] = ..., first: _Optional[str] = ..., second: _Optional[str] = ..., wins: _Optional[int] = ..., draws: _Optional[int] = ..., losses: _Optional[int] = ..., recent_score: _Optional[float] = ..., wins_in_seat_0: _Optional[int] = ..., matches_in_seat_0: _Optional[int] = ..., draws_in_seat_0: _Optional[int] = ...) -> None: ...
+
+class Ratings(_message.Message):
+    __slots__ = ("position", "players", "seat_elo", "seat_error", "cyclic_share")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    PLAYERS_FIELD_NUMBER: _ClassVar[int]
+    SEAT_ELO_FIELD_NUMBER: _ClassVar[int]
+    SEAT_ERROR_FIELD_NUMBER: _ClassVar[int]
+    CYCLIC_SHARE_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    players: _containers.RepeatedCompositeFieldContainer[RatingRow]
+    seat_elo: float
+    seat_error: float
+    cyclic_share: float
+    def __init__(self, position: _Optional[int] = ..., players: _Optional[_Iterable[_Union[RatingRow, _Mapping]]] = ..., seat_elo: _Optional[float] = ..., seat_error: _Optional[float] = ..., cyclic_share: _Optional[float] = ...) -> None: ...
+
+class RatingRow(_message.Message):
+    __slots__ = ("player", "elo", "error", "first_move_elo", "matches", "nash_share", "alpha_rank_share")
+    PLAYER_FIELD_NUMBER: _ClassVar[int]
+    ELO_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    FIRST_MOVE_ELO_FIELD_NUMBER: _ClassVar[int]
+    MATCHES_FIELD_NUMBER: _ClassVar[int]
+    NASH_SHARE_FIELD_NUMBER: _ClassVar[int]
+    ALPHA_RANK_SHARE_FIELD_NUMBER: _ClassVar[int]
+    player: str
+    elo: float
+    error: float
+    first_move_elo: float
+    matches: int
+    nash_share: float
+    alpha_rank_share: float
+    def __init__(self, player: _Optional[str] = ..., elo: _Optional[float] = ..., error: _Optional[float] = ..., first_move_elo: _Optional[float] = ..., matches: _Optional[int] = ..., nash_share: _Optional[float] = ..., alpha_rank_share: _Optional[float] = ...) -> None: ...
