@@ -15,7 +15,18 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
+
+from .section import Section
+from .toolbox import (
+    AdaptiveRateConfig,
+    EwcConfig,
+    KlPenaltyConfig,
+    LargeNetworkConfig,
+    RndConfig,
+    TrackConfig,
+    VtraceConfig,
+)
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,47}$"
 ENV_PREFIX = "LUDUS__"
@@ -23,10 +34,6 @@ ENV_PREFIX = "LUDUS__"
 
 class ConfigError(ValueError):
     """The configuration is wrong. The message names the key, what was expected and what was found."""
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SimulatorConfig(Section):
@@ -47,13 +54,20 @@ class SimulatorConfig(Section):
 class NetworkConfig(Section):
     hidden: int = Field(256, ge=1, description="width of both hidden layers, in actor and critic")
     blocks: int = Field(0, ge=0, description="residual blocks; 0 is a plain two-layer network")
+    critic_hidden: int | None = Field(None, ge=1, description="width of the critic's layers; left out: as the actor's")
+    critic_blocks: int | None = Field(None, ge=0, description="residual blocks of the critic; left out: as the actor's")
     activation: Literal["relu", "tanh"] = "relu"
     log_std_init: float = -1.0
     log_std_min: float = -2.0
     log_std_max: float = 0.0
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="of the hidden layers; auto is bf16 where the CPU or GPU has it"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="of the hidden layers; auto is bf16 where the CPU or GPU has it, fp16 is for cuda alone"
     )
+    fp32_updates: int = Field(
+        0, ge=0, description="updates in fp32 before `precision` holds, at the start and after a load or stage change"
+    )
+    normalise_observations: bool = Field(False, description="to mean 0 and deviation 1, by running statistics")
+    normalise_returns: bool = Field(False, description="the critic learns returns of mean 0 and deviation 1")
 
 
 class LearnerConfig(Section):
@@ -64,17 +78,28 @@ class LearnerConfig(Section):
     gae_lambda: float = Field(0.95, ge=0, le=1)
     clip: float = Field(0.2, gt=0)
     value_clip: float = Field(0.0, ge=0, description="0 switches value clipping off")
+    advantage_clip: float = Field(0.0, ge=0, description="of normalised advantages; 0 switches it off")
     value_coefficient: float = Field(0.5, ge=0)
     entropy_coefficient: float = Field(0.0, ge=0)
     learning_rate: float = Field(1.5e-3, gt=0)
-    learning_rate_final_ratio: float = Field(0.1, ge=0, le=1, description="linear decay ends at this share of the rate")
+    learning_rate_schedule: Literal["constant", "linear", "cosine"] = "linear"
+    learning_rate_final_ratio: float = Field(0.1, ge=0, le=1, description="the decay ends at this share of the rate")
     learning_rate_warmup_updates: int = Field(5, ge=0, description="linear rise from 0 over the first updates")
     adam_epsilon: float = Field(1e-5, gt=0)
     max_gradient_norm: float = Field(0.5, gt=0)
     separate_gradient_norms: bool = Field(True, description="clip actor and critic apart instead of together")
     target_kl: float = Field(0.045, gt=0, description="an update stops before it adds more KL than this")
     log_ratio_clamp: float = Field(20.0, gt=0, description="of the loss; alarms see the unclamped value")
+    log_std_reset: float | None = Field(
+        None, description="log standard deviation after a load or stage change; left out: as it was"
+    )
+    critic_only_updates: int = Field(
+        0, ge=0, description="updates after a load, stage change or rollback in which the critic alone moves"
+    )
     reward_scale: float = Field(0.2, gt=0)
+    correction: Literal["none", "vtrace"] = Field(
+        "none", description="of rollouts by older versions: vtrace weighs returns and losses by importance"
+    )
     max_lag: int = Field(4, ge=0, description="rollouts of versions more steps behind are dropped and counted")
     buffer_slabs: int = Field(4, ge=1, description="depth of the ROLLOUTS stream; producers wait when it is full")
     threads: int = Field(1, ge=1, description="CPU threads of an update")
@@ -82,6 +107,13 @@ class LearnerConfig(Section):
     checkpoint_seconds: float = Field(15.0, gt=0, description="at most this long between checkpoints")
     checkpoints_kept: int = Field(3, ge=1, description="newest ones, beside the pinned ones")
     agent: str = Field("main", pattern=NAME_PATTERN)
+    kl_penalty: KlPenaltyConfig = KlPenaltyConfig()  # type: ignore[call-arg]
+    adaptive_rate: AdaptiveRateConfig = AdaptiveRateConfig()  # type: ignore[call-arg]
+    large_network: LargeNetworkConfig = LargeNetworkConfig()  # type: ignore[call-arg]
+    vtrace: VtraceConfig = VtraceConfig()  # type: ignore[call-arg]
+    ewc: EwcConfig = EwcConfig()  # type: ignore[call-arg]
+    rnd: RndConfig = RndConfig()  # type: ignore[call-arg]
+    track: TrackConfig = TrackConfig()  # type: ignore[call-arg]
 
 
 class Ramp(Section):
@@ -179,6 +211,14 @@ class RunConfig(Section):
     @property
     def total_updates(self) -> int:
         return max(1, self.decisions // self.learner.batch_decisions)
+
+    @model_validator(mode="after")
+    def _half_precision_is_for_gpus(self) -> RunConfig:
+        devices = {"learner.device": self.learner.device, "simulator.device": self.simulator.device}
+        for key, device in devices.items():
+            if self.network.precision == "fp16" and not device.startswith("cuda"):
+                raise ValueError(f"network.precision = 'fp16' needs {key} = 'cuda', found {device!r}; CPUs have 'bf16'")
+        return self
 
     @model_validator(mode="after")
     def _slabs_fill_batches(self) -> RunConfig:

@@ -1,40 +1,48 @@
 """Slabs -> one packed array of training rows.
 
-N decisions. A row is: observation | raw action | behaviour log-probability | advantage | return | old value. Keeping
-them side by side makes a minibatch one `index_select` instead of six.
+N decisions. A row is: observation | raw action | [reference's distribution] | [proximal log-probability, weight] |
+behaviour log-probability | advantage | return | old value. Keeping them side by side makes a minibatch one
+`index_select` instead of six. What is in brackets is there when a KL penalty or a correction for staleness is on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..kernel.config import LearnerConfig
-from ..play.network import Critic
+from ..play import distribution
+from ..play.network import Actor, Critic
 from .gae import FloatArray, explained_variance, gae, normalised
 from .slab import Slab
+from .state import State
+from .vtrace import vtrace
 
-#: Rows per pass of the critic: large enough for the matrix products, small enough for the cache.
-VALUE_ROWS = 8192
+#: Rows per pass of a network: large enough for the matrix products, small enough for the cache.
+PASS_ROWS = 8192
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Columns of packed rows [N, obs + act + 4]."""
+    """Columns of packed rows [N, obs + act + reference + 2 if corrected + 4]."""
 
     packed: Tensor
     obs_size: int
     act_size: int
+    reference_size: int = 0
+    """floats of the reference's distribution: means, log standard deviations, logits; 0 without a KL penalty"""
+    corrected: bool = False
+    """whether there are columns for rollouts of older versions"""
 
     def __len__(self) -> int:
         return self.packed.shape[0]
 
     def select(self, indices: Tensor) -> Rows:
-        return Rows(self.packed.index_select(0, indices), self.obs_size, self.act_size)
+        return replace(self, packed=self.packed.index_select(0, indices))
 
     @property
     def observations(self) -> Tensor:
@@ -45,7 +53,24 @@ class Rows:
         return self.packed[:, self.obs_size : self.obs_size + self.act_size]
 
     @property
+    def reference(self) -> Tensor:
+        """[N, reference_size]"""
+        start = self.obs_size + self.act_size
+        return self.packed[:, start : start + self.reference_size]
+
+    @property
+    def proximal_log_probs(self) -> Tensor:
+        """Of the actions under the policy that the loss clips against: the one before the update."""
+        return self.packed[:, -6] if self.corrected else self.packed[:, -4]
+
+    @property
+    def weights(self) -> Tensor:
+        """Importance of the rows, with a correction alone: proximal over behaviour probability, truncated."""
+        return self.packed[:, -5]
+
+    @property
     def log_probs(self) -> Tensor:
+        """Of the actions under the policy that chose them."""
         return self.packed[:, -4]
 
     @property
@@ -75,60 +100,120 @@ class BatchFacts:
 
 
 class Batcher:
-    """Builds batches; keeps its buffer from one to the next."""
+    """Builds batches; keeps its buffer from one to the next. `state` is the live one."""
 
-    def __init__(self, config: LearnerConfig, obs_size: int, act_size: int) -> None:
+    def __init__(self, config: LearnerConfig, state: State) -> None:
         self._config = config
-        self._obs_size = obs_size
-        self._act_size = act_size
-        self._buffer = torch.empty(0, obs_size + act_size + 4)
+        self._state = state
+        architecture = state.architecture
+        penalty = bool(config.kl_penalty.coefficient)
+        self._obs_size, self._act_size = architecture.obs_size, architecture.act_size
+        self._reference_size = 2 * architecture.continuous + architecture.binary if penalty else 0
+        self._corrected = config.correction == "vtrace"
+        width = self._obs_size + self._act_size + self._reference_size + (6 if self._corrected else 4)
+        self._buffer = torch.empty(0, width)
 
-    def build(self, slabs: Sequence[Slab], critic: Critic) -> tuple[Rows, BatchFacts]:
-        """Copy the slabs, evaluate the critic, estimate advantages. The rows are valid until the next call."""
+    def build(self, slabs: Sequence[Slab]) -> tuple[Rows, BatchFacts]:
+        """Copy the slabs, evaluate the critic, estimate advantages. The rows are valid until the next call.
+
+        Statistics of the state's normaliser and RND take the batch in.
+        """
+        state, config = self._state, self._config
+        rows = self._pack(slabs)
+        state.normaliser.see_observations(rows.observations, state.actor, state.critic)
+        device = rows.packed.device
+        values_N = evaluate(state.critic, rows.observations)
+        last = torch.from_numpy(np.concatenate([slab.last_observations_BO for slab in slabs]))
+        last_values = evaluate(state.critic, last.to(device))
+        rewards = [slab.rewards_TB * np.float32(config.reward_scale) for slab in slabs]
+        if state.rnd is not None:
+            rewards = [reward + bonus for reward, bonus in zip(rewards, self._bonuses(slabs), strict=True)]
+        ratios = self._correct(slabs, rows) if self._corrected else None
+        advantages_N, returns_N = self._advantages(slabs, rewards, values_N, last_values, ratios)
+        state.normaliser.see_returns(torch.from_numpy(returns_N), state.critic)
+        facts = self._facts(slabs, values_N, advantages_N, returns_N)
+        scaled_N = normalised(advantages_N)
+        if config.advantage_clip:
+            scaled_N = scaled_N.clip(-config.advantage_clip, config.advantage_clip)
+        columns = np.stack((scaled_N, returns_N, values_N), axis=1)
+        rows.packed[:, -3:] = torch.from_numpy(columns).to(device)
+        if rows.reference_size:
+            rows.reference.copy_(distribution_columns(state.reference or state.actor, rows.observations))
+        return rows, facts
+
+    def _pack(self, slabs: Sequence[Slab]) -> Rows:
+        """The slabs' own columns; the others are filled in later."""
         total = sum(slab.decisions for slab in slabs)
         if self._buffer.shape[0] < total:
             self._buffer = torch.empty(total, self._buffer.shape[1])
         packed = self._buffer[:total]
         self._copy(slabs, packed.numpy())
-        device = critic.head.weight.device
-        rows = Rows(packed.to(device), self._obs_size, self._act_size)
-        values_N = evaluate(critic, rows.observations)
-        last = torch.from_numpy(np.concatenate([slab.last_observations_BO for slab in slabs]))
-        advantages_N, returns_N = self._advantages(slabs, values_N, evaluate(critic, last.to(device)))
-        facts = self._facts(slabs, values_N, advantages_N, returns_N)
-        columns = np.stack((normalised(advantages_N), returns_N, values_N), axis=1)
-        rows.packed[:, -3:] = torch.from_numpy(columns).to(device)
-        return rows, facts
+        device = self._state.critic.head.weight.device
+        return Rows(packed.to(device), self._obs_size, self._act_size, self._reference_size, self._corrected)
 
     def _copy(self, slabs: Sequence[Slab], packed: FloatArray) -> None:
         start = 0
         for slab in slabs:
             part = packed[start : start + slab.decisions]
             part[:, : self._obs_size] = slab.observations_TBO.reshape(-1, self._obs_size)
-            part[:, self._obs_size : -4] = slab.actions_TBA.reshape(-1, self._act_size)
+            part[:, self._obs_size : self._obs_size + self._act_size] = slab.actions_TBA.reshape(-1, self._act_size)
             part[:, -4] = slab.log_probs_TB.reshape(-1)
             start += slab.decisions
 
-    def _advantages(
-        self, slabs: Sequence[Slab], values_N: FloatArray, last_values: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """GAE slab by slab, in row order."""
-        advantages, returns = [], []
-        start = slot = 0
+    def _bonuses(self, slabs: Sequence[Slab]) -> list[FloatArray]:
+        """Intrinsic rewards [T, B] per slab, for the observation a decision led to; none where an episode ended."""
+        rnd = self._state.rnd
+        assert rnd is not None
+        found = []
         for slab in slabs:
-            steps, slots = slab.rewards_TB.shape
-            advantages_TB, returns_TB = gae(
-                slab.rewards_TB * np.float32(self._config.reward_scale),
-                values_N[start : start + slab.decisions].reshape(steps, slots),
-                last_values[slot : slot + slots],
-                slab.terminated_TB,
-                slab.truncated_TB,
-                self._config.gamma,
-                self._config.gae_lambda,
-            )
-            advantages.append(advantages_TB.reshape(-1))
-            returns.append(returns_TB.reshape(-1))
-            start, slot = start + slab.decisions, slot + slots
+            after = np.concatenate((slab.observations_TBO[1:], slab.last_observations_BO[None]))
+            bonus: FloatArray = rnd.rewards(torch.from_numpy(after.reshape(-1, self._obs_size))).numpy()
+            ended = slab.terminated_TB | slab.truncated_TB
+            found.append(np.where(ended, np.float32(0), bonus.reshape(ended.shape)))
+        return found
+
+    def _correct(self, slabs: Sequence[Slab], rows: Rows) -> FloatArray:
+        """Fill the columns of the correction; returns proximal over behaviour probability [N].
+
+        What the newest version played needs none: its own log-probabilities are those it was stamped with.
+        """
+        rows.packed[:, -6] = rows.log_probs
+        start = 0
+        for slab in slabs:
+            part = slice(start, start + slab.decisions)
+            start += slab.decisions
+            if slab.behaviour.step != self._state.counters.step:
+                made = replace(rows, packed=rows.packed[part])
+                made.packed[:, -6] = log_probs(self._state.actor, made.observations, made.actions)
+        ratios_N = (rows.proximal_log_probs - rows.log_probs).exp()
+        rows.packed[:, -5] = ratios_N.clamp_max(self._config.vtrace.rho_max)
+        found: FloatArray = ratios_N.cpu().numpy()
+        return found
+
+    def _advantages(
+        self,
+        slabs: Sequence[Slab],
+        rewards: Sequence[FloatArray],
+        values_N: FloatArray,
+        last_values: FloatArray,
+        ratios_N: FloatArray | None,
+    ) -> tuple[FloatArray, FloatArray]:
+        """Slab by slab, in row order: GAE, or V-trace where there are importance ratios."""
+        config, advantages, returns = self._config, [], []
+        start = slot = 0
+        for slab, rewards_TB in zip(slabs, rewards, strict=True):
+            shape, end = rewards_TB.shape, start + slab.decisions
+            values_TB, last_B = values_N[start:end].reshape(shape), last_values[slot : slot + shape[1]]
+            common = (rewards_TB, values_TB, last_B, slab.terminated_TB, slab.truncated_TB)
+            if ratios_N is None:
+                estimated = gae(*common, config.gamma, config.gae_lambda)
+            else:
+                limits = (config.vtrace.rho_max, config.vtrace.trace_max)
+                ratios_TB = ratios_N[start:end].reshape(shape)
+                estimated = vtrace(*common, ratios_TB, config.gamma, config.gae_lambda, *limits)
+            advantages.append(estimated[0].reshape(-1))
+            returns.append(estimated[1].reshape(-1))
+            start, slot = end, slot + shape[1]
         return np.concatenate(advantages), np.concatenate(returns)
 
     def _facts(
@@ -148,5 +233,25 @@ class Batcher:
 def evaluate(critic: Critic, observations: Tensor) -> FloatArray:
     """V of every observation [N, obs] -> [N], on the CPU."""
     with torch.no_grad():
-        values: FloatArray = torch.cat([critic(part) for part in torch.split(observations, VALUE_ROWS)]).cpu().numpy()
+        values: FloatArray = torch.cat([critic(part) for part in torch.split(observations, PASS_ROWS)]).cpu().numpy()
     return values
+
+
+def log_probs(actor: Actor, observations: Tensor, actions: Tensor) -> Tensor:
+    """[N] of actions [N, act] at observations [N, obs]."""
+    with torch.no_grad():
+        found = []
+        for seen, chosen in zip(observations.split(PASS_ROWS), actions.split(PASS_ROWS), strict=True):
+            means, logits = actor(seen)
+            found.append(distribution.log_prob(chosen, means, actor.log_std, logits))
+        return torch.cat(found)
+
+
+def distribution_columns(actor: Actor, observations: Tensor) -> Tensor:
+    """What the actor says about observations [N, obs]: means | log standard deviations | logits, [N, 2 C + K]."""
+    with torch.no_grad():
+        found = []
+        for part in observations.split(PASS_ROWS):
+            means, logits = actor(part)
+            found.append(torch.cat((means, actor.log_std.expand_as(means), logits), 1))
+        return torch.cat(found)

@@ -59,6 +59,7 @@ def write(root: Path, state: State, manifest: Manifest, *, pinned: bool = False)
     """Write `state` under the epoch and step of its counters and verify it. Raises CheckpointError, leaving nothing."""
     counters = state.counters
     manifest = replace(manifest, epoch=counters.epoch, step=counters.step, decisions=counters.decisions)
+    manifest = replace(manifest, precision=state.precision)
     files = {
         WEIGHTS: encode(_on_cpu(state.weights()), manifest.to_json()),
         OPTIMIZER: encode(_on_cpu(state.moments()) | {"generator": state.generator.get_state()}, manifest.to_json()),
@@ -121,6 +122,7 @@ def load(path: Path, state: State, manifest: Manifest) -> Saved:
     state.generator.set_state(moments.pop("generator"))
     state.restore(weights | moments)
     state.counters = Counters(**described["counters"])
+    state.settle()
     return Saved(path, state.counters.epoch, state.counters.step, described["pinned"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..kernel.config import LearnerConfig
 from .batch import Rows
-from .objective import Outputs, Terms, objective
+from .objective import Outputs, Scales, Terms, objective
 from .state import State
 
 
@@ -15,13 +15,17 @@ class Gradients:
         self._config = config
         self._state = state
 
-    def compute(self, rows: Rows) -> Terms:
+    def compute(self, rows: Rows, scales: Scales) -> Terms:
         """Replace `state.optimizer.gradient` by the gradient over these rows. No weight is changed."""
         state = self._state
         means, logits = state.actor(rows.observations)
         values = state.critic(rows.observations)
         outputs = Outputs(means, state.actor.log_std, logits, values, state.architecture.categorical)
-        loss, terms = objective(self._config, outputs, rows)
+        loss, terms = objective(self._config, scales, outputs, rows)
         state.optimizer.zero_gradient()
-        loss.backward()  # type: ignore[no-untyped-call]
+        if scales.loss == 1.0:
+            loss.backward()  # type: ignore[no-untyped-call]
+        else:
+            (loss * scales.loss).backward()  # type: ignore[no-untyped-call]
+            state.optimizer.gradient.div_(scales.loss)
         return terms

@@ -16,15 +16,25 @@ from ..kernel.config import LearnerConfig
 BETA_1, BETA_2 = 0.9, 0.999
 
 
-def learning_rate(config: LearnerConfig, update: int, total_updates: int) -> float:
-    """Rate of update number `update` (from 0): linear rise over the warm-up, times a linear decay to the final share.
+def learning_rate(config: LearnerConfig, update: int, total_updates: int, parameters: int = 0) -> float:
+    """Rate of update number `update` (from 0): linear rise over the warm-up, times the decay to the final share.
 
     The first update after `learning_rate_warmup_updates` is fully warmed up; the last one has exactly the final share.
+    Networks of more `parameters` than [learner.large_network] names have the rate that it names.
     """
+    large = config.large_network
+    rate = large.learning_rate if 0 < large.parameters < parameters else config.learning_rate
     warmup = min(1.0, (update + 1) / (config.learning_rate_warmup_updates + 1))
-    progress = min(1.0, update / max(1, total_updates - 1))
-    decay = 1.0 - (1.0 - config.learning_rate_final_ratio) * progress
-    return config.learning_rate * warmup * decay
+    return rate * warmup * _decay(config, min(1.0, update / max(1, total_updates - 1)))
+
+
+def _decay(config: LearnerConfig, progress: float) -> float:
+    """1 at the start of the run, the final share at its end. Cosine: Loshchilov and Hutter, 2016, arXiv:1608.03983."""
+    if config.learning_rate_schedule == "constant":
+        return 1.0
+    if config.learning_rate_schedule == "cosine":
+        progress = 0.5 * (1.0 - math.cos(math.pi * progress))
+    return 1.0 - (1.0 - config.learning_rate_final_ratio) * progress
 
 
 class FlatAdam:
@@ -45,7 +55,8 @@ class FlatAdam:
         """running mean of its square, v"""
         self.steps = torch.zeros((), dtype=torch.int64)
         self._views = _place(parameters, self.flat, self.gradient)
-        self._groups = _slices(groups)
+        self.groups = _slices(groups)
+        """where each group is in `flat`"""
 
     def zero_gradient(self) -> None:
         self.gradient.zero_()
@@ -55,7 +66,7 @@ class FlatAdam:
 
         Returns the norm of all before clipping; not finite if any gradient is not finite, and nothing is scaled then.
         """
-        parts = [self.gradient[part] for part in self._groups]
+        parts = [self.gradient[part] for part in self.groups]
         norms = [float(part.norm()) for part in parts]
         whole = math.hypot(*norms)
         if not math.isfinite(whole):
@@ -66,14 +77,14 @@ class FlatAdam:
                 part.mul_(scale)
         return whole
 
-    def step(self, rate: float) -> None:
-        """One update with the gradients as they are."""
+    def step(self, rate: float, moving: slice = slice(None)) -> None:
+        """One update with the gradients as they are. Weights outside `moving` stay; their moments keep up."""
         self.steps += 1
         count = int(self.steps)
         self.mean.lerp_(self.gradient, 1 - BETA_1)
         self.square.mul_(BETA_2).addcmul_(self.gradient, self.gradient, value=1 - BETA_2)
         root = self.square.sqrt().mul_(1 / math.sqrt(1 - BETA_2**count)).add_(self._epsilon)
-        self.flat.addcdiv_(self.mean, root, value=-rate / (1 - BETA_1**count))
+        self.flat[moving].addcdiv_(self.mean[moving], root[moving], value=-rate / (1 - BETA_1**count))
 
     def moments(self, names: Sequence[str]) -> dict[str, Tensor]:
         """Adam's state by parameter name, in the order of the parameters: live views of it."""

@@ -9,13 +9,19 @@ import torch
 from torch import Tensor
 
 
-def policy_loss(log_ratio_N: Tensor, advantages_N: Tensor, clip: float, log_ratio_clamp: float) -> Tensor:
-    """−mean min(r A, clip(r, 1−ε, 1+ε) A), equation 7, with r = exp(log ratio).
+def policy_loss(
+    log_ratio_N: Tensor, advantages_N: Tensor, clip: float, log_ratio_clamp: float, weights_N: Tensor | None = None
+) -> Tensor:
+    """−mean w min(r A, clip(r, 1−ε, 1+ε) A), equation 7, with r = exp(log ratio).
 
     The log ratio is clamped before the exponential, so that one absurd row cannot overflow the gradient of all.
+    Weights make it the decoupled objective: r is then that to the policy before the update, and w the ratio of that one
+    to the policy that acted. Hilton, Cobbe and Schulman, "Batch size-invariance for policy optimization", 2022,
+    arXiv:2110.00641, equation 3.
     """
     ratio_N = log_ratio_N.clamp(-log_ratio_clamp, log_ratio_clamp).exp()
-    return -torch.minimum(ratio_N * advantages_N, ratio_N.clamp(1 - clip, 1 + clip) * advantages_N).mean()
+    gains_N = torch.minimum(ratio_N * advantages_N, ratio_N.clamp(1 - clip, 1 + clip) * advantages_N)
+    return -(gains_N if weights_N is None else weights_N * gains_N).mean()
 
 
 def value_loss(values_N: Tensor, returns_N: Tensor, old_values_N: Tensor, clip: float) -> Tensor:

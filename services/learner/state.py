@@ -11,7 +11,12 @@ from torch import Tensor
 
 from ..kernel.config import LearnerConfig
 from ..play.network import Actor, Architecture, Critic
+from ..play.precision import NAMES
+from .controls import Controls
+from .ewc import Anchor
+from .normalise import Normaliser
 from .optimizer import FlatAdam
+from .rnd import Rnd
 
 
 @dataclass(slots=True)
@@ -28,7 +33,7 @@ class Counters:
 
 
 class State:
-    """Networks and optimizer, by name. `tensors` are the live ones: a state is restored by copying into them."""
+    """Networks, optimizer and tools, by name. `tensors` are the live ones: a state is restored by copying into them."""
 
     def __init__(
         self,
@@ -40,21 +45,60 @@ class State:
     ) -> None:
         self.generator = torch.Generator().manual_seed(seed % 2**63)
         self.architecture = architecture
+        self.compute_dtype = compute_dtype
+        """of the hidden layers, once the updates in float32 are over"""
         self.actor = Actor(architecture, compute_dtype, self.generator).to(config.device)
         self.critic = Critic(architecture, compute_dtype, self.generator).to(config.device)
         groups = [list(network.parameters()) for network in (self.actor, self.critic)]
         self.optimizer = FlatAdam(groups, config.adam_epsilon)
         self.counters = Counters()
+        self.controls = Controls()
+        self.controls.kl_coefficient.fill_(config.kl_penalty.coefficient)
+        self.normaliser = Normaliser(architecture)
+        penalty, ewc, rnd = config.kl_penalty, config.ewc, config.rnd
+        self.reference = copy.deepcopy(self.actor) if penalty.coefficient and penalty.reference != "previous" else None
+        """what the KL penalty holds the policy near; not frozen in torch's sense, because it moves"""
+        self.anchor = Anchor(self.actor_weights) if ewc.coefficient else None
+        self.rnd = Rnd(rnd, architecture.obs_size, self.generator) if rnd.coefficient else None
 
-    def weights(self) -> dict[str, Tensor]:
-        """`actor.*` and `critic.*`, live."""
+    @property
+    def actor_weights(self) -> Tensor:
+        """All of the actor's weights in one vector, live."""
+        return self.optimizer.flat[self.optimizer.groups[0]]
+
+    @property
+    def precision(self) -> str:
+        """Of the hidden layers right now, by name."""
+        return NAMES[self.actor.trunk.compute_dtype]
+
+    def settle(self) -> None:
+        """Give the networks the precision that the controls ask for. To be called when either may have changed."""
+        dtype = torch.float32 if int(self.controls.fp32_updates) else self.compute_dtype
+        for network in (self.actor, self.critic, self.reference):
+            if network is not None:
+                network.trunk.compute_dtype = dtype
+
+    def parameters(self) -> dict[str, Tensor]:
+        """What the optimizer moves, `actor.*` and `critic.*`, live."""
         named = {f"actor.{name}": tensor for name, tensor in self.actor.named_parameters()}
         named |= {f"critic.{name}": tensor for name, tensor in self.critic.named_parameters()}
         return {name: tensor.detach() for name, tensor in named.items()}
 
+    def weights(self) -> dict[str, Tensor]:
+        """The same with the statistics that travel with them, live."""
+        named = {f"actor.{name}": tensor for name, tensor in self.actor.named_buffers()}
+        named |= {f"critic.{name}": tensor for name, tensor in self.critic.named_buffers()}
+        return self.parameters() | named
+
     def moments(self) -> dict[str, Tensor]:
-        """Adam's state by parameter name, live."""
-        return self.optimizer.moments(list(self.weights()))
+        """What training needs beside the weights: Adam's state by parameter name, and that of the tools. Live."""
+        named = self.optimizer.moments(list(self.parameters())) | self.controls.tensors() | self.normaliser.tensors()
+        if self.reference is not None:
+            named |= {f"reference.{name}": tensor for name, tensor in self.reference.state_dict().items()}
+        for tool in (self.anchor, self.rnd):
+            if tool is not None:
+                named |= tool.tensors()
+        return named
 
     def tensors(self) -> dict[str, Tensor]:
         return self.weights() | self.moments()
@@ -67,6 +111,7 @@ class State:
         """Take back everything since `remember`. Random numbers go on: the next attempt shall not be the same one."""
         for name, tensor in self.tensors().items():
             tensor.copy_(copy_of[name])
+        self.settle()
 
 
 class Versions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
 from ..games.game import GameSpec
@@ -38,9 +38,21 @@ class Architecture:
     log_std_max: float
     categorical: tuple[int, ...] = ()
     """numbers of choices of the categorical action components, after the Bernoulli ones"""
+    critic_hidden: int = 0
+    """0: as the actor"""
+    critic_blocks: int = -1
+    """-1: as the actor"""
+    normalise_observations: bool = False
+    """a layer of its own before the first one, in actor and critic"""
+    normalise_returns: bool = False
+    """a layer of its own after the critic's head"""
 
     def __post_init__(self) -> None:
-        for name, smallest in (("obs_size", 1), ("continuous", 0), ("binary", 0), ("hidden", 1), ("blocks", 0)):
+        # Resolved at once: two policies are equal or not, however their sizes were written down.
+        object.__setattr__(self, "critic_hidden", self.critic_hidden or self.hidden)
+        object.__setattr__(self, "critic_blocks", self.blocks if self.critic_blocks < 0 else self.critic_blocks)
+        smallest_sizes = {"obs_size": 1, "continuous": 0, "binary": 0, "hidden": 1, "blocks": 0}
+        for name, smallest in (smallest_sizes | {"critic_hidden": 1, "critic_blocks": 0}).items():
             if not smallest <= getattr(self, name) <= MAX_WIDTH:
                 raise ValueError(f"{name}: expected {smallest} to {MAX_WIDTH}, found {getattr(self, name)}")
         if any(not 1 <= choices <= MAX_WIDTH for choices in self.categorical) or self.head_size > MAX_WIDTH:
@@ -78,14 +90,23 @@ class Architecture:
             log_std_min=network.log_std_min,
             log_std_max=network.log_std_max,
             categorical=tuple(spec.action.categorical.values()),
+            critic_hidden=network.critic_hidden or network.hidden,
+            critic_blocks=network.blocks if network.critic_blocks is None else network.critic_blocks,
+            normalise_observations=network.normalise_observations,
+            normalise_returns=network.normalise_returns,
         )
 
+    @property
+    def of_critic(self) -> Architecture:
+        """The same with the critic's sizes in the place of the actor's."""
+        return replace(self, hidden=self.critic_hidden, blocks=self.critic_blocks)
+
     def to_tree(self) -> dict[str, Any]:
-        """For JSON. `categorical` is left out where there is none: policies without it keep their hash."""
+        """For JSON. What is as it would be anyway is left out: policies without it keep their hash."""
         tree = asdict(self)
-        if not self.categorical:
-            del tree["categorical"]
-        return tree
+        usual = {field.name: field.default for field in fields(self) if field.default is not MISSING}
+        usual |= {"critic_hidden": self.hidden, "critic_blocks": self.blocks}
+        return {name: value for name, value in tree.items() if name not in usual or value != usual[name]}
 
     def to_json(self) -> str:
         """Canonical: sorted keys, no blanks. Equal architectures give equal text."""
@@ -97,11 +118,11 @@ class Architecture:
         tree = json.loads(text)
         if not isinstance(tree, dict):
             raise ValueError("architecture: expected a JSON object")
-        known = {field.name: field.type for field in fields(cls)}
-        tree.setdefault("categorical", [])
-        if odd := sorted(set(tree) ^ set(known)):
+        known = {field.name: str(field.type) for field in fields(cls)}
+        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        if odd := sorted(set(tree) - set(known) | needed - set(tree)):
             raise ValueError(f"architecture: unknown or missing keys {', '.join(map(repr, odd))}")
-        return cls(**{name: _checked(name, str(kind), tree[name]) for name, kind in known.items()})
+        return cls(**{name: _checked(name, known[name], value) for name, value in tree.items()})
 
     @property
     def sha256(self) -> str:
@@ -121,7 +142,7 @@ def _checked(name: str, kind: str, value: Any) -> Any:
         if not isinstance(value, list | tuple):
             raise ValueError(f"architecture: {name!r} must be a list of int, found {value!r}")
         return tuple(_checked(name, "int", item) for item in value)
-    accepted: tuple[type, ...] = {"int": (int,), "float": (int, float), "str": (str,)}[kind]
-    if isinstance(value, bool) or not isinstance(value, accepted):
+    accepted: tuple[type, ...] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}[kind]
+    if (isinstance(value, bool) and kind != "bool") or not isinstance(value, accepted):
         raise ValueError(f"architecture: {name!r} must be a {kind}, found {value!r}")
     return float(value) if isinstance(value, int) and kind == "float" else value

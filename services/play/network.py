@@ -1,4 +1,4 @@
-"""Actor and critic: two separate networks of the same shape.
+"""Actor and critic: two separate networks, of the same shape unless the architecture says otherwise.
 
 N rows, obs inputs, h hidden width, C Gaussian components, L logits: one per Bernoulli component and one per choice of
 each categorical component. With 0 blocks the trunk is
@@ -19,11 +19,13 @@ from torch.nn import functional as F
 
 from .architecture import Architecture
 
-__all__ = ["Actor", "Architecture", "Critic", "Dense", "Residual", "Trunk", "activate"]
+__all__ = ["Actor", "Architecture", "Critic", "Dense", "Residual", "Standardise", "Trunk", "activate"]
 
 TRUNK_GAIN = math.sqrt(2.0)
 POLICY_GAIN = 0.01
 VALUE_GAIN = 1.0
+#: Standardised observations are cut off at so many standard deviations.
+OBSERVATION_LIMIT = 10.0
 
 
 class Dense(nn.Module):
@@ -70,6 +72,22 @@ def activate(x: Tensor, activation: str) -> Tensor:
     return torch.tanh(x) if activation == "tanh" else F.relu(x)
 
 
+class Standardise(nn.Module):
+    """(x − mean) · scale, cut off at ±OBSERVATION_LIMIT. Statistics, not weights: they travel with them untrained."""
+
+    mean: Tensor
+    scale: Tensor
+    """[size], 1 / standard deviation"""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("scale", torch.ones(size))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return ((x - self.mean) * self.scale).clamp(-OBSERVATION_LIMIT, OBSERVATION_LIMIT)
+
+
 class Trunk(nn.Module):
     """The hidden layers: float32 [N, obs] -> float32 [N, h]."""
 
@@ -79,6 +97,7 @@ class Trunk(nn.Module):
         super().__init__()
         self.activation = architecture.activation
         self.compute_dtype = compute_dtype
+        self.standardise = Standardise(architecture.obs_size) if architecture.normalise_observations else None
         self.input = Dense(architecture.obs_size, architecture.hidden, TRUNK_GAIN, generator)
         self.hidden: Dense | None = None
         if not architecture.blocks:
@@ -86,6 +105,8 @@ class Trunk(nn.Module):
         self.blocks = nn.ModuleList(Residual(architecture.hidden, generator) for _ in range(architecture.blocks))
 
     def forward(self, obs: Tensor) -> Tensor:
+        if self.standardise is not None:
+            obs = self.standardise(obs)
         x = activate(self.input(obs.to(self.compute_dtype)), self.activation)
         if self.hidden is not None:
             x = activate(self.hidden(x), self.activation)
@@ -129,6 +150,9 @@ class Actor(nn.Module):
 class Critic(nn.Module):
     """The value function: observations -> expected return."""
 
+    return_mean: Tensor
+    return_std: Tensor
+
     def __init__(
         self,
         architecture: Architecture,
@@ -137,10 +161,16 @@ class Critic(nn.Module):
     ) -> None:
         super().__init__()
         self.architecture = architecture
-        self.trunk = Trunk(architecture, compute_dtype, generator)
-        self.head = Dense(architecture.hidden, 1, VALUE_GAIN, generator)
+        sizes = architecture.of_critic
+        self.trunk = Trunk(sizes, compute_dtype, generator)
+        self.head = Dense(sizes.hidden, 1, VALUE_GAIN, generator)
+        if architecture.normalise_returns:
+            self.register_buffer("return_mean", torch.zeros(()))
+            self.register_buffer("return_std", torch.ones(()))
 
     def forward(self, obs: Tensor) -> Tensor:
-        """float32 [N, obs] -> float32 [N]."""
-        out: Tensor = self.head(self.trunk(obs))
-        return out.squeeze(-1)
+        """float32 [N, obs] -> float32 [N], in the units of the rewards."""
+        out: Tensor = self.head(self.trunk(obs)).squeeze(-1)
+        if self.architecture.normalise_returns:
+            out = out * self.return_std + self.return_mean
+        return out

@@ -18,7 +18,7 @@ from .. import __version__
 from ..games.registry import spec
 from .egocentric import features
 from .fixed import DeployedActor
-from .network import Actor, Dense, Residual
+from .network import OBSERVATION_LIMIT, Actor, Dense, Residual
 from .weights import MANIFEST_KEY, Manifest
 
 OPSET = 17
@@ -122,6 +122,9 @@ def actor_model(actor: Actor, manifest: Manifest) -> bytes:
 
 def _trunk(graph: Graph, actor: Actor, x: Node) -> Node:
     trunk, activation = actor.trunk, "Tanh" if actor.architecture.activation == "tanh" else "Relu"
+    if trunk.standardise is not None:
+        mean, scale = (graph.weight(f"standardise.{k}", getattr(trunk.standardise, k)) for k in ("mean", "scale"))
+        x = graph.clip((x - mean) * scale, -OBSERVATION_LIMIT, OBSERVATION_LIMIT)
     x = graph.add(activation, _dense(graph, "input", trunk.input, x))
     if trunk.hidden is not None:
         x = graph.add(activation, _dense(graph, "hidden", trunk.hidden, x))

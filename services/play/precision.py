@@ -12,19 +12,27 @@ from pathlib import Path
 
 import torch
 
+#: Names of the formats, as manifests and configurations have them.
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
 #: CPU flags that mean fast bfloat16 matrix products: x86 AVX512-BF16 and AMX, Arm's BF16 extension.
 BF16_CPU_FLAGS = frozenset({"avx512_bf16", "amx_bf16", "bf16"})
 
 
 def resolve(name: str, device: str | torch.device = "cpu") -> torch.dtype:
-    """`"auto"`, `"fp32"` or `"bf16"` -> the dtype of the hidden layers on `device`.
+    """`"auto"`, `"fp32"`, `"bf16"` or `"fp16"` -> the dtype of the hidden layers on `device`.
 
-    Raises ValueError for an unknown name, and for bf16 where the device has no fast bfloat16.
+    Raises ValueError for an unknown name, for bf16 where the device has no fast bfloat16, and for fp16 on a CPU.
     """
     if name == "fp32":
         return torch.float32
-    if name not in ("auto", "bf16"):
-        raise ValueError(f"network.precision: expected 'auto', 'fp32' or 'bf16', found {name!r}")
+    if name not in ("auto", *DTYPES):
+        raise ValueError(f"network.precision: expected one of auto, {', '.join(DTYPES)}, found {name!r}")
+    if name == "fp16":
+        if torch.device(device).type == "cuda":
+            return torch.float16
+        raise ValueError(f"network.precision is 'fp16', but {device} is no GPU. Use 'auto', 'bf16' or 'fp32'.")
     if has_bf16(torch.device(device)):
         return torch.bfloat16
     if name == "auto":

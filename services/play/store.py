@@ -73,5 +73,5 @@ class PolicyStore:
         return ""
 
     def _actor(self, data: bytes) -> Actor:
-        actor, _ = from_bytes(data, self._bank.architecture, compute_dtype=self._bank.compute_dtype)
+        actor, _ = from_bytes(data, self._bank.architecture, compute_dtype=None)
         return actor

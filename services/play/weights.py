@@ -18,8 +18,10 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from ..games.registry import expect
 from .architecture import Architecture, ArchitectureMismatch
 from .network import Actor
+from .precision import DTYPES
 
 MAX_HEADER_BYTES = 1 << 20
 MAX_TENSORS = 4096
@@ -28,7 +30,12 @@ MAX_FILE_BYTES = 1 << 30
 
 #: One key holds everything: safetensors does not keep the order of several, and equal weights shall give equal bytes.
 MANIFEST_KEY = "ludus"
-_DTYPES = {torch.float32: ("F32", 4), torch.uint8: ("U8", 1), torch.int64: ("I64", 8)}
+_DTYPES = {
+    torch.float32: ("F32", 4),
+    torch.float64: ("F64", 8),
+    torch.uint8: ("U8", 1),
+    torch.int64: ("I64", 8),
+}
 
 
 class CorruptWeights(ValueError):
@@ -50,6 +57,8 @@ class Manifest:
     decisions: int = 0
     """decisions trained on so far"""
     code_version: str = ""
+    precision: str = "fp32"
+    """of the hidden layers, when this version plays for the learner: log-probabilities are recomputed in it"""
 
     def to_json(self) -> str:
         tree = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -70,6 +79,7 @@ class Manifest:
         for name, kind in kinds.items():
             if type(tree[name]).__name__ != kind:
                 raise ValueError(f"the manifest's {name!r} must be a {kind}")
+        expect("precision of the manifest", tree["precision"], list(DTYPES))
         return cls(**tree)
 
 
@@ -85,11 +95,12 @@ def from_bytes(
     data: bytes,
     expected: Architecture | None = None,
     *,
-    compute_dtype: torch.dtype = torch.float32,
+    compute_dtype: torch.dtype | None = torch.float32,
     max_bytes: int = MAX_FILE_BYTES,
 ) -> tuple[Actor, Manifest]:
     """Build the actor that `to_bytes` wrote, frozen. `max_bytes`: the declared size, e.g. PolicyHead.size_bytes.
 
+    It computes in `compute_dtype`; None: in the precision of its manifest.
     Raises CorruptWeights, or ArchitectureMismatch when `expected` is given and differs.
     """
     manifest = read_manifest(data, max_bytes)
@@ -99,7 +110,7 @@ def from_bytes(
             "Use weights of this run's architecture, or a configuration with theirs."
         )
     tensors, _ = decode(data, shapes_of(meta_actor(manifest.architecture)), max_bytes)
-    actor = meta_actor(manifest.architecture, compute_dtype)
+    actor = meta_actor(manifest.architecture, compute_dtype or DTYPES[manifest.precision])
     actor.load_state_dict(tensors, strict=True, assign=True)
     return actor.requires_grad_(False), manifest
 
