@@ -7,6 +7,7 @@ behaviour log-probability | advantage | return | old value. Keeping them side by
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -97,6 +98,10 @@ class BatchFacts:
     episodes: int
     episode_return: float
     """undiscounted reward per finished episode; NaN if none finished"""
+    importance_weight: float = math.nan
+    """mean truncated weight of rollouts of older versions; NaN without a correction"""
+    rnd_reward: float = math.nan
+    """mean intrinsic reward per decision; NaN without RND"""
 
 
 class Batcher:
@@ -108,7 +113,7 @@ class Batcher:
         architecture = state.architecture
         penalty = bool(config.kl_penalty.coefficient)
         self._obs_size, self._act_size = architecture.obs_size, architecture.act_size
-        self._reference_size = 2 * architecture.continuous + architecture.binary if penalty else 0
+        self._reference_size = architecture.continuous + architecture.head_size if penalty else 0
         self._corrected = config.correction == "vtrace"
         width = self._obs_size + self._act_size + self._reference_size + (6 if self._corrected else 4)
         self._buffer = torch.empty(0, width)
@@ -126,12 +131,16 @@ class Batcher:
         last = torch.from_numpy(np.concatenate([slab.last_observations_BO for slab in slabs]))
         last_values = evaluate(state.critic, last.to(device))
         rewards = [slab.rewards_TB * np.float32(config.reward_scale) for slab in slabs]
-        if state.rnd is not None:
-            rewards = [reward + bonus for reward, bonus in zip(rewards, self._bonuses(slabs), strict=True)]
+        bonuses = self._bonuses(slabs) if state.rnd is not None else []
+        rewards = [reward + bonus for reward, bonus in zip(rewards, bonuses, strict=True)] if bonuses else rewards
         ratios = self._correct(slabs, rows) if self._corrected else None
         advantages_N, returns_N = self._advantages(slabs, rewards, values_N, last_values, ratios)
         state.normaliser.see_returns(torch.from_numpy(returns_N), state.critic)
         facts = self._facts(slabs, values_N, advantages_N, returns_N)
+        if self._corrected:
+            facts = replace(facts, importance_weight=float(rows.weights.mean()))
+        if bonuses:
+            facts = replace(facts, rnd_reward=float(np.concatenate(bonuses, axis=None).mean()))
         scaled_N = normalised(advantages_N)
         if config.advantage_clip:
             scaled_N = scaled_N.clip(-config.advantage_clip, config.advantage_clip)
@@ -243,12 +252,13 @@ def log_probs(actor: Actor, observations: Tensor, actions: Tensor) -> Tensor:
         found = []
         for seen, chosen in zip(observations.split(PASS_ROWS), actions.split(PASS_ROWS), strict=True):
             means, logits = actor(seen)
-            found.append(distribution.log_prob(chosen, means, actor.log_std, logits))
+            choices = actor.architecture.categorical
+            found.append(distribution.log_prob(chosen, means, actor.log_std, logits, choices))
         return torch.cat(found)
 
 
 def distribution_columns(actor: Actor, observations: Tensor) -> Tensor:
-    """What the actor says about observations [N, obs]: means | log standard deviations | logits, [N, 2 C + K]."""
+    """What the actor says about observations [N, obs]: means | log standard deviations | logits."""
     with torch.no_grad():
         found = []
         for part in observations.split(PASS_ROWS):

@@ -48,17 +48,19 @@ def fisher_diagonal(actor: Actor, observations: Tensor, generator: torch.Generat
 
     Row by row: the square of a summed gradient would be that of the batch, not of a decision.
     """
-    exact = copy.deepcopy(actor)
+    exact, choices = copy.deepcopy(actor), actor.architecture.categorical
     exact.trunk.compute_dtype = torch.float32
     parameters = {name: tensor.detach() for name, tensor in exact.named_parameters()}
     with torch.no_grad():
         means, logits = exact(observations)
-        actions = distribution.sample(means.cpu(), exact.log_std.cpu(), logits.cpu(), generator).to(means.device)
+        drawn = distribution.sample(means.cpu(), exact.log_std.cpu(), logits.cpu(), generator, choices)
+        actions = drawn.to(means.device)
 
     def log_prob(weights: dict[str, Tensor], observation: Tensor, action: Tensor) -> Tensor:
         low, high = actor.architecture.log_std_min, actor.architecture.log_std_max
         means, logits = func.functional_call(exact, weights, (observation[None],))
-        return distribution.log_prob(action[None], means, weights["log_std_raw"].clamp(low, high), logits).sum()
+        log_std = weights["log_std_raw"].clamp(low, high)
+        return distribution.log_prob(action[None], means, log_std, logits, choices).sum()
 
     per_row = func.vmap(func.grad(log_prob), in_dims=(None, 0, 0))
     total = torch.zeros_like(flat(parameters))

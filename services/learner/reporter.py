@@ -10,10 +10,13 @@ import re
 import time
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from ..kernel.metrics import Metrics
 from .state import Counters
+from .tools import Against
+from .track import Track
 from .update import Report
 
 log = logging.getLogger(__name__)
@@ -28,11 +31,14 @@ _NUMBERED = re.compile(r"^(kl_component|action_std)_(\d+)$")
 class Reporter:
     """Keeps what is averaged over updates. `path` is metrics.jsonl: one row per committed update.
 
-    `components` are the names of the action components, in their order.
+    `components` are the names of the action components, in their order; `tracks` get every row too.
     """
 
-    def __init__(self, metrics: Metrics, path: Path, components: Sequence[str]) -> None:
+    def __init__(
+        self, metrics: Metrics, path: Path, components: Sequence[str], tracks: Sequence[Track] = ()
+    ) -> None:
         self._metrics = metrics
+        self._tracks = tracks
         self._components = components
         self._path = path
         self._recent: deque[tuple[float, int]] = deque(maxlen=RATE_UPDATES + 1)
@@ -64,6 +70,8 @@ class Reporter:
                 self._metrics.set(PREFIX + numbered[1], value, component=self._components[int(numbered[2])])
             else:
                 self._metrics.set(PREFIX + name, value)
+        for one in report.against:
+            self._show_reference(one)
 
     def published(self, report: Report, counters: Counters, durable_step: int) -> None:
         """The version is out: show the position, the parts of the update, and write its row."""
@@ -79,10 +87,33 @@ class Reporter:
                 "time": round(time.time(), 3),
                 "decisions_per_second": round(self.decisions_per_second, 1),
                 **report.metrics,
+                "kl_against": [asdict(one) for one in report.against],
                 "wall_seconds": report.wall_seconds,
                 "cpu_seconds": report.cpu_seconds,
             }
         )
+        self._track(report, counters)
+
+    def close(self) -> None:
+        """No more rows."""
+        for track in self._tracks:
+            track.close()
+
+    def _track(self, report: Report, counters: Counters) -> None:
+        """The same numbers to the eyes: tags are the names of the table, with the action components' own names."""
+        numbers = {"decisions_per_second": self.decisions_per_second}
+        for name, value in report.metrics.items():
+            numbered = _NUMBERED.match(name)
+            numbers[f"{numbered[1]}/{self._components[int(numbered[2])]}" if numbered else name] = value
+        for track in self._tracks:
+            track.add(numbers, counters.decisions)
+
+    def _show_reference(self, one: Against) -> None:
+        """Identity as numbers: labels would make a new series with every update."""
+        epoch, _, step = one.policy.rpartition("@")[2].partition(".")
+        values = {"epoch": float(epoch), "step": float(step), "hash": float(int(one.sha256[:12] or "0", 16))}
+        for name, value in values.items():
+            self._metrics.set(f"{PREFIX}kl_against_{name}", value, kind_of_policy=one.kind)
 
     def checkpointed(self, counters: Counters) -> None:
         self._metrics.set(f"{PREFIX}durable_step", counters.step)

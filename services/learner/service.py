@@ -21,6 +21,7 @@ from ..kernel.service import Context, Fatal
 from ..kernel.topology import ROLLOUTS
 from ..play.tuning import tune_process, tune_thread
 from ..play.weights import Manifest, to_bytes
+from . import tools
 from .checkpoint import Saved
 from .collector import Collector
 from .export import export_final
@@ -30,6 +31,7 @@ from .reporter import Reporter
 from .setup import components_of, manifest_of, state_of
 from .slab import Slab
 from .state import State, Versions
+from .track import open_tracks
 from .update import Report, Updater
 from .vault import Vault
 
@@ -66,7 +68,8 @@ class Learner:
         self._versions = Versions(config.learner.max_lag)
         self._updater = Updater(config, self._state, self._versions)
         self._publisher = Publisher(ctx.bus, config.learner.agent)
-        self._reporter = Reporter(ctx.metrics, Path(config.directory) / "metrics.jsonl", components_of(config))
+        components, directory = components_of(config), Path(config.directory)
+        self._reporter = Reporter(ctx.metrics, directory / "metrics.jsonl", components, open_tracks(config))
         self._collector = Collector(
             ctx.bus,
             ctx.metrics,
@@ -89,6 +92,7 @@ class Learner:
         finally:
             collecting.cancel()
             await asyncio.gather(collecting, return_exceptions=True)
+            self._reporter.close()
         if self._state.counters.step < self._total:
             await self._save()
             return
@@ -112,6 +116,8 @@ class Learner:
             await self._finish()
             return
         counters.epoch = epoch
+        if saved is None:
+            tools.begin(self._state, ctx.config, "start")
         self._versions.add(counters.step, self._state.actor)
         if saved is None:
             saved = await self._compute(lambda: self._write_checkpoint(pinned=True))
@@ -247,7 +253,13 @@ class Learner:
 
     def _manifest(self) -> Manifest:
         counters = self._state.counters
-        return replace(self._identity, epoch=counters.epoch, step=counters.step, decisions=counters.decisions)
+        return replace(
+            self._identity,
+            epoch=counters.epoch,
+            step=counters.step,
+            decisions=counters.decisions,
+            precision=self._state.precision,
+        )
 
     def _pack(self) -> bytes:
         return to_bytes(self._state.actor, self._manifest())

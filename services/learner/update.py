@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
-from ..kernel.config import RunConfig
+from ..kernel.config import LearnerConfig, RunConfig
 from ..play.weights import non_finite
-from . import optimizer, ppo, reference
+from . import loss_scale, ppo, reference, tools
 from .batch import Batcher, BatchFacts, Rows
 from .gradient import Gradients
-from .objective import Terms
+from .objective import Scales, Terms
 from .slab import Slab
 from .state import State, Versions
 
@@ -38,6 +38,11 @@ class Progress:
     value_loss: float = 0.0
     gradient_norm: float = 0.0
     gradient_norm_max: float = 0.0
+    kl_penalty: float = 0.0
+    skipped: int = 0
+    """minibatches left out because their gradient overflowed in fp16"""
+    nonfinite: int = 0
+    """numbers that were not finite, in gradients and weights"""
     broken: str = ""
     """what was not finite; empty if nothing"""
 
@@ -46,6 +51,7 @@ class Progress:
         self.minibatches += 1
         self.policy_loss += terms.policy_loss
         self.value_loss += terms.value_loss
+        self.kl_penalty += terms.kl_penalty
         self.gradient_norm += gradient_norm
         self.gradient_norm_max = max(self.gradient_norm_max, gradient_norm)
 
@@ -65,6 +71,8 @@ class Report:
     wall_seconds: dict[str, float] = field(default_factory=dict)
     """by part: prepare, optimise, measure"""
     cpu_seconds: dict[str, float] = field(default_factory=dict)
+    against: tuple[tools.Against, ...] = ()
+    """what KL was measured against"""
 
 
 class Updater:
@@ -75,57 +83,69 @@ class Updater:
         self._total_updates = config.total_updates
         self._state = state
         self._versions = versions
-        architecture = state.architecture
         self._gradients = Gradients(config.learner, state)
-        self._batcher = Batcher(config.learner, architecture.obs_size, architecture.act_size)
+        self._batcher = Batcher(config.learner, state)
 
     def update(self, slabs: Sequence[Slab]) -> Report:
-        """Learn from the slabs; afterwards the state is either a new committed version or exactly what it was.
+        """Learn from the slabs; afterwards the state is either a new committed version or what it was.
 
+        Of one that is taken back only the random numbers remain used, and what the adaptive tools learned from it.
         Every slab's version must be in `versions`. Raises WrongReference (nothing is changed then).
         """
-        state, clock = self._state, _Clock()
-        rows, facts = self._batcher.build(slabs, state.critic)
-        sampled = reference.sample(slabs, rows, self._versions)
-        errors = reference.check(sampled, state.actor.trunk.compute_dtype)
-        clock.lap("prepare")
+        state, config, clock = self._state, self._config, _Clock()
         before = state.remember()
-        rate = optimizer.learning_rate(self._config, state.counters.step, self._total_updates)
-        progress = self._optimise(rows, rate)
+        rows, facts = self._batcher.build(slabs)
+        sampled = reference.sample(slabs, rows, self._versions)
+        try:
+            errors = reference.check(sampled)
+        except reference.WrongReference:
+            state.restore(before)
+            raise
+        tools.consolidate(config, state, rows.observations)
+        against = _against(config, state, slabs)
+        clock.lap("prepare")
+        scales, rate = tools.scales(config, state), tools.rate(config, state, self._total_updates)
+        extra = tools.metrics(config, state) | {"learning_rate": rate}
+        progress = self._optimise(rows, rate, scales)
+        if state.rnd is not None:
+            extra["rnd_error"] = state.rnd.learn(rows.observations.cpu(), state.generator)
         clock.lap("optimise")
-        moved = reference.measure(sampled, state.actor, self._config.clip)
+        moved = reference.measure(sampled, state.actor, config.clip)
         reason, detail = self._objection(progress, moved)
-        metrics = _metrics(slabs, state, facts, progress, moved, errors)
-        metrics |= {"learning_rate": rate, "reward_mean": facts.reward_mean * self._config.reward_scale}
+        metrics = _metrics(slabs, state, facts, progress, moved, errors) | extra
+        metrics |= {"update_norm": _distance(before, state), "reward_mean": facts.reward_mean * config.reward_scale}
         if reason:
             state.restore(before)
             state.counters.undone += 1
         else:
-            metrics["update_norm"] = _distance(before, state)
             self._commit(len(rows))
+        tools.adapt(config, state, moved.kl, moved.kl_reference)
         clock.lap("measure")
-        return Report(not reason, reason, detail, len(rows), _finite(metrics), clock.wall, clock.cpu)
+        return Report(not reason, reason, detail, len(rows), _finite(metrics), clock.wall, clock.cpu, against)
 
     def _commit(self, decisions: int) -> None:
         counters = self._state.counters
         counters.step += 1
         counters.decisions += decisions
+        tools.committed(self._config, self._state)
         self._versions.add(counters.step, self._state.actor)
 
-    def _optimise(self, rows: Rows, rate: float) -> Progress:
+    def _optimise(self, rows: Rows, rate: float, scales: Scales) -> Progress:
         """The epochs over the batch: a fresh permutation each, the last short minibatch kept."""
         progress = Progress()
         for _ in range(self._config.epochs):
             order = torch.randperm(len(rows), generator=self._state.generator)
             for indices in torch.split(order.to(rows.packed.device), self._config.minibatch):
-                if not self._step(rows.select(indices), rate, progress):
+                if not self._step(rows.select(indices), rate, scales, progress):
                     return progress
         return progress
 
-    def _step(self, rows: Rows, rate: float, progress: Progress) -> bool:
+    def _step(self, rows: Rows, rate: float, scales: Scales, progress: Progress) -> bool:
         """One minibatch. False if the passes end here; then it was not applied."""
-        config, optimizer = self._config, self._state.optimizer
-        terms = self._gradients.compute(rows)
+        config, state, optimizer = self._config, self._state, self._state.optimizer
+        if scales.loss != 1.0:
+            scales = replace(scales, loss=float(state.controls.loss_scale))
+        terms = self._gradients.compute(rows, scales)
         progress.kl_last = terms.kl
         if not progress.minibatches:
             progress.kl_lag = min(terms.kl, KL_REJECT_FACTOR * config.target_kl)
@@ -133,19 +153,34 @@ class Updater:
             progress.stopped = True
             progress.broken = "" if math.isfinite(terms.kl) else "the policy gives no finite probabilities"
             return False
+        if state.anchor is not None:
+            part = optimizer.groups[0]
+            state.anchor.add_gradient(optimizer.gradient[part], state.actor_weights, config.ewc.coefficient)
         norm = optimizer.clip(config.max_gradient_norm, apart=config.separate_gradient_norms)
         if not math.isfinite(norm):
-            progress.broken = "a gradient is not finite"
-            return False
-        optimizer.step(rate)
+            return self._overflow(progress)
+        if tools.is_half(state):
+            loss_scale.clean(state.controls)
+        optimizer.step(rate, tools.moving(state))
         progress.applied(terms, norm)
         return True
+
+    def _overflow(self, progress: Progress) -> bool:
+        """A gradient is not finite. In fp16 that is the loss scale's fault first: the minibatch is left out."""
+        if tools.is_half(self._state) and loss_scale.overflow(self._state.controls):
+            progress.skipped += 1
+            return True
+        gradient = self._state.optimizer.gradient
+        progress.nonfinite += int((~torch.isfinite(gradient)).sum())
+        progress.broken = "a gradient is not finite"
+        return False
 
     def _objection(self, progress: Progress, moved: reference.Moved) -> tuple[str, str]:
         """Why the new weights must not be kept, as label and text; both empty if they may."""
         if progress.broken:
             return "not_finite", progress.broken
         if broken := non_finite(self._state.tensors()):
+            progress.nonfinite += int((~torch.isfinite(self._state.optimizer.flat)).sum())
             return "not_finite", f"not finite after the update: {', '.join(broken[:4])}"
         if not progress.minibatches:
             # Very old rollouts: the policy has moved on too far. Newer ones will do.
@@ -185,6 +220,7 @@ def _metrics(
         **{f"kl_component_{index}": kl for index, kl in enumerate(moved.kl_components)},
         "k1": moved.k1,
         "k3": moved.k3,
+        "kl_reference": moved.kl_reference,
         "kl_last_minibatch": progress.kl_last,
         "kl_lag": progress.kl_lag,
         "log_ratio_p99": moved.log_ratio_p99,
@@ -196,9 +232,13 @@ def _metrics(
         "gradient_norm": progress.gradient_norm / applied,
         "gradient_norm_max": progress.gradient_norm_max,
         "minibatches": progress.minibatches,
+        "minibatches_skipped": progress.skipped,
+        "nonfinite": progress.nonfinite,
         "early_stop": float(progress.stopped),
         "explained_variance": facts.explained_variance,
         "advantage_std": facts.advantage_std,
+        "importance_weight": facts.importance_weight,
+        "rnd_reward": facts.rnd_reward,
         "episode_return": facts.episode_return,
         "episodes": facts.episodes,
         "lag_mean": sum(lags) / len(lags),
@@ -208,6 +248,16 @@ def _metrics(
     }
 
 
+def _against(config: LearnerConfig, state: State, slabs: Sequence[Slab]) -> tuple[tools.Against, ...]:
+    """The behaviour policies of the batch, oldest first, and the reference of the KL penalty."""
+    refs = {(one.behaviour.epoch, one.behaviour.step): one.behaviour for one in slabs}
+    behaviour = (
+        tools.Against("behaviour", f"{ref.agent}@{ref.epoch}.{ref.step}", ref.sha256) for _, ref in sorted(refs.items())
+    )
+    penalty = tools.against(config, state)
+    return (*behaviour, *((penalty,) if penalty else ()))
+
+
 def _finite(metrics: dict[str, float]) -> dict[str, float]:
     """Numbers only: NaN and infinity are not passed on to sums, plots or ratings."""
     return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
@@ -215,5 +265,5 @@ def _finite(metrics: dict[str, float]) -> dict[str, float]:
 
 def _distance(before: dict[str, torch.Tensor], state: State) -> float:
     """Euclidean norm of the change of all weights."""
-    changes = [(tensor - before[name]).norm() for name, tensor in state.weights().items()]
+    changes = [(tensor - before[name]).norm() for name, tensor in state.parameters().items()]
     return float(torch.stack(changes).norm())

@@ -53,6 +53,7 @@ class Vault:
             return None
         manifest = replace(self._identity, epoch=start.epoch)
         if self._state.counters.step == 0:
+            manifest = replace(manifest, precision=self._state.precision)
             return to_bytes(self._state.actor, manifest), manifest
         state = fresh()
         try:
@@ -61,4 +62,5 @@ class Vault:
             raise Fatal(
                 f"the checkpoint of step 0, {start.path}, is corrupt: {error}. Restore it from a copy."
             ) from error
+        manifest = replace(manifest, precision=state.precision)
         return to_bytes(state.actor, manifest), manifest

@@ -131,8 +131,11 @@ class Architecture:
     def difference(self, other: Architecture) -> str:
         """What differs, one `name: mine here, theirs there` per field; empty when equal."""
         mine, theirs = asdict(self), asdict(other)
+        told, heard = self.to_tree(), other.to_tree()
         return "; ".join(
-            f"{name}: expected {mine[name]!r}, found {theirs[name]!r}" for name in mine if mine[name] != theirs[name]
+            f"{name}: expected {mine[name]!r}, found {theirs[name]!r}"
+            for name in mine
+            if told.get(name) != heard.get(name)
         )
 
 
