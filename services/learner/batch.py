@@ -250,7 +250,7 @@ def log_probs(actor: Actor, observations: Tensor, actions: Tensor) -> Tensor:
     """[N] of actions [N, act] at observations [N, obs]."""
     with torch.no_grad():
         found = []
-        for seen, chosen in zip(observations.split(PASS_ROWS), actions.split(PASS_ROWS), strict=True):
+        for seen, chosen in zip(*(torch.split(one, PASS_ROWS) for one in (observations, actions)), strict=True):
             means, logits = actor(seen)
             choices = actor.architecture.categorical
             found.append(distribution.log_prob(chosen, means, actor.log_std, logits, choices))
@@ -261,7 +261,7 @@ def distribution_columns(actor: Actor, observations: Tensor) -> Tensor:
     """What the actor says about observations [N, obs]: means | log standard deviations | logits."""
     with torch.no_grad():
         found = []
-        for part in observations.split(PASS_ROWS):
+        for part in torch.split(observations, PASS_ROWS):
             means, logits = actor(part)
             found.append(torch.cat((means, actor.log_std.expand_as(means), logits), 1))
         return torch.cat(found)

@@ -51,7 +51,7 @@ class Normaliser:
 
     def tensors(self) -> dict[str, Tensor]:
         """By name, live."""
-        named = {}
+        named: dict[str, Tensor] = {}
         for name, moments in (("observations", self._observations), ("returns", self._returns)):
             if moments is not None:
                 named |= moments.tensors(f"normaliser.{name}")

@@ -113,7 +113,7 @@ class Reporter:
         epoch, _, step = one.policy.rpartition("@")[2].partition(".")
         values = {"epoch": float(epoch), "step": float(step), "hash": float(int(one.sha256[:12] or "0", 16))}
         for name, value in values.items():
-            self._metrics.set(f"{PREFIX}kl_against_{name}", value, kind_of_policy=one.kind)
+            self._metrics.set(f"{PREFIX}kl_against_{name}", value, reference=one.kind)
 
     def checkpointed(self, counters: Counters) -> None:
         self._metrics.set(f"{PREFIX}durable_step", counters.step)

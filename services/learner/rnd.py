@@ -7,6 +7,8 @@ at ±5 (section 2.4), errors divided by their running standard deviation. N rows
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -54,10 +56,10 @@ class Rnd:
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that changes and everything random, by name, live."""
-        named = {f"rnd.target.{name}": tensor for name, tensor in self._target.named_parameters()}
-        names = [f"rnd.predictor.{name}" for name, _ in self._predictor.named_parameters()]
-        named |= dict(zip(names, (one.detach() for one in self._predictor.parameters()), strict=True))
-        named |= {f"rnd.{name}": tensor for name, tensor in self._optimizer.moments(names).items()}
+        named = {f"rnd.target.{name}": tensor for name, tensor in self._target.state_dict().items()}
+        predictor = {f"predictor.{name}": tensor for name, tensor in self._predictor.state_dict().items()}
+        named |= {f"rnd.{name}": tensor for name, tensor in predictor.items()}
+        named |= {f"rnd.{name}": tensor for name, tensor in self._optimizer.moments(list(predictor)).items()}
         return named | self._observations.tensors("rnd.observations") | self._errors.tensors("rnd.errors")
 
     def _standard(self, observations: Tensor) -> Tensor:
@@ -72,6 +74,6 @@ class Rnd:
 
 def _network(sizes: tuple[int, ...], generator: torch.Generator) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in pairwise(sizes):
         layers += [Dense(inputs, outputs, GAIN, generator), nn.ReLU()]
     return nn.Sequential(*layers[:-1])

@@ -102,6 +102,13 @@ def committed(config: LearnerConfig, state: State) -> None:
     state.settle()
 
 
+def restore(state: State, before: dict[str, Tensor]) -> None:
+    """Take an update back. What fp16 learned about the loss scale stays, or the next one would overflow again."""
+    scale = float(state.controls.loss_scale)
+    state.restore(before)
+    state.controls.loss_scale.fill_(scale)
+
+
 def adapt(config: LearnerConfig, state: State, kl: float, kl_reference: float) -> None:
     """Coefficients follow what an update measured, whether it was kept or taken back. NaN counts as too far."""
     controls = state.controls

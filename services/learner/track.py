@@ -59,7 +59,6 @@ class TensorBoard:
             description = "" if tag in self._described else describe(tag)
             self._described.add(tag)
             self._writer.add_scalar(tag, value, decisions, summary_description=description)
-        self._writer.flush()
 
     def close(self) -> None:
         self._writer.close()

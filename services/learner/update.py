@@ -115,7 +115,7 @@ class Updater:
         metrics = _metrics(slabs, state, facts, progress, moved, errors) | extra
         metrics |= {"update_norm": _distance(before, state), "reward_mean": facts.reward_mean * config.reward_scale}
         if reason:
-            state.restore(before)
+            tools.restore(state, before)
             state.counters.undone += 1
         else:
             self._commit(len(rows))
