@@ -108,7 +108,7 @@ _LEARNER = (
     _learner("update_norm", "Euclidean norm of the change of all weights", "steady"),
     _learner("minibatches", "applied in the last update"),
     _learner("minibatches_skipped", "left out of the last update because fp16 overflowed", "0 most of the time"),
-    _learner("nonfinite", "numbers that were not finite in gradient and weights of the last update", "0"),
+    _learner("nonfinite_numbers", "numbers that were not finite in gradient and weights of the last update", "0"),
     _learner("early_stop", "1 if the KL limit ended the last update early", "0 most of the time"),
     _learner("advantage_std", "standard deviation of the advantages before normalisation", "> 0"),
     _learner("reward_mean", "mean scaled reward per decision"),

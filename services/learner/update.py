@@ -233,7 +233,7 @@ def _metrics(
         "gradient_norm_max": progress.gradient_norm_max,
         "minibatches": progress.minibatches,
         "minibatches_skipped": progress.skipped,
-        "nonfinite": progress.nonfinite,
+        "nonfinite_numbers": progress.nonfinite,
         "early_stop": float(progress.stopped),
         "explained_variance": facts.explained_variance,
         "advantage_std": facts.advantage_std,
