@@ -22,7 +22,6 @@ from .architecture import Architecture
 from .distribution import log_prob, mode, sample
 from .fixed import FixedPolicy
 from .network import Actor
-from .precision import resolve
 
 #: Key of the live version: the newest of the learner.
 LIVE = "live"
@@ -43,13 +42,13 @@ class _Group:
 
 
 class PolicyBank:
-    """Versions in memory and the seating plan. `act` is the hot loop of simulator and evaluator."""
+    """Versions in memory and the seating plan. `act` is the hot loop of simulator and evaluator.
 
-    def __init__(
-        self, architecture: Architecture, slots: int, seats: int, *, device: str, compute_dtype: torch.dtype, seed: int
-    ) -> None:
+    Every version computes in the precision that it was loaded with.
+    """
+
+    def __init__(self, architecture: Architecture, slots: int, seats: int, *, device: str, seed: int) -> None:
         self.architecture = architecture
-        self.compute_dtype = compute_dtype
         self._device = torch.device(device)
         self._generator = torch.Generator(self._device).manual_seed(seed % 2**63)
         self._versions: OrderedDict[str, tuple[PolicyRef, Actor | FixedPolicy]] = OrderedDict()
@@ -62,8 +61,7 @@ class PolicyBank:
         """The bank for a game and the network that the run's configuration asks for."""
         observation = config.game_parameters.get("observation", next(iter(game.spec.observations[config.rules])))
         architecture = Architecture.of(game.spec, config.rules, observation, config.network)
-        dtype = resolve(config.network.precision, device)
-        return cls(architecture, game.batch, game.num_seats, device=device, compute_dtype=dtype, seed=seed)
+        return cls(architecture, game.batch, game.num_seats, device=device, seed=seed)
 
     def __contains__(self, key: str) -> bool:
         if key in self._versions:

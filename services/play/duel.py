@@ -41,7 +41,7 @@ def duel(game_name: str, rules: str, parameters: Mapping[str, Any], seed: int, p
     # The bank takes any network; its own architecture only matters to who loads weights into it.
     layout = next(iter(game.spec.observations[game.rules]))
     architecture = Architecture.of(game.spec, game.rules, layout, NetworkConfig.model_validate({}))
-    bank = PolicyBank(architecture, 1, game.num_seats, device="cpu", compute_dtype=torch.float32, seed=seed)
+    bank = PolicyBank(architecture, 1, game.num_seats, device="cpu", seed=seed)
     for player in players:
         if player.ref is not None and player.actor is not None:
             bank.add(player.ref, player.actor)

@@ -76,7 +76,7 @@ def _play(game: Game, first: Entrant, second: Entrant, seeds: Sequence[int]) -> 
     anything = Architecture.of(
         game.spec, game.rules, raw_layout(game.spec, game.rules), NetworkConfig.model_validate({})
     )
-    bank = PolicyBank(anything, game.batch, game.num_seats, device="cpu", compute_dtype=torch.float32, seed=0)
+    bank = PolicyBank(anything, game.batch, game.num_seats, device="cpu", seed=0)
     for entrant in (first, second):
         if entrant.policy is not None:
             bank.add(entrant.player().policy, entrant.policy)

@@ -25,7 +25,7 @@ def measure(folder: Path) -> Showcase:
     architecture = Architecture.of(spec("dogfight"), "training", "original", NetworkConfig(hidden=8))
     game = make("dogfight", batch=4, autoreset="disabled")
     showcase = Showcase(game, SimpleNamespace(directory=str(folder), game_parameters={}))  # type: ignore[arg-type]
-    bank = PolicyBank(architecture, 4, 2, device="cpu", compute_dtype=torch.float32, seed=1)
+    bank = PolicyBank(architecture, 4, 2, device="cpu", seed=1)
     arena = Arena(game, bank, worker="test", never_idle=False, seed=1, tape=showcase.tape)
     refs = [PolicyRef(agent="main", epoch=1, step=step, sha256=f"{step:064x}") for step in (0, 9)]
     for ref in refs:

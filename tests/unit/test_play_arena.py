@@ -32,7 +32,7 @@ def ref(step: int) -> PolicyRef:
 
 def arena(never_idle: bool) -> Arena:
     game = make("dogfight", batch=SLOTS, seed=3, autoreset="disabled")
-    bank = PolicyBank(architecture(), SLOTS, 2, device="cpu", compute_dtype=torch.float32, seed=5)
+    bank = PolicyBank(architecture(), SLOTS, 2, device="cpu", seed=5)
     bank.set_live(ref(0), actor(0))
     return Arena(game, bank, worker="test", never_idle=never_idle, seed=1)
 

@@ -88,7 +88,7 @@ def test_competition_plays_again_tick_by_tick_too() -> None:
 def test_the_arena_records_what_was_played_beside_others() -> None:
     """Sixteen matches over eight slots, some slots used twice: each must end in the state that was there."""
     game = make("dogfight", batch=8, seed=3, autoreset="disabled", **PARAMETERS)
-    bank = PolicyBank(ARCHITECTURE, 8, 2, device="cpu", compute_dtype=torch.float32, seed=5)
+    bank = PolicyBank(ARCHITECTURE, 8, 2, device="cpu", seed=5)
     states = {}
 
     class Watched(Tape):
@@ -123,7 +123,7 @@ def test_the_arena_records_what_was_played_beside_others() -> None:
 
 def test_a_live_seat_is_not_recorded() -> None:
     game = make("dogfight", batch=1, autoreset="disabled")
-    bank = PolicyBank(ARCHITECTURE, 1, 2, device="cpu", compute_dtype=torch.float32, seed=5)
+    bank = PolicyBank(ARCHITECTURE, 1, 2, device="cpu", seed=5)
     me = pilot(1)
     assert me.ref is not None
     assert me.actor is not None
