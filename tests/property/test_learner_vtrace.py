@@ -140,7 +140,7 @@ def expectation(rho_max: float, trace_max: float, *, corrected: bool) -> float:
 
 
 def test_the_correction_removes_the_bias_of_old_rollouts() -> None:
-    """The return wanted is that of the new policy; rollouts of the old one give another, corrected ones the right one."""
+    """The return wanted is that of the new policy; rollouts of the old one give another, corrected ones this one."""
     truth = sum((1 - p) * r0 + p * r1 for p, (r0, r1) in zip(NEW, REWARD, strict=True))
     assert expectation(1e9, 1e9, corrected=True) == pytest.approx(truth, abs=1e-5)
     biased = expectation(1e9, 1e9, corrected=False)

@@ -28,6 +28,9 @@ def policy(
     architecture = Architecture.of(spec("dogfight"), rules, observation, config)
     actor = Actor(architecture, generator=torch.Generator().manual_seed(seed)).requires_grad_(False)
     actor.head.weight.mul_(strength)
+    if actor.trunk.standardise is not None:
+        actor.trunk.standardise.mean.uniform_(-0.5, 0.5)
+        actor.trunk.standardise.scale.uniform_(0.5, 20)
     return actor, Manifest(architecture, "main", 1, 5, "dogfight", rules, observation, decisions=77)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -106,7 +107,7 @@ def forgotten(coefficient: float) -> float:
     learned = error()
     tools.begin(state, run, "stage")
     updater.update(task(1.0, 20))
-    assert coefficient == 0 or state.anchor is not None and bool(state.anchor.fisher.any())
+    assert coefficient == 0 or (state.anchor is not None and bool(state.anchor.fisher.any()))
     for update in range(21, 33):
         updater.update(task(-1.0, update))
     return error() - learned
@@ -258,7 +259,7 @@ def test_statistics_travel_with_the_version_and_an_older_one_keeps_its_own() -> 
         assert updater.update(slabs).metrics["ratio_error_max"] < 1e-5
     scales = [versions[step].trunk.standardise.scale for step in range(4)]  # type: ignore[union-attr]
     assert torch.equal(scales[0], torch.ones(7))
-    assert all(not torch.equal(one, other) for one, other in zip(scales, scales[1:], strict=False))
+    assert all(not torch.equal(one, other) for one, other in itertools.pairwise(scales))
     data = to_bytes(state.actor, IDENTITY)
     loaded, _ = from_bytes(data, NORMALISED)
     seen = 12 * torch.randn(64, 7)

@@ -1,4 +1,4 @@
-"""The stability tools: each is switched on where its effect can be seen, and compared with the same thing without it."""
+"""The stability tools: each is switched on where its effect can be seen, and held against the same without it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FAST: dict[str, Any] = {"learning_rate": 1e-2, "epochs": 3, "target_kl": 100.0}
 
 def kl_after(updates: int = 1, **settings: Any) -> list[float]:
     """KL of each update on the same rollouts, whatever the tools make of it."""
-    state, versions, updater = learner(config(**FAST | settings))
+    _state, versions, updater = learner(config(**FAST | settings))
     found = []
     for update in range(updates):
         report = updater.update(batch(versions, update, seed=update))
@@ -45,7 +45,7 @@ def test_the_penalty_holds_the_policy_near_the_one_before() -> None:
 
 def test_the_penalty_rises_over_its_warm_up() -> None:
     settings = {"kl_penalty.coefficient": 5.0, "kl_penalty.warmup_updates": 4}
-    state, versions, updater = learner(config(**settings))
+    _state, versions, updater = learner(config(**settings))
     found = []
     for update in range(6):
         found.append(updater.update(batch(versions, update, seed=update)).metrics["kl_penalty_coefficient"])
@@ -119,7 +119,7 @@ def test_what_kl_was_measured_against_is_named() -> None:
 def test_the_rate_goes_down_when_updates_go_too_far_and_up_when_they_do_nothing() -> None:
     for rate, direction in ((3e-2, -1), (1e-6, 1)):
         run = config(learning_rate=rate, target_kl=100.0, **{"adaptive_rate.target": 1e-3})
-        state, versions, updater = learner(run)
+        _state, versions, updater = learner(run)
         rates = [updater.update(batch(versions, k, seed=k)).metrics["learning_rate"] for k in range(5)]
         assert (rates[4] - rates[0]) * direction > 0
         assert rates[1] == pytest.approx(tools.rate(run.learner, learner(run)[0], 20) * 1.5**direction, rel=0.06)
@@ -134,7 +134,10 @@ def test_an_update_that_is_taken_back_slows_the_next_one() -> None:
     assert float(state.controls.kl_coefficient) == 1.5
 
 
-@pytest.mark.parametrize(("schedule", "middle", "end"), [("constant", 1, 1), ("linear", 0.6, 0.2), ("cosine", 0.6, 0.2)])
+SCHEDULES = [("constant", 1, 1), ("linear", 0.6, 0.2), ("cosine", 0.6, 0.2)]
+
+
+@pytest.mark.parametrize(("schedule", "middle", "end"), SCHEDULES)
 def test_schedules_of_the_rate(schedule: str, middle: float, end: float) -> None:
     run = config(learning_rate=1.0, learning_rate_schedule=schedule, learning_rate_final_ratio=0.2).learner
     rates = [learning_rate(run, update, 101) for update in range(101)]
@@ -147,7 +150,7 @@ def test_larger_networks_have_a_rate_of_their_own() -> None:
     run = config(learning_rate=1e-3, **{"large_network.parameters": 1000, "large_network.learning_rate": 1e-5}).learner
     assert learning_rate(run, 0, 1, 1000) == 1e-3
     assert learning_rate(run, 0, 1, 1001) == 1e-5
-    state, versions, updater = learner(config(**{"large_network.parameters": 100}))
+    _state, versions, updater = learner(config(**{"large_network.parameters": 100}))
     assert updater.update(batch(versions, 0, seed=0)).metrics["learning_rate"] == pytest.approx(3e-4)
 
 
@@ -191,7 +194,7 @@ def test_the_clamp_of_the_log_ratio_is_for_the_loss_and_never_for_the_alarm() ->
 def test_entropy_is_worth_something() -> None:
     found = []
     for coefficient in (0.0, 0.5):
-        state, versions, updater = learner(config(entropy_coefficient=coefficient, **FAST))
+        _state, versions, updater = learner(config(entropy_coefficient=coefficient, **FAST))
         for update in range(4):
             report = updater.update(batch(versions, update, seed=update))
         found.append(report.metrics["entropy"])
@@ -206,7 +209,8 @@ def test_after_a_load_the_critic_moves_alone_for_a_while() -> None:
         for update in range(3):
             before = {name: tensor.clone() for name, tensor in state.parameters().items()}
             report = updater.update(batch(versions, update, seed=update))
-            moved = {name.split(".")[0] for name, one in state.parameters().items() if not torch.equal(one, before[name])}
+            changed = [name for name, one in state.parameters().items() if not torch.equal(one, before[name])]
+            moved = {name.split(".")[0] for name in changed}
             assert moved == ({"critic"} if update < alone else {"actor", "critic"}), (why, update)
             assert (report.metrics["kl"] == 0) == (update < alone)
 
@@ -290,16 +294,18 @@ def test_in_half_precision_an_overflow_costs_a_minibatch_and_small_gradients_sur
     """The arithmetic is the CPU's here; what is tested is the scaling."""
     state, versions, updater = learner(config(learning_rate=1e-4), dtype=torch.float16)
     state.controls.loss_scale.fill_(2.0**40)
-    for attempt in range(20):
+    attempts = 0
+    for _ in range(20):
+        attempts += 1
         report = updater.update(batch(versions, 0, seed=1))
         if report.committed:
             break
         assert report.reason == "no_minibatch"
         assert report.metrics["minibatches_skipped"] == 8
-    assert attempt > 0
+    assert attempts > 1
     assert report.metrics["minibatches_skipped"] < 8
     assert 1 < float(state.controls.loss_scale) < 2.0**32
-    exact, versions, updater = learner(config(learning_rate=1e-4))
+    _exact, versions, updater = learner(config(learning_rate=1e-4))
     norm = updater.update(batch(versions, 0, seed=1)).metrics["gradient_norm"]
     assert report.metrics["gradient_norm"] == pytest.approx(norm, rel=0.1)
 

@@ -32,14 +32,15 @@ def events(folder: Path) -> list[Event]:
         while data:
             size = int.from_bytes(data[:8], "little")
             body = data[12 : 12 + size]
-            assert masked_crc32c(body) == data[12 + size : 16 + size]
+            assert masked_crc32c(body) == int.from_bytes(data[12 + size : 16 + size], "little")
             found.append(Event.FromString(body))
             data = data[16 + size :]
     return found
 
 
 def test_one_update_is_the_same_in_all_places(tmp_path: Path) -> None:
-    run = config(**{"kl_penalty.coefficient": 1.0, "rnd.coefficient": 0.1, "correction": "vtrace", "ewc.coefficient": 1})
+    tools_on = {"kl_penalty.coefficient": 1.0, "rnd.coefficient": 0.1, "correction": "vtrace", "ewc.coefficient": 1}
+    run = config(**tools_on)
     run = run.model_copy(update={"directory": str(tmp_path)})
     state, versions, updater = learner(run)
     tools.begin(state, run, "start")
@@ -73,7 +74,7 @@ def test_every_tag_is_in_the_one_table(tmp_path: Path) -> None:
         critic_only_updates=1, correction="vtrace",
         **{"kl_penalty.coefficient": 1.0, "adaptive_rate.target": 0.01, "ewc.coefficient": 1, "rnd.coefficient": 1},
     )  # fmt: skip
-    state, versions, updater = learner(run)
+    _state, versions, updater = learner(run)
     report = updater.update(batch(versions, 0, seed=0))
     table = {metric.name for metric in METRICS}
     for name in report.metrics:

@@ -172,5 +172,5 @@ def test_precision_is_resolved_by_what_the_processor_has(monkeypatch: pytest.Mon
     assert precision.resolve("auto") is torch.float32
     with pytest.raises(ValueError, match="Use 'auto'"):
         precision.resolve("bf16")
-    with pytest.raises(ValueError, match="expected 'auto', 'fp32' or 'bf16'"):
-        precision.resolve("fp16")
+    with pytest.raises(ValueError, match="expected one of auto, fp32, bf16, fp16, found 'fp8'"):
+        precision.resolve("fp8")

@@ -30,6 +30,7 @@ NETWORKS = {
     "blocks": ("egocentric", {"blocks": 2}),
     "tanh": ("egocentric", {"activation": "tanh", "blocks": 1}),
     "original": ("original", {}),
+    "standardised": ("egocentric", {"normalise_observations": True, "critic_hidden": 8}),
     "wide": ("egocentric", {"hidden": 256}),
     "competition": ("egocentric", {"rules": "competition"}),
     "frames": ("original", {"rules": "competition", "blocks": 1}),
