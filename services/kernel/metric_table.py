@@ -13,7 +13,7 @@ SERVICES = ("simulator", "learner", "league", "evaluator")
 PHASES = ("curriculum", "transition", "self-play")
 STATES = ("starting", "training", "paused", "evaluating", "finished", "stopped", "failed")
 PURPOSES = ("train", "evaluate", "probe")
-OUTCOMES = ("win", "draw", "loss", "void")
+OUTCOMES = ("win", "draw", "loss", "void", "scored")
 POOLS = ("train", "evaluate")
 
 Kind = Literal["gauge", "counter", "info"]

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..kernel.config import LearnerConfig
 from ..play.network import Critic
-from .gae import FloatArray, explained_variance, gae, normalised
+from .gae import FloatArray, explained_variance, gae, normalised, with_final_values
 from .slab import Slab
 
 #: Rows per pass of the critic: large enough for the matrix products, small enough for the cache.
@@ -94,7 +94,8 @@ class Batcher:
         rows = Rows(packed.to(device), self._obs_size, self._act_size)
         values_N = evaluate(critic, rows.observations)
         last = torch.from_numpy(np.concatenate([slab.last_observations_BO for slab in slabs]))
-        advantages_N, returns_N = self._advantages(slabs, values_N, evaluate(critic, last.to(device)))
+        finals = [self._final_values(slab, critic) for slab in slabs]
+        advantages_N, returns_N = self._advantages(slabs, values_N, evaluate(critic, last.to(device)), finals)
         facts = self._facts(slabs, values_N, advantages_N, returns_N)
         columns = np.stack((normalised(advantages_N), returns_N, values_N), axis=1)
         rows.packed[:, -3:] = torch.from_numpy(columns).to(device)
@@ -110,16 +111,26 @@ class Batcher:
             start += slab.decisions
 
     def _advantages(
-        self, slabs: Sequence[Slab], values_N: FloatArray, last_values: FloatArray
+        self,
+        slabs: Sequence[Slab],
+        values_N: FloatArray,
+        last_values: FloatArray,
+        finals: Sequence[FloatArray | None],
     ) -> tuple[FloatArray, FloatArray]:
-        """GAE slab by slab, in row order."""
+        """GAE slab by slab, in row order. `finals`: values after the truncated decisions of each slab."""
         advantages, returns = [], []
         start = slot = 0
-        for slab in slabs:
+        for slab, final_values in zip(slabs, finals, strict=True):
             steps, slots = slab.rewards_TB.shape
+            values_TB = values_N[start : start + slab.decisions].reshape(steps, slots)
+            rewards_TB = slab.rewards_TB * np.float32(self._config.reward_scale)
+            if final_values is not None:
+                rewards_TB = with_final_values(
+                    rewards_TB, values_TB, final_values, slab.terminated_TB, slab.truncated_TB, self._config.gamma
+                )
             advantages_TB, returns_TB = gae(
-                slab.rewards_TB * np.float32(self._config.reward_scale),
-                values_N[start : start + slab.decisions].reshape(steps, slots),
+                rewards_TB,
+                values_TB,
                 last_values[slot : slot + slots],
                 slab.terminated_TB,
                 slab.truncated_TB,
@@ -130,6 +141,13 @@ class Batcher:
             returns.append(returns_TB.reshape(-1))
             start, slot = start + slab.decisions, slot + slots
         return np.concatenate(advantages), np.concatenate(returns)
+
+    def _final_values(self, slab: Slab, critic: Critic) -> FloatArray | None:
+        """[N] of the observations after its truncated decisions; None where there are none, or they are not known."""
+        finals = slab.final_observations_NO
+        if finals is None or not len(finals):
+            return None
+        return evaluate(critic, torch.from_numpy(finals.copy()).to(critic.head.weight.device))
 
     def _facts(
         self, slabs: Sequence[Slab], values_N: FloatArray, advantages_N: FloatArray, returns_N: FloatArray
