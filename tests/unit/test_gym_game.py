@@ -114,7 +114,9 @@ def test_an_episode_is_a_function_of_its_seed_whatever_the_slot_and_what_came_be
             assert reward == same
 
 
-@pytest.mark.parametrize(("length", "patience", "ending"), [(4, 9, "terminated"), (9, 4, "truncated"), (4, 4, "terminated")])
+@pytest.mark.parametrize(
+    ("length", "patience", "ending"), [(4, 9, "terminated"), (9, 4, "truncated"), (4, 4, "terminated")]
+)
 def test_terminated_and_truncated_are_kept_apart(length: int, patience: int, ending: str) -> None:
     arguments = {"length": length, "patience": patience}
     game = make("gym:Corridor-v0", batch=2, seed=3, arguments=arguments, autoreset="same_step")
@@ -170,7 +172,7 @@ def test_actions_mean_what_they_say() -> None:
     box = converter(SPACES["Box"])
     np.testing.assert_array_equal(box(np.array([0, 0], np.float32)), [0, 5])
     np.testing.assert_array_equal(box(np.array([-1, 1], np.float32)), [-2, 10])
-    np.testing.assert_array_equal(box(np.array([7, -7], np.float32)), [2, 0]), "clipped"
+    np.testing.assert_array_equal(box(np.array([7, -7], np.float32)), [2, 0])
     assert action_spec("test", SPACES["MultiDiscrete"]).categorical == {
         "action_0": 2, "action_1": 3, "action_2": 4, "action_3": 5,
     }  # fmt: skip
@@ -197,7 +199,7 @@ def test_observations_without_a_sensible_size_are_refused(space: Any) -> None:
 
 
 @pytest.mark.parametrize(("space", "complaint"), [
-    (spaces.Box(-np.inf, np.inf, (2,)), "not bounded.*RescaleAction"), (spaces.Text(5), "not supported: expected Discrete"),
+    (spaces.Box(-np.inf, np.inf, (2,)), "not bounded.*RescaleAction"), (spaces.Text(5), "expected Discrete"),
     (spaces.Box(0, 255, (2,), np.uint8), "not supported"), (spaces.Tuple((spaces.Discrete(2),)), "not supported"),
 ], ids=str)  # fmt: skip
 def test_actions_no_policy_can_choose_are_refused(space: Any, complaint: str) -> None:
@@ -220,7 +222,7 @@ def test_a_wrong_name_is_refused_with_what_would_be_right(name: str, complaint: 
 
 @pytest.mark.parametrize(("parameters", "complaint"), [
     ({"observation": "original"}, "observation: expected 'flat'"), ({"autoreset": "next_step"}, "autoreset: expected"),
-    ({"arguments": 3}, "arguments: expected a table"), ({"gravity": 1}, "unknown parameter of gym:CartPole-v1 'gravity'"),
+    ({"arguments": 3}, "arguments: expected a table"), ({"gravity": 1}, "unknown parameter of gym:CartPole-v1"),
     ({"arguments": {"gravity": 1}}, "unexpected keyword argument 'gravity'"),
 ])  # fmt: skip
 def test_wrong_parameters_are_refused(parameters: dict[str, Any], complaint: str) -> None:
