@@ -112,7 +112,7 @@ def line(view: Json) -> str:
         parts.append(f"return {view['recent_return']:,.1f}")
     if view["returns"]:
         newest = view["returns"][-1]
-        interval = f"{newest['low']:,.1f}–{newest['high']:,.1f}"
+        interval = f"{newest['low']:,.1f} … {newest['high']:,.1f}"
         parts.append(f"measured {newest['candidate']}: {newest['mean']:,.1f} ({interval}, n {newest['episodes']})")
     bad = [f"{one['service']} {one['state']}" for one in view["services"] if one["state"] in ("dead", "hung")]
     return "  ".join([*parts, *bad, *waiting(view)])

@@ -101,7 +101,7 @@ def returns_table(view: Json) -> Table:
     """The newest measurements of a player alone, oldest first."""
     table = plain_table("measured", "mean return", "95 %", "n", "decisions", right=(1, 2, 3, 4))
     for row in view["returns"][-RETURNS_SHOWN:]:
-        interval = f"{row['low']:,.1f}–{row['high']:,.1f}"
+        interval = f"{row['low']:,.1f} … {row['high']:,.1f}"
         table.add_row(
             row["candidate"], f"{row['mean']:,.1f}", interval, str(row["episodes"]), f"{row['decisions']:,.1f}"
         )

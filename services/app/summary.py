@@ -39,7 +39,7 @@ def _returns_table(summary: Json) -> Table:
     table = plain_table("", "policy", "mean return", "95 %", "n", right=(2, 3, 4))
     for row in summary["returns"]:
         if row["label"] in (FINAL, FIRST):
-            interval = f"{row['low']:,.1f}–{row['high']:,.1f}"
+            interval = f"{row['low']:,.1f} … {row['high']:,.1f}"
             table.add_row(row["label"], row["policy"], f"{row['mean']:,.1f}", interval, str(row["n"]))
     return table
 

@@ -125,7 +125,7 @@ def render_returns(config: RunConfig, summary: dict[str, Any]) -> str:
         "| policy | | episodes | mean return | 95 % interval | standard deviation | decisions per episode |",
         "|---|---|---:|---:|---|---:|---:|",
         *(
-            f"| {row['policy']} | {row['label']} | {row['n']} | {row['mean']:,.2f} | {row['low']:,.2f} – "
+            f"| {row['policy']} | {row['label']} | {row['n']} | {row['mean']:,.2f} | {row['low']:,.2f} … "
             f"{row['high']:,.2f} | {row['std']:,.2f} | {row['decisions']:,.1f} |"
             for row in summary["returns"]
         ),

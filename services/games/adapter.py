@@ -24,8 +24,7 @@ class Adapter(Protocol):
         """Build a batch. Raises ValueError."""
 
     def check(self, rules: str, **parameters: Any) -> None:
-        """Raises ValueError for a parameter's bad value; builds nothing."""
-        checked(self.SPEC, parameters)
+        """Raises ValueError for what `make` would refuse."""
 
 
 def adapter(name: str) -> Adapter | None:
@@ -46,6 +45,12 @@ def package(name: str, extra: str) -> Any:
     if find_spec(name) is None:
         raise ValueError(f"{name} is not installed, and {extra}: games need it: pip install 'ludus[{extra}]'")
     return import_module(name)
+
+
+def expect_same(spec: GameSpec, found: GameSpec, arguments: Mapping[str, Any]) -> None:
+    """Raises ValueError where arguments give the environment other spaces: the policy's network is made for these."""
+    if (found.action, found.observations) != (spec.action, spec.observations):
+        raise ValueError(f"arguments {dict(arguments)} change the spaces of {spec.name}: that is not supported")
 
 
 def checked(spec: GameSpec, parameters: Mapping[str, Any]) -> tuple[dict[str, Any], AutoresetMode]:

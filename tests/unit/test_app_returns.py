@@ -59,11 +59,11 @@ def test_returns_stand_where_wins_would(home: Home, run: RunFolder) -> None:
     view = run_view(home, run, status(run))
     text = drawn(live(view, "hint"))
     assert max(map(len, text.splitlines())) <= 80
-    for part in ("main@1.10", "390.5", "342.5–438.5", "training", "123.2", "practice"):
+    for part in ("main@1.10", "390.5", "342.5 … 438.5", "training", "123.2", "practice"):
         assert part in text, part
     assert "opponent" not in text
     words = line(view)
-    assert "measured main@1.10: 390.5 (342.5–438.5, n 20)" in words
+    assert "measured main@1.10: 390.5 (342.5 … 438.5, n 20)" in words
     assert "Elo" not in words
 
 
@@ -86,7 +86,7 @@ def test_the_summary_shows_step_0_and_final(run: RunFolder) -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "499.5" in text
     assert "22.0" in text
-    assert "498.0–500.0" in text
+    assert "498.0 … 500.0" in text
     assert "main@1.50" not in text
     assert "wins" not in text
 

@@ -106,7 +106,7 @@ def test_returns_are_reported_with_their_interval(alone: RunConfig) -> None:
     assert (final["low"], final["high"]) == (pytest.approx(450 - 91.87, abs=0.01), pytest.approx(541.87, abs=0.01))
     assert (final["std"], final["decisions"]) == (pytest.approx(57.735, abs=1e-3), 450)
     text = render_returns(alone, summary)
-    assert "| main@1.40 | final | 4 | 450.00 | 358.13 – 541.87 | 57.74 | 450.0 |" in text
+    assert "| main@1.40 | final | 4 | 450.00 | 358.13 … 541.87 | 57.74 | 450.0 |" in text
     assert "win" not in text
     assert "ludus train gym:CartPole-v1 --config" in text
 

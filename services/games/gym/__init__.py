@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..adapter import RULES, Adapter, checked, package
+from ..adapter import RULES, Adapter, checked, expect_same, package
 from ..game import FloatArray, GameSpec
 from . import spaces
 from .tables import TableGame
@@ -64,14 +64,19 @@ class GymGames(Adapter):
     def make(self, rules: str, batch: int, seed: int, device: str, **parameters: Any) -> TableGame:
         """B copies of the environment, stepped one after another on the CPU, whatever `device` says."""
         arguments, autoreset = checked(self.SPEC, parameters)
-        tables = []
-        for _ in range(batch):
-            environment = self._open(arguments)
-            found = self._spec(self.SPEC.name, environment)
-            if (found.action, found.observations) != (self.SPEC.action, self.SPEC.observations):
-                raise ValueError(f"arguments {arguments} change the spaces of {self.SPEC.name}: that is not supported")
-            tables.append(GymTable(environment))
+        tables = [GymTable(self._open_same(arguments)) for _ in range(batch)]
         return TableGame(self.SPEC, tables, rules=rules, seed=seed, autoreset=autoreset)
+
+    def check(self, rules: str, **parameters: Any) -> None:
+        """Raises ValueError for a parameter's bad value, and for arguments that the environment refuses."""
+        arguments, _ = checked(self.SPEC, parameters)
+        if arguments:
+            self._open_same(arguments).close()
+
+    def _open_same(self, arguments: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
+        environment = self._open(arguments)
+        expect_same(self.SPEC, self._spec(self.SPEC.name, environment), arguments)
+        return environment
 
     def _open(self, arguments: Mapping[str, Any]) -> gymnasium.Env[Any, Any]:
         gymnasium = package("gymnasium", SCHEME)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adapter import RULES, Adapter, checked, package
+from ..adapter import RULES, Adapter, checked, expect_same, package
 from ..game import FloatArray, GameSpec
 from ..gym import PARAMETERS, spaces
 from ..gym.tables import TableGame
@@ -74,12 +74,19 @@ class PettingZooGames(Adapter):
     def make(self, rules: str, batch: int, seed: int, device: str, **parameters: Any) -> TableGame:
         """B copies of the environment, stepped one after another on the CPU, whatever `device` says."""
         arguments, autoreset = checked(self.SPEC, parameters)
-        environments = [self._open(arguments) for _ in range(batch)]
-        found = _spec(self.SPEC.name, environments[0])
-        if (found.action, found.observations) != (self.SPEC.action, self.SPEC.observations):
-            raise ValueError(f"arguments {arguments} change the spaces of {self.SPEC.name}: that is not supported")
-        tables = [ParallelTable(environment) for environment in environments]
+        tables = [ParallelTable(self._open_same(arguments)) for _ in range(batch)]
         return TableGame(self.SPEC, tables, rules=rules, seed=seed, autoreset=autoreset)
+
+    def check(self, rules: str, **parameters: Any) -> None:
+        """Raises ValueError for a parameter's bad value, and for arguments that the environment refuses."""
+        arguments, _ = checked(self.SPEC, parameters)
+        if arguments:
+            self._open_same(arguments).close()
+
+    def _open_same(self, arguments: Mapping[str, Any]) -> Any:
+        environment = self._open(arguments)
+        expect_same(self.SPEC, _spec(self.SPEC.name, environment), arguments)
+        return environment
 
     def _open(self, arguments: Mapping[str, Any]) -> Any:
         package("pettingzoo", SCHEME)
