@@ -29,6 +29,7 @@ examples:
   ludus train dogfight --preset quick
   ludus train dogfight --seed 2 --set learner.epochs=4 --set simulator.workers=2
   ludus train dogfight --config my.toml --run duel-1 --detach
+  ludus train gym:CartPole-v1                  any Gymnasium environment; pettingzoo:MODULE likewise
 """
 UP = """Start the supervisor and its nats-server in the background, and with them every run that is in progress.
 
@@ -155,7 +156,7 @@ def _train(add: _Adder) -> None:
 
 
 def _game(parser: Parser) -> None:
-    parser.add_argument("game", metavar="GAME", help="for example dogfight")
+    parser.add_argument("game", metavar="GAME", help="for example dogfight, or gym:CartPole-v1")
     parser.add_argument("--preset", metavar="P", help="a configuration that comes with Ludus (default: default)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a configuration of your own, TOML or JSON")
     parser.add_argument(

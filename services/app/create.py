@@ -55,7 +55,7 @@ def resolve(request: Request) -> RunConfig:
             raise UsageError(f"--set {reserved}=... is not possible: use GAME, --run and --home")
     overrides += [("run", ""), ("directory", "")]
     if not request.config:
-        overrides.append(("preset", request.preset or DEFAULT))
+        overrides += [("preset", request.preset or DEFAULT), ("game", request.game)]
     for key, value in (("seed", request.seed), ("decisions", request.decisions), ("bus.url", request.nats_url or None)):
         if value is not None:
             overrides.append((key, value))
@@ -68,12 +68,13 @@ def resolve(request: Request) -> RunConfig:
 def choose_name(home: Home, request: Request) -> str:
     """The name asked for, or a fresh one that can be pronounced. Raises UsageError."""
     taken = {run.name for run in home.runs()}
+    stem = re.sub("[^a-z0-9]+", "-", request.game.rpartition(":")[2].lower()).strip("-")[:24] or "run"
     if request.run is None:
         for _ in range(100):
-            name = f"{request.game[:24]}-{secrets.choice(ADJECTIVES)}-{secrets.choice(NOUNS)}"
+            name = f"{stem}-{secrets.choice(ADJECTIVES)}-{secrets.choice(NOUNS)}"
             if name not in taken:
                 return name
-        return f"{request.game[:24]}-{secrets.token_hex(4)}"
+        return f"{stem}-{secrets.token_hex(4)}"
     if not re.fullmatch(NAME_PATTERN, request.run):
         raise UsageError(
             f"--run {request.run!r}: expected 1 to 48 of a-z, 0-9 and '-', not beginning with '-', like 'duel-1'"

@@ -1,11 +1,14 @@
 """The configurations that come with Ludus.
 
-configs/<game>.toml is preset "default", configs/<game>-<preset>.toml another one.
+configs/<game>.toml is preset "default", configs/<game>-<preset>.toml another one. In the name of an environment from
+another library `:` and `/` are written `-`: configs/gym-Pendulum-v1.toml. Without one of its own it takes that of its
+scheme: configs/gym.toml.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 from .errors import UsageError, unknown
@@ -26,11 +29,15 @@ def folders() -> list[Path]:
 def presets(game: str) -> dict[str, Path]:
     """Preset -> file, "default" first."""
     found: dict[str, Path] = {}
+    stem, scheme = re.sub("[:/]", "-", game), game.partition(":")[0]
     for folder in folders():
-        for path in sorted(folder.glob(f"{game}*.toml")):
-            name = DEFAULT if path.stem == game else path.stem.removeprefix(f"{game}-")
-            if path.stem in (game, f"{game}-{name}"):
+        for path in sorted(folder.glob(f"{stem}*.toml")):
+            name = DEFAULT if path.stem == stem else path.stem.removeprefix(f"{stem}-")
+            if path.stem in (stem, f"{stem}-{name}"):
                 found.setdefault(name, path)
+    for folder in folders():
+        if DEFAULT not in found and (folder / f"{scheme}.toml").is_file():
+            found[DEFAULT] = folder / f"{scheme}.toml"
     return dict(sorted(found.items(), key=lambda item: (item[0] != DEFAULT, item[0])))
 
 

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 from ..api.v1.run_pb2 import RunState, RunStatus
 from ..api.v1.standings_pb2 import PairRow, Standings
+from ..kernel.panel import return_rows
 from ..kernel.players import is_bot, is_version, version_of
 from ..kernel.wilson import wilson_interval
 from .disk import disk_full
@@ -142,6 +144,8 @@ def _progress_of_status(status: RunStatus) -> Json:
         "ratings": {row.player: row.milli_elo / 1000 for row in status.standings.players},
         "opponents": opponents(status.standings),
         "evaluations": evaluations(status.standings),
+        "recent_return": recent_return(status.standings),
+        "returns": [asdict(row) for row in return_rows(status.standings)],
     }
 
 
@@ -168,7 +172,14 @@ def _progress_of_files(run: RunFolder) -> Json:
         "ratings": dict(run.summary().get("ratings", {})),
         "opponents": [],
         "evaluations": [],
+        "recent_return": None,
+        "returns": [],
     }
+
+
+def recent_return(standings: Standings) -> float | None:
+    """Of the learner's training episodes where it plays alone, averaged over the newest ones."""
+    return next((solo.recent_return for solo in standings.solos if solo.purpose == TRAIN), None)
 
 
 def opponents(standings: Standings) -> list[Json]:

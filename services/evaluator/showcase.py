@@ -22,7 +22,8 @@ class Showcase:
     def __init__(self, game: Game, config: RunConfig) -> None:
         self._folder = Path(config.directory) / "replays"
         self._seen: set[tuple[str, ...]] = set()
-        self.tape = Tape(game, config.game_parameters, self._is_first)
+        # A match is kept by its last state's digest, so a game without snapshots has none.
+        self.tape = Tape(game, config.game_parameters, self._is_first) if game.spec.snapshots else None
 
     def _is_first(self, match: Match) -> bool:
         pairing = tuple(player_id(player) for player in match.ticket.players)
@@ -33,7 +34,7 @@ class Showcase:
 
     def write(self) -> None:
         """Write what was finished since the last call. Measuring never fails over it."""
-        for replay in self.tape.take():
+        for replay in self.tape.take() if self.tape else ():
             path = self._folder / f"{title(replay)}{SUFFIX}"
             try:
                 write_atomically(path, to_bytes(replay))

@@ -62,6 +62,8 @@ class GameSpec:
     symmetric: bool = True
     max_decisions: int = 0
     """longest episode, in decisions"""
+    snapshots: bool = True
+    """`snapshot` and `restore` work; without them matches cannot be kept as replays"""
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class StepInfo:
     done: BoolArray
     """[B] the match ended in this step"""
     outcome: IntArray
-    """[B] 0 running, 1 seat 0 won, 2 draw, 3 seat 1 won; valid where done"""
+    """[B] 0 running, 1 seat 0 won, 2 draw, 3 seat 1 won, 4 one seat: nobody to beat; valid where done"""
     ending: IntArray
     """[B] index into the game's `endings`; valid where done"""
     decisions: IntArray

@@ -142,13 +142,19 @@ class BotPool(Section):
 
 
 class PhaseConfig(Section):
-    name: Literal["curriculum", "transition", "self-play"]
+    name: Literal["curriculum", "transition", "self-play", "practice"]
     share: float = Field(gt=0, le=1, description="of all updates")
-    scripted_share: Ramp = Field(description="share of matches against scripted bots")
-    bots: tuple[BotPool, ...] = Field(min_length=1)
+    scripted_share: Ramp = Field(Ramp(start=0, end=0), description="share of matches against scripted bots")
+    bots: tuple[BotPool, ...] = Field((), description="who they are; none in games without scripted bots")
     opponents: Sampler | Literal["mixed"] | dict[Sampler, Ramp] = Field(
         "mixed", description="sampler of the pool, or samplers with their shares, e.g. {peers = 0.4, exploitable = 0.6}"
     )
+
+    @model_validator(mode="after")
+    def _scripted_by_somebody(self) -> PhaseConfig:
+        if not self.bots and max(self.scripted_share.start, self.scripted_share.end) > 0:
+            raise ValueError(f"bots: phase {self.name!r} has a scripted_share above 0 and nobody to take it")
+        return self
 
     @model_validator(mode="after")
     def _drawn_by_somebody(self) -> PhaseConfig:
@@ -178,8 +184,8 @@ class LeagueConfig(Section):
 class EvaluatorConfig(Section):
     matches: int = Field(256, ge=1, description="matches played side by side")
     every_updates: int = Field(40, ge=1, description="updates between two evaluations of the newest version")
-    matches_per_opponent: int = Field(40, ge=2, multiple_of=2)
-    final_matches_per_opponent: int = Field(200, ge=2, multiple_of=2)
+    matches_per_opponent: int = Field(40, ge=2, multiple_of=2, description="episodes, where one plays alone")
+    final_matches_per_opponent: int = Field(200, ge=2, multiple_of=2, description="for step 0 and the last version")
     deterministic: bool = True
     threads: int = Field(1, ge=1)
     device: str = "cpu"

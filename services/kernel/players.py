@@ -11,6 +11,8 @@ from ..api.v1.match_pb2 import Player
 from ..api.v1.policy_pb2 import PolicyRef
 
 BOT_PREFIX = "bot:"
+#: Stands where an opponent would, for a player that plays alone.
+NOBODY = ""
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 _VERSION = re.compile(r"(?P<agent>[a-z0-9][a-z0-9-]{0,47})@(?P<epoch>\d{1,20})\.(?P<step>\d{1,20})")
 

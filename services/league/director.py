@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..api.v1 import run_pb2 as run
 from ..api.v1.policy_pb2 import PolicyRef
-from ..kernel.players import version_id
+from ..kernel.players import NOBODY, version_id
 from .examiner import evaluate, evaluate_on_schedule, gaps, order_again
 from .opponents import draw_opponent
 from .phases import Stage, stage_at
@@ -61,6 +61,8 @@ def _train(turn: Turn, head: PolicyRef) -> None:
 
 def _snapshot(turn: Turn, head: PolicyRef) -> None:
     every, size = turn.plan.config.league.snapshot_updates, turn.plan.config.league.pool_size
+    if turn.plan.alone:
+        return
     if head.step // every <= turn.record.last_snapshot_step // every or not turn.keep(head):
         return
     turn.record.last_snapshot_step = head.step
@@ -72,9 +74,11 @@ def _order_training(turn: Turn, stage: Stage, head: PolicyRef) -> None:
     config, view = turn.plan.config, turn.view
     pool = [member for member in turn.record.pool if member in turn.catalog]
     for _ in range(training_shortage(config, view.training_waiting, view.training_undelivered)):
-        number = turn.printer.next_ticket
-        opponent = draw_opponent(stage, config.learner.agent, pool, view.standings, config.seed, number)
-        turn.publish([turn.printer.training(head, player_of(opponent, turn.catalog), stage.name)])
+        number, opponent = turn.printer.next_ticket, NOBODY
+        if not turn.plan.alone:
+            opponent = draw_opponent(stage, config.learner.agent, pool, view.standings, config.seed, number)
+        players = [player_of(opponent, turn.catalog)] if opponent else []
+        turn.publish([turn.printer.training(head, players, stage.name)])
 
 
 def _end_training(turn: Turn, last: PolicyRef) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..kernel.panel import EVALUATE
+from ..kernel.players import NOBODY
 from .ledger import State
 
 #: A pairing is ordered again where results stay away or are void, until this many times its target has been ordered.
@@ -14,18 +15,22 @@ PATIENCE = 10
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`matches` of one pairing, on evaluation seeds `first_pair`, `first_pair` + 1, … (one seed per two matches)."""
+    """`matches` of one pairing, on evaluation seeds `first_seed`, `first_seed` + 1, …: one seed per two matches, or per
+    match of a candidate alone (`opponent` is NOBODY)."""
 
     candidate: str
     opponent: str
-    first_pair: int
+    first_seed: int
     matches: int
 
 
 def remaining(candidate: str, opponents: Sequence[str], ordered: int, target: int) -> list[Order]:
     """Orders that bring every pairing of a candidate from `ordered` to `target` matches."""
-    matches = even(target - ordered)
-    return [Order(candidate, opponent, ordered // 2, matches) for opponent in opponents if matches > 0]
+    return [
+        Order(candidate, opponent, _seeds(opponent, ordered), _whole(opponent, target - ordered))
+        for opponent in opponents
+        if target > ordered
+    ]
 
 
 def missing(state: State, candidate: str, opponents: Sequence[str], ordered: int, target: int) -> list[Order]:
@@ -34,19 +39,24 @@ def missing(state: State, candidate: str, opponents: Sequence[str], ordered: int
     if ordered >= PATIENCE * target:
         return []
     lacking = remaining_in(state, candidate, opponents, target)
-    return [Order(candidate, order.opponent, ordered // 2, order.matches) for order in lacking]
+    return [Order(candidate, one.opponent, _seeds(one.opponent, ordered), one.matches) for one in lacking]
 
 
 def remaining_in(state: State, candidate: str, opponents: Sequence[str], target: int) -> list[Order]:
     """What the ledger lacks of `target` matches per opponent."""
-    played = {opponent: state.pair(EVALUATE, candidate, opponent).matches for opponent in opponents}
+    played = {opponent: state.played(EVALUATE, candidate, opponent) for opponent in opponents}
     return [
-        Order(candidate, opponent, matches // 2, even(target - matches))
+        Order(candidate, opponent, _seeds(opponent, matches), _whole(opponent, target - matches))
         for opponent, matches in played.items()
         if matches < target
     ]
 
 
-def even(matches: int) -> int:
-    """The next even number: seats are paired."""
-    return matches + matches % 2
+def _seeds(opponent: str, matches: int) -> int:
+    """How many seeds so many matches have used up."""
+    return matches if opponent == NOBODY else matches // 2
+
+
+def _whole(opponent: str, matches: int) -> int:
+    """The next number of matches that can be ordered: even where seats are paired."""
+    return matches if opponent == NOBODY else matches + matches % 2

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..api.v1 import run_pb2 as run
 from ..api.v1.policy_pb2 import PolicyRef
 from ..kernel.panel import final_candidate, panel_opponents
-from ..kernel.players import version_id
+from ..kernel.players import NOBODY, version_id
 from .evaluation import Order, missing, remaining, remaining_in
 from .turn import Turn
 
@@ -18,7 +18,8 @@ def evaluate(turn: Turn, candidate: str) -> None:
     orders = remaining(candidate, opponents(turn, candidate), ordered, wanted)
     turn.record.evaluation_matches[candidate] = max(ordered, wanted)
     if orders:
-        turn.announce("evaluation", f"{candidate} is measured on the panel", matches=orders[0].matches)
+        where = "by its return" if turn.plan.alone else "on the panel"
+        turn.announce("evaluation", f"{candidate} is measured {where}", matches=orders[0].matches)
     _publish(turn, orders)
 
 
@@ -64,13 +65,13 @@ def final(turn: Turn) -> str:
 
 
 def opponents(turn: Turn, candidate: str) -> tuple[str, ...]:
-    return panel_opponents(candidate, turn.plan.bots, turn.genesis)
+    return (NOBODY,) if turn.plan.alone else panel_opponents(candidate, turn.plan.bots, turn.genesis)
 
 
 def gaps(turn: Turn) -> list[str]:
     """Pairings of the last version and of step 0 that the ledger does not hold in full."""
     return [
-        f"{candidate} against {order.opponent}"
+        f"{candidate} against {order.opponent or 'nobody'}"
         for candidate in (final(turn), turn.genesis)
         for order in remaining_in(turn.view.standings, candidate, opponents(turn, candidate), target(turn, candidate))
     ]

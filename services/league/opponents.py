@@ -17,7 +17,9 @@ _MATCHES_REMEMBERED = (2 - RECENT_WEIGHT) / RECENT_WEIGHT
 
 
 def draw_opponent(stage: Stage, learner: str, pool: Sequence[str], state: State, seed: int, ticket: int) -> str:
-    """Id of a bot or of a member of the pool. An empty pool leaves the bots."""
+    """Id of a bot or of a member of the pool. An empty pool leaves the bots. Raises ValueError without anybody."""
+    if not pool and not stage.bots:
+        raise ValueError(f"phase {stage.name!r} has neither bots nor a pool to draw from")
     if not pool or unit(seed, "scripted", ticket) < stage.scripted_share:
         return bot_id(stage.bots[int(unit(seed, "bot", ticket) * len(stage.bots))])
     probabilities = weights(stage.opponents, [_record(state, learner, member) for member in pool])

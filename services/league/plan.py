@@ -13,6 +13,8 @@ class Plan:
     config: RunConfig
     bots: tuple[str, ...]
     """every scripted bot of the game: the panel"""
+    alone: bool = False
+    """a game of one seat: nobody to meet, no pool, and returns are measured instead of wins"""
 
 
 def make_plan(config: RunConfig) -> Plan:
@@ -29,4 +31,4 @@ def make_plan(config: RunConfig) -> Plan:
                 registry.expect(f"bot of {config.game}", bot, bots)
             except ValueError as error:
                 raise ConfigError(f"league.phases.{index}.bots ({phase.name}): {error}") from error
-    return Plan(config, bots)
+    return Plan(config, bots, alone=spec.seats == 1)

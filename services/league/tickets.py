@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..api.v1 import match_pb2 as match
 from ..api.v1.policy_pb2 import PolicyRef
 from ..kernel.config import RunConfig
-from ..kernel.players import BOT_PREFIX, is_bot
+from ..kernel.players import BOT_PREFIX, NOBODY, is_bot
 from ..kernel.topology import EVALUATE_POOL, TRAIN_POOL
 from .evaluation import Order
 from .seeds import evaluation_seed, training_seed
@@ -25,21 +25,22 @@ class Printer:
         self._config = config
         self._parameters = json.dumps(config.game_parameters, sort_keys=True)
 
-    def training(self, learner: PolicyRef, opponent: match.Player, phase: str) -> match.Ticket:
-        """The learner's live seat against `opponent`."""
+    def training(self, learner: PolicyRef, opponents: Sequence[match.Player], phase: str) -> match.Ticket:
+        """The learner's live seat against one opponent, or alone."""
         first = max(self.next_match, 1)
         count = self._config.league.matches_per_ticket
-        seeds = [training_seed(self._config.seed, first + 2 * pair) for pair in range(count // 2)]
-        players = [match.Player(policy=learner, live=True), opponent]
+        players = [match.Player(policy=learner, live=True), *opponents]
+        seeds = [training_seed(self._config.seed, first + index) for index in range(0, count, len(players))]
         return self._ticket(TRAIN_POOL, match.PURPOSE_TRAIN, players, seeds, phase)
 
     def evaluation(self, order: Order, catalog: Mapping[str, PolicyRef]) -> Iterable[match.Ticket]:
         """The tickets of one order."""
-        players = [player_of(order.candidate, catalog), player_of(order.opponent, catalog)]
+        players = [player_of(player, catalog) for player in (order.candidate, order.opponent) if player != NOBODY]
+        seats = len(players)
         for start in range(0, order.matches, EVALUATION_TICKET_MATCHES):
             count = min(EVALUATION_TICKET_MATCHES, order.matches - start)
-            first_pair = order.first_pair + start // 2
-            seeds = [evaluation_seed(self._config.seed, first_pair + pair) for pair in range(count // 2)]
+            first_seed = order.first_seed + start // seats
+            seeds = [evaluation_seed(self._config.seed, first_seed + index) for index in range(count // seats)]
             yield self._ticket(EVALUATE_POOL, match.PURPOSE_EVALUATE, players, seeds, "")
 
     def _ticket(
@@ -49,7 +50,7 @@ class Printer:
         ticket = match.Ticket(
             ticket_id=f"{pool}-{self.next_ticket}", run=config.run, pool=pool, purpose=purpose,
             game=config.game, rules=config.rules, parameters_json=self._parameters,
-            players=players, first_match=self.next_match, matches=2 * len(seeds), seeds=seeds,
+            players=players, first_match=self.next_match, matches=len(players) * len(seeds), seeds=seeds,
             deterministic=pool == EVALUATE_POOL and config.evaluator.deterministic, phase=phase,
         )  # fmt: skip
         self.next_ticket += 1

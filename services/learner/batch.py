@@ -18,7 +18,7 @@ from torch import Tensor
 from ..kernel.config import LearnerConfig
 from ..play import distribution
 from ..play.network import Actor, Critic
-from .gae import FloatArray, explained_variance, gae, normalised
+from .gae import FloatArray, explained_variance, gae, normalised, with_final_values
 from .slab import Slab
 from .state import State
 from .vtrace import vtrace
@@ -213,7 +213,10 @@ class Batcher:
         for slab, rewards_TB in zip(slabs, rewards, strict=True):
             shape, end = rewards_TB.shape, start + slab.decisions
             values_TB, last_B = values_N[start:end].reshape(shape), last_values[slot : slot + shape[1]]
-            common = (rewards_TB, values_TB, last_B, slab.terminated_TB, slab.truncated_TB)
+            ends = (slab.terminated_TB, slab.truncated_TB)
+            if (final_values := self._final_values(slab)) is not None:
+                rewards_TB = with_final_values(rewards_TB, values_TB, final_values, *ends, config.gamma)
+            common = (rewards_TB, values_TB, last_B, *ends)
             if ratios_N is None:
                 estimated = gae(*common, config.gamma, config.gae_lambda)
             else:
@@ -224,6 +227,14 @@ class Batcher:
             returns.append(estimated[1].reshape(-1))
             start, slot = end, slot + shape[1]
         return np.concatenate(advantages), np.concatenate(returns)
+
+    def _final_values(self, slab: Slab) -> FloatArray | None:
+        """[N] of the observations after its truncated decisions; None where there are none, or they are not known."""
+        finals = slab.final_observations_NO
+        if finals is None or not len(finals):
+            return None
+        critic = self._state.critic
+        return evaluate(critic, torch.from_numpy(finals.copy()).to(critic.head.weight.device))
 
     def _facts(
         self, slabs: Sequence[Slab], values_N: FloatArray, advantages_N: FloatArray, returns_N: FloatArray

@@ -36,8 +36,9 @@ class Recorder(Protocol):
         rewards: FloatArray,
         terminated: BoolArray,
         truncated: BoolArray,
+        after: FloatArray,
     ) -> None:
-        """Arrays [B, S, ...]; views that are only valid during the call."""
+        """Arrays [B, S, ...]; views that are only valid during the call. `after` is seen once the decision is made."""
 
 
 class Tape(Protocol):
@@ -113,7 +114,7 @@ class Arena:
         self._scores += rewards
         self.decisions += self.playing
         if recorder:
-            recorder.record(before, self._actions, self._log_probs, rewards, terminated, truncated)
+            recorder.record(before, self._actions, self._log_probs, rewards, terminated, truncated, after)
         self.observations = after
         ended = np.flatnonzero(info.done)
         return self._finish(ended, info) if len(ended) else []
@@ -158,7 +159,8 @@ class Arena:
             return None
         self.unrated_matches += 1
         seed = int(self._seeds.integers(0, 2**62))
-        return Match(last.ticket, 0, seed, first_seat=1 - last.first_seat, rated=False)
+        first_seat = (last.first_seat + 1) % self.game.num_seats
+        return Match(last.ticket, 0, seed, first_seat=first_seat, rated=False)
 
     def _clear(self, index: int) -> None:
         self._slots[index] = None

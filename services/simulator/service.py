@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ..api.v1.match_pb2 import OUTCOME_DRAW, OUTCOME_FIRST_WINS, OUTCOME_SECOND_WINS, MatchResult
+from ..api.v1.match_pb2 import OUTCOME_DRAW, OUTCOME_FIRST_WINS, OUTCOME_SCORED, OUTCOME_SECOND_WINS, MatchResult
 from ..api.v1.rollout_pb2 import Rollout
 from ..games import make
 from ..kernel.bus import Bus, StreamFull
@@ -28,7 +28,9 @@ from .recorder import Window
 
 ROOM_POLL_SECONDS = 0.01
 WAIT_SECONDS = 0.2
-OUTCOME_NAMES = {OUTCOME_FIRST_WINS: "win", OUTCOME_DRAW: "draw", OUTCOME_SECOND_WINS: "loss"}
+OUTCOME_NAMES = {
+    OUTCOME_FIRST_WINS: "win", OUTCOME_DRAW: "draw", OUTCOME_SECOND_WINS: "loss", OUTCOME_SCORED: "scored",
+}  # fmt: skip
 
 
 class Simulator:

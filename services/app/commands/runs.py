@@ -19,6 +19,7 @@ from ..draw import (
     opponents_table,
     plain_table,
     progress_line,
+    returns_table,
     services_table,
     state_text,
 )
@@ -96,7 +97,10 @@ def print_status(console: Console, run: RunFolder, stack: Json, view: Json) -> N
     for part in (headline(view), progress_line(view), numbers_line(view)):
         console.print(part)
     console.print(f"kept in {view['directory']}", style="dim", highlight=False, soft_wrap=True)
-    if view["opponents"] or view["evaluations"]:
+    if view["recent_return"] is not None or view["returns"]:
+        console.print()
+        console.print(returns_table(view))
+    elif view["opponents"] or view["evaluations"]:
         console.print()
         console.print(opponents_table(view))
         console.print(legend(view))

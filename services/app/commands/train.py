@@ -7,6 +7,7 @@ import os
 
 from rich.console import Console
 
+from ...games import spec
 from ...kernel.config import RunConfig
 from ..checks import check_packages, check_run, check_space
 from ..create import Request, choose_name, create, resolve
@@ -16,6 +17,8 @@ from ..words import count_text, percent, seconds_text
 
 #: Decisions per second on two CPU cores with the default network, as long as this machine has no finished run to tell.
 TYPICAL_RATE = 80_000
+#: The same for environments of other libraries, which are stepped one by one in Python.
+TYPICAL_FOREIGN_RATE = 4_000
 
 
 def train(options: argparse.Namespace, home: Home, console: Console) -> int:
@@ -60,13 +63,16 @@ def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, ot
     """What will happen and where it is kept."""
     phases = " → ".join(f"{phase.name} {percent(phase.share)}" for phase in config.league.phases)
     bots = list(dict.fromkeys(bot for phase in config.league.phases for pool in phase.bots for bot in pool.bots))
+    opponents = f"{', '.join(bots)}; then earlier versions of itself" if bots else "earlier versions of itself"
+    if spec(config.game).seats == 1:
+        opponents = "none: it plays alone and is measured by its return"
     rate, source = expected_rate(home, config)
     updates, decisions = config.total_updates, config.total_updates * config.learner.batch_decisions
     rows = {
         "training": f"{config.game}, rules {config.rules}, preset {config.preset}, seed {config.seed}",
         "length": f"{count_text(decisions)} decisions in {updates} updates, "
         f"about {seconds_text(decisions / rate)} of training {source} ({os.cpu_count()} cores)",
-        "opponents": f"{', '.join(bots)}; then earlier versions of itself",
+        "opponents": opponents,
         "phases": phases,
         "services": f"{config.simulator.workers} simulator, learner, league, evaluator, on NATS "
         + (config.bus.url or "(the stack's own)"),
@@ -91,7 +97,7 @@ def expected_rate(home: Home, config: RunConfig) -> tuple[float, str]:
         summary = run.summary()
         if summary.get("game") == config.game and summary.get("seconds", 0) > 0:
             return summary["decisions"] / summary["seconds"], f"at the speed of {run.name}"
-    return TYPICAL_RATE, "at a usual speed"
+    return TYPICAL_FOREIGN_RATE if ":" in config.game else TYPICAL_RATE, "at a usual speed"
 
 
 def show_config(options: argparse.Namespace, home: Home, console: Console) -> int:
