@@ -29,6 +29,7 @@ examples:
   ludus train dogfight --preset quick
   ludus train dogfight --seed 2 --set learner.epochs=4 --set simulator.workers=2
   ludus train dogfight --config my.toml --run duel-1 --detach
+  ludus train dogfight --preset competition --guest starter.onnx
 """
 UP = """Start the supervisor and its nats-server in the background, and with them every run that is in progress.
 
@@ -148,6 +149,9 @@ def _train(add: _Adder) -> None:
     train.add_argument("--run", metavar="NAME", help="name of the run: a-z, 0-9, '-' (default: a fresh one)")
     train.add_argument("--seed", type=int, metavar="N", help="everything random is drawn from it")
     train.add_argument("--decisions", type=int, metavar="N", help="how long to train")
+    train.add_argument(
+        "--guest", action="append", metavar="FILE.onnx", help="a policy from elsewhere as an opponent; may be repeated"
+    )
     train.add_argument("--detach", action="store_true", help="start it and return at once")
     _nats(train)
     config = add("config", "train:show_config", "print the configuration a run of GAME would use")

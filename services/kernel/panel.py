@@ -1,6 +1,6 @@
 """Evaluation results of one candidate against the fixed panel, read from standings.
 
-The panel is every scripted bot of the game and the untrained policy of step 0.
+The panel is every scripted bot of the game, every guest and the untrained policy of step 0.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ class PanelRow:
         return wilson_interval(self.wins, self.matches)
 
 
-def panel_opponents(candidate: str, bots: Iterable[str], step_0: str) -> tuple[str, ...]:
-    """Player ids a candidate is measured against: every bot, then step 0 unless the candidate is step 0 itself."""
+def panel_opponents(candidate: str, bots: Iterable[str], step_0: str, guests: Iterable[str] = ()) -> tuple[str, ...]:
+    """Player ids a candidate is measured against: every bot, every guest (given by id), then step 0 unless the
+    candidate is step 0 itself."""
     versions = (step_0,) if step_0 and step_0 != candidate else ()
-    return (*(bot_id(bot) for bot in bots), *versions)
+    return (*(bot_id(bot) for bot in bots), *guests, *versions)
 
 
 def panel_rows(standings: Standings, candidate: str, opponents: Sequence[str]) -> list[PanelRow]:

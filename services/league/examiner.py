@@ -64,7 +64,7 @@ def final(turn: Turn) -> str:
 
 
 def opponents(turn: Turn, candidate: str) -> tuple[str, ...]:
-    return panel_opponents(candidate, turn.plan.bots, turn.genesis)
+    return panel_opponents(candidate, turn.plan.bots, turn.genesis, turn.plan.guest_ids.values())
 
 
 def gaps(turn: Turn) -> list[str]:
