@@ -37,6 +37,7 @@ class SimulatorConfig(Section):
     slabs: int = Field(4, ge=1, description="messages one window is split into, by matches")
     threads: int = Field(1, ge=1, description="CPU threads of the policy networks")
     device: str = Field("cpu", description="'cpu' or 'cuda' (games and acting)")
+    replay_every: int = Field(0, ge=0, description="keep every so many-th training match as a replay; 0: none")
 
     @model_validator(mode="after")
     def _divides(self) -> SimulatorConfig:
@@ -174,6 +175,7 @@ class EvaluatorConfig(Section):
     matches_per_opponent: int = Field(40, ge=2, multiple_of=2)
     final_matches_per_opponent: int = Field(200, ge=2, multiple_of=2)
     deterministic: bool = True
+    replays: Literal["first", "all"] = Field("first", description="matches kept: the first of every pairing, or all")
     threads: int = Field(1, ge=1)
     device: str = "cpu"
 
