@@ -3,8 +3,8 @@
     python benchmarks/unseen_pool.py duel-1 --rules competition --against duel-2 starter.onnx clones/*.safetensors
 
 POLICY and opponents are what `ludus tournament` takes: runs, .onnx and .safetensors files. Without --against, the pool
-is made here: behaviour-cloned bots, kept in clones/ of the home folder for the next time. Without POLICY, a clone of the
-ace stands in for one, so that the script can be tried. Whoever the policy was trained against is not unseen.
+is made here: behaviour-cloned bots, kept in clones/ of the home folder for the next time. Without POLICY, a clone of
+the ace stands in for one, so that the script can be tried. Whoever the policy was trained against is not unseen.
 
 A row is the share of wins with its 95 % Wilson interval; W, D and L stand in its name.
 """

@@ -63,6 +63,8 @@ class Classroom:
         given = {**parameters, **finer, "autoreset": "same_step"}
         # Two tables: matches are played at one; at the other the bot sits in the state of the first.
         self._played, self._asked = (make(game, rules=rules, batch=SLOTS, seed=seed, **given) for _ in range(2))
+        if choices := dict(self._played.spec.action.categorical):
+            raise Unreadable(f"the bots of {game} cannot be cloned: {', '.join(choices)} is a choice among several")
         self._bot = bot
         self._slots = np.arange(SLOTS, dtype=np.int32)
         self._seats = self._slots % 2
