@@ -13,6 +13,8 @@ from .players import bot_id, version_of
 from .wilson import wilson_interval
 
 EVALUATE = "evaluate"
+#: An opponent counts as mastered from this share of wins on.
+MASTERED = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,28 @@ def final_candidate(ordered: Iterable[str]) -> str:
 def candidates(standings: Standings) -> list[str]:
     """Versions that have been evaluated against at least one opponent, in the order of the standings."""
     return list(dict.fromkeys(pair.first for pair in standings.pairs if pair.purpose == EVALUATE))
+
+
+def regressions(standings: Standings) -> list[PanelRow]:
+    """Measurements of the newest version that are a step back, worst first.
+
+    Only where some version has won 80 % against an opponent: it is one if the newest wins less than that, and so little
+    that the 95 % intervals of best and newest do not meet.
+    """
+    ordered = sorted(candidates(standings), key=lambda name: version_of(name)[1:][::-1])
+    pairs = [pair for pair in standings.pairs if pair.purpose == EVALUATE and pair.first in ordered]
+    found = []
+    for opponent in dict.fromkeys(pair.second for pair in pairs):
+        rows = [row for name in ordered for row in panel_rows(standings, name, [opponent]) if row.matches]
+        if rows[-1].candidate == ordered[-1] and _is_regression(rows):
+            found.append(rows[-1])
+    return sorted(found, key=lambda row: row.win_rate)
+
+
+def _is_regression(rows: Sequence[PanelRow]) -> bool:
+    """`rows` of one opponent, oldest first."""
+    newest, best = rows[-1], max(rows, key=lambda row: row.win_rate)
+    return newest.win_rate < MASTERED <= best.win_rate and newest.interval[1] < best.interval[0]
 
 
 def _row(candidate: str, opponent: str, pair: PairRow | None) -> PanelRow:
