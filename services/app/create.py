@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..kernel.config import NAME_PATTERN, ConfigError, RunConfig, dump, load, parse_assignment
+from ..kernel.config import NAME_PATTERN, ConfigError, GuestConfig, RunConfig, dump, load, parse_assignment
 from ..kernel.files import sync_folder
 from .checks import check_game
 from .errors import CommandError, UsageError
+from .guests import Files, place
 from .home import Home, RunFolder, write_json
 from .presets import DEFAULT, preset_file
 
@@ -40,6 +41,7 @@ class Request:
     seed: int | None = None
     decisions: int | None = None
     assignments: Sequence[str] = ()
+    guests: Sequence[str] = ()
     nats_url: str = ""
 
 
@@ -59,10 +61,16 @@ def resolve(request: Request) -> RunConfig:
     for key, value in (("seed", request.seed), ("decisions", request.decisions), ("bus.url", request.nats_url or None)):
         if value is not None:
             overrides.append((key, value))
-    config = load(path, overrides)
+    config = _with_guests(load(path, overrides), request.guests)
     if config.game != request.game:
         raise UsageError(f"{path} is a configuration of {config.game!r}, not of {request.game!r}")
     return config
+
+
+def _with_guests(config: RunConfig, files: Sequence[str]) -> RunConfig:
+    """Those of the configuration, then those of the command line."""
+    guests = (*config.league.guests, *(GuestConfig.model_validate({"file": file}) for file in files))
+    return config.model_copy(update={"league": config.league.model_copy(update={"guests": guests})})
 
 
 def choose_name(home: Home, request: Request) -> str:
@@ -87,8 +95,11 @@ def choose_name(home: Home, request: Request) -> str:
     return request.run
 
 
-def create(home: Home, config: RunConfig, name: str) -> RunFolder:
-    """Make runs/<name>/ with its configuration, ready for the supervisor. Raises CommandError; leaves nothing then."""
+def create(home: Home, config: RunConfig, name: str, guests: Files | None = None) -> RunFolder:
+    """Make runs/<name>/ with its configuration and guests, ready for the supervisor.
+
+    Raises CommandError; leaves nothing then.
+    """
     run = home.run(name)
     complete = config.model_copy(update={"run": name, "directory": str(run.path)})
     staging: Path | None = None
@@ -98,6 +109,7 @@ def create(home: Home, config: RunConfig, name: str) -> RunFolder:
         staging.chmod(0o755)
         for folder in ("services", "logs", "checkpoints", "weights"):
             (staging / folder).mkdir()
+        complete = place(complete, staging, run, guests or {})
         (staging / "config.json").write_text(dump(complete))
         write_json(staging / "desired.json", {"state": "running", "generation": 1}, durable=True)
         sync_folder(staging)

@@ -12,8 +12,9 @@ from ..api.v1.standings_pb2 import Standings
 from ..games import spec
 from ..kernel.config import RunConfig
 from ..kernel.files import write_atomically
+from ..kernel.guests import guest_ids
 from ..kernel.panel import PanelRow, candidates, final_candidate, panel_opponents, panel_rows, return_rows
-from ..kernel.players import version_of
+from ..kernel.players import BOT_PREFIX, agent_of, is_bot, is_guest, version_of
 from ..kernel.service import Context
 from ..kernel.topology import HEALTH, RUN_BUCKET
 from .chart import band_chart, line_chart
@@ -46,7 +47,7 @@ async def write_report(ctx: Context) -> None:
 
 def build_summary(config: RunConfig, standings: Standings, health: LearnerHealth) -> dict[str, Any]:
     """Everything the report says. Candidates are in order of training; the last one is the final policy."""
-    bots = spec(config.game).bots[config.rules]
+    bots, guests = spec(config.game).bots[config.rules], guest_ids(config)
     measured = sorted(candidates(standings), key=lambda name: version_of(name)[1:][::-1])
     first = next((name for name in measured if version_of(name)[2] == 0), "")
     final = final_candidate(measured)
@@ -72,7 +73,7 @@ def build_summary(config: RunConfig, standings: Standings, health: LearnerHealth
                 "policy": name,
                 "label": labels[name],
                 "step": version_of(name)[2],
-                "rows": [_row(row) for row in panel_rows(standings, name, panel_opponents(name, bots, first))],
+                "rows": [_row(row) for row in panel_rows(standings, name, panel_opponents(name, bots, first, guests))],
             }
             for name in measured
         ],
@@ -104,8 +105,7 @@ def win_rate_chart(config: RunConfig, summary: dict[str, Any]) -> str:
         millions = candidate["step"] * config.learner.batch_decisions / 1e6
         for row in candidate["rows"]:
             if row["n"]:
-                name = row["opponent"].removeprefix("bot:") if row["opponent"].startswith("bot:") else "step 0"
-                series.setdefault(name, []).append((millions, row["win_rate"]))
+                series.setdefault(_short(row["opponent"]), []).append((millions, row["win_rate"]))
     return line_chart("Win rate on evaluation seeds", "million decisions", series)
 
 
@@ -135,6 +135,13 @@ def render_returns(config: RunConfig, summary: dict[str, Any]) -> str:
         *_tail(config, summary),
     ]
     return "\n".join(lines)
+
+
+def _short(opponent: str) -> str:
+    """`ace` for a bot, the name of a guest, else the only version there is: `step 0`."""
+    if is_bot(opponent):
+        return opponent.removeprefix(BOT_PREFIX)
+    return agent_of(opponent) if is_guest(opponent) else "step 0"
 
 
 def render(config: RunConfig, summary: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -114,3 +114,11 @@ class Game(Protocol):
 
     def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
         """Take a state as given by `snapshot`; returns the observations [B, S, obs]."""
+
+
+@runtime_checkable
+class ShowsRaw(Protocol):
+    """A game that can show the rule set's own observation, whatever layout it was made with."""
+
+    def raw_observations(self) -> FloatArray:
+        """[B, S, D] of the present state; valid until the next call of the game."""

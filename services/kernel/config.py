@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from .section import Section
 from .toolbox import (
@@ -43,6 +44,7 @@ class SimulatorConfig(Section):
     slabs: int = Field(4, ge=1, description="messages one window is split into, by matches")
     threads: int = Field(1, ge=1, description="CPU threads of the policy networks")
     device: str = Field("cpu", description="'cpu' or 'cuda' (games and acting)")
+    replay_every: int = Field(0, ge=0, description="keep every so many-th training match as a replay; 0: none")
 
     @model_validator(mode="after")
     def _divides(self) -> SimulatorConfig:
@@ -165,6 +167,19 @@ class PhaseConfig(Section):
         return self
 
 
+class GuestConfig(Section):
+    """A policy from elsewhere. In a hand-written file its path alone is enough; the rest is filled in."""
+
+    file: str = Field(min_length=1, description="ONNX file that meets the submission contract; copied into the run")
+    name: str = Field("", pattern=r"^$|" + NAME_PATTERN, description="in standings; empty: made of the file's name")
+    sha256: str = Field("", description="of the file; filled in when the run is created")
+
+    @property
+    def player(self) -> str:
+        """`name`, or the file's name with what a name may not have replaced by '-'; may be empty."""
+        return self.name or re.sub(r"[^a-z0-9]+", "-", Path(self.file).stem.lower()).strip("-")[:48]
+
+
 class LeagueConfig(Section):
     phases: tuple[PhaseConfig, ...] = Field(min_length=1)
     snapshot_updates: int = Field(25, ge=1, description="the learner joins the pool every so many updates")
@@ -172,6 +187,17 @@ class LeagueConfig(Section):
     elo_k: int = Field(16, ge=1, description="step of the online Elo rating, in points")
     matches_per_ticket: int = Field(8, ge=2, multiple_of=2, description="half of them with the seats swapped")
     tickets_ahead: int = Field(16, ge=1, description="training tickets kept waiting beyond those in play")
+    guests: tuple[GuestConfig, ...] = Field((), description="ONNX files that take part as opponents; a path is enough")
+    guest_share: float = Field(
+        0.1, ge=0, le=1, description="share of training matches against guests, drawn evenly; 0: they are only measured"
+    )
+
+    @field_validator("guests", mode="before")
+    @classmethod
+    def _path_is_enough(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple({"file": entry} if isinstance(entry, str) else entry for entry in value)
 
     @model_validator(mode="after")
     def _whole(self) -> LeagueConfig:
@@ -187,6 +213,7 @@ class EvaluatorConfig(Section):
     matches_per_opponent: int = Field(40, ge=2, multiple_of=2, description="episodes, where one plays alone")
     final_matches_per_opponent: int = Field(200, ge=2, multiple_of=2, description="for step 0 and the last version")
     deterministic: bool = True
+    replays: Literal["first", "all"] = Field("first", description="matches kept: the first of every pairing, or all")
     threads: int = Field(1, ge=1)
     device: str = "cpu"
 

@@ -11,7 +11,7 @@ from ..api.v1 import run_pb2 as run
 from ..api.v1.policy_pb2 import PolicyRef
 from ..kernel.players import NOBODY, version_id
 from .examiner import evaluate, evaluate_on_schedule, gaps, order_again
-from .opponents import draw_opponent
+from .opponents import draw_guest, draw_opponent
 from .phases import Stage, stage_at
 from .plan import Plan
 from .pool import admit
@@ -73,10 +73,13 @@ def _snapshot(turn: Turn, head: PolicyRef) -> None:
 def _order_training(turn: Turn, stage: Stage, head: PolicyRef) -> None:
     config, view = turn.plan.config, turn.view
     pool = [member for member in turn.record.pool if member in turn.catalog]
+    guests = turn.plan.guest_ids
     for _ in range(training_shortage(config, view.training_waiting, view.training_undelivered)):
         number, opponent = turn.printer.next_ticket, NOBODY
         if not turn.plan.alone:
-            opponent = draw_opponent(stage, config.learner.agent, pool, view.standings, config.seed, number)
+            opponent = draw_guest(guests, config.league.guest_share, config.seed, number) or draw_opponent(
+                stage, config.learner.agent, pool, view.standings, config.seed, number, guests
+            )
         players = [player_of(opponent, turn.catalog)] if opponent else []
         turn.publish([turn.printer.training(head, players, stage.name)])
 

@@ -65,7 +65,9 @@ def final(turn: Turn) -> str:
 
 
 def opponents(turn: Turn, candidate: str) -> tuple[str, ...]:
-    return (NOBODY,) if turn.plan.alone else panel_opponents(candidate, turn.plan.bots, turn.genesis)
+    if turn.plan.alone:
+        return (NOBODY,)
+    return panel_opponents(candidate, turn.plan.bots, turn.genesis, turn.plan.guest_ids.values())
 
 
 def gaps(turn: Turn) -> list[str]:

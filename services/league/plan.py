@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from ..api.v1.policy_pb2 import PolicyRef
 from ..games import registry
 from ..kernel.config import ConfigError, RunConfig
+from ..kernel.guests import guests_of
+from ..kernel.players import version_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +17,15 @@ class Plan:
     config: RunConfig
     bots: tuple[str, ...]
     """every scripted bot of the game: the panel"""
+    guests: Mapping[str, PolicyRef] = field(default_factory=dict)
+    """policies from elsewhere by name: on the panel too"""
     alone: bool = False
     """a game of one seat: nobody to meet, no pool, and returns are measured instead of wins"""
+
+    @property
+    def guest_ids(self) -> dict[str, str]:
+        """Player id of each guest by its name."""
+        return {name: version_id(ref) for name, ref in self.guests.items()}
 
 
 def make_plan(config: RunConfig) -> Plan:
@@ -24,11 +35,11 @@ def make_plan(config: RunConfig) -> Plan:
         rules = registry.expect(f"rule set of {config.game}", config.rules, spec.rules)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    bots = tuple(spec.bots[rules])
+    bots, guests = tuple(spec.bots[rules]), guests_of(config)
     for index, phase in enumerate(config.league.phases):
         for bot in (bot for pool in phase.bots for bot in pool.bots):
             try:
-                registry.expect(f"bot of {config.game}", bot, bots)
+                registry.expect(f"bot of {config.game}", bot, (*bots, *guests))
             except ValueError as error:
                 raise ConfigError(f"league.phases.{index}.bots ({phase.name}): {error}") from error
-    return Plan(config, bots, alone=spec.seats == 1)
+    return Plan(config, bots, guests, alone=spec.seats == 1)

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ..api.v1.match_pb2 import MatchResult, Ticket
 from ..api.v1.policy_pb2 import PolicyRef
 from ..games import Game, StepInfo
+from ..games.game import ShowsRaw
 from ..games.registry import expect
 from .bank import LIVE, PolicyBank
 from .matches import Match, matches_of, result_of
@@ -78,6 +79,7 @@ class Arena:
         self.observations: FloatArray = game.reset()
         self.decisions = 0
         self.unrated_matches = 0
+        self._raw = game.raw_observations if isinstance(game, ShowsRaw) else None
         self._seeds = np.random.default_rng(seed)
         self._slots: list[_Slot | None] = [None] * game.batch
         self._actions = np.zeros((game.batch, game.num_seats, game.act_size), np.float32)
@@ -106,7 +108,7 @@ class Arena:
 
     def step(self, recorder: Recorder | None = None) -> list[MatchResult]:
         """One decision in every slot. Returns the results of the rated matches that ended."""
-        self.bank.act(self.observations, self._actions, self._log_probs)
+        self.bank.act(self.observations, self._actions, self._log_probs, self._raw)
         if self._tape:
             self._tape.acted(self._actions)
         before = self.observations.copy() if recorder else self.observations

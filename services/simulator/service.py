@@ -21,6 +21,7 @@ from ..kernel.topology import CONSUMERS, ROLLOUTS, TRAIN_POOL
 from ..play.arena import Arena
 from ..play.bank import PolicyBank
 from ..play.intake import Intake
+from ..play.showcase import Showcase
 from ..play.store import PolicyStore
 from ..play.tickets import OpenTickets
 from ..play.tuning import tune_process, tune_thread
@@ -36,7 +37,15 @@ OUTCOME_NAMES = {
 class Simulator:
     """One worker: an arena of match slots, a window to record into, the tickets in play."""
 
-    def __init__(self, ctx: Context, arena: Arena, store: PolicyStore, intake: Intake, tickets: OpenTickets) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        arena: Arena,
+        store: PolicyStore,
+        intake: Intake,
+        tickets: OpenTickets,
+        showcase: Showcase | None = None,
+    ) -> None:
         config = ctx.config
         self._ctx = ctx
         self._bus: Bus = ctx.bus
@@ -44,6 +53,7 @@ class Simulator:
         self._store = store
         self._intake = intake
         self._tickets = tickets
+        self._showcase = showcase
         game = arena.game
         self._window = Window(config.simulator.steps, game.batch, game.obs_size, game.act_size)
         self._windows = 0
@@ -70,6 +80,8 @@ class Simulator:
             if publishing:
                 await publishing
             publishing = asyncio.create_task(self._tickets.publish(results))
+            if self._showcase:
+                self._showcase.write()
             # The slabs must be in the stream before its room is looked at again, or the next window starts too early.
             await asyncio.gather(*(self._send(slab) for slab in self._cut()))
             self._report(results)
@@ -162,14 +174,17 @@ async def serve(ctx: Context) -> None:
         **config.game_parameters,
     )
     bank = PolicyBank.for_run(config, game, device=config.simulator.device, seed=_worker_seed(ctx))
-    arena = Arena(game, bank, worker=ctx.name, never_idle=True, seed=_worker_seed(ctx))
+    every = config.simulator.replay_every
+    showcase = Showcase(game, config, keep="all", every=every) if every else None
+    tape = showcase.tape if showcase else None
+    arena = Arena(game, bank, worker=ctx.name, never_idle=True, seed=_worker_seed(ctx), tape=tape)
     store = await PolicyStore.open(ctx.bus, bank, config.learner.agent)
     tickets = OpenTickets(ctx.bus)
     puller = await ctx.bus.puller(CONSUMERS["simulator"], TRAIN_POOL)
     intake = Intake(ctx, puller, arena, store, tickets, config.game_parameters)
     keeper = asyncio.create_task(tickets.keep_alive())
     try:
-        await Simulator(ctx, arena, store, intake, tickets).run()
+        await Simulator(ctx, arena, store, intake, tickets, showcase).run()
     finally:
         keeper.cancel()
 

@@ -11,6 +11,7 @@ from ...games import spec
 from ...kernel.config import RunConfig
 from ..checks import check_packages, check_run, check_space
 from ..create import Request, choose_name, create, resolve
+from ..guests import invite
 from ..home import Home, RunFolder, read_json
 from ..stack import check_bus, ensure_up, is_up
 from ..words import count_text, percent, seconds_text
@@ -30,18 +31,20 @@ def train(options: argparse.Namespace, home: Home, console: Console) -> int:
         seed=options.seed,
         decisions=options.decisions,
         assignments=options.set or (),
+        guests=options.guest or (),
         nats_url=options.nats_url or "",
     )
     config = resolve(request)
     check_run(config)
     check_packages()
+    config, guests = invite(config)
     name = choose_name(home, request)
     check_space(home.root)
     config = _with_bus(config, home)
     check_bus(home, config.bus.url, options.nats_port or 0)
     others = [run.name for run in home.runs() if run.wanted]
     ensure_up(home, nats_port=0 if is_up(home) else options.nats_port or 0, bus=not config.bus.url)
-    run = create(home, config, name)
+    run = create(home, config, name, guests)
     announce(console, home, config, run, others)
     if options.detach:
         console.print(f"Watch it: ludus attach {name}", highlight=False)
@@ -73,6 +76,7 @@ def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, ot
         "length": f"{count_text(decisions)} decisions in {updates} updates, "
         f"about {seconds_text(decisions / rate)} of training {source} ({os.cpu_count()} cores)",
         "opponents": opponents,
+        **_guests(config),
         "phases": phases,
         "services": f"{config.simulator.workers} simulator, learner, league, evaluator, on NATS "
         + (config.bus.url or "(the stack's own)"),
@@ -89,6 +93,11 @@ def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, ot
     for meaning, verb in verbs.items():
         console.print(f"  {meaning:<11} ludus {verb} {run.name}", soft_wrap=True, highlight=False)
     console.print()
+
+
+def _guests(config: RunConfig) -> dict[str, str]:
+    names = ", ".join(guest.player for guest in config.league.guests)
+    return {"guests": f"{names}, {percent(config.league.guest_share)} of training matches"} if names else {}
 
 
 def expected_rate(home: Home, config: RunConfig) -> tuple[float, str]:
