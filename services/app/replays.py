@@ -81,7 +81,10 @@ def contender(home: Home, player: str, spec: GameSpec, bots: Sequence[str]) -> t
 
 def conditions(runs: Sequence[RunFolder]) -> tuple[str, Json]:
     """Rule set ("" without a run) and parameters under which policies of these runs can meet. Raises UsageError."""
-    found = [(str(config["rules"]), config["game_parameters"]) for config in (run.whole_config() for run in runs)]
+    for run in runs:
+        if not {"rules", "game_parameters"} <= run.config().keys():
+            run.whole_config()
+    found = [(str(run.config()["rules"]), run.config()["game_parameters"]) for run in runs]
     if not found:
         return "", {}
     if any((rules, _played(parameters)) != (found[0][0], _played(found[0][1])) for rules, parameters in found):
