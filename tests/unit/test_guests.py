@@ -175,7 +175,7 @@ class _Witness(FixedPolicy):
 def test_a_guest_reads_224_floats_beside_a_learner_on_another_layout() -> None:
     game = make("dogfight", rules="competition", batch=4, observation="egocentric", autoreset="disabled")
     actor, manifest = policy(rules="competition")
-    bank = PolicyBank(manifest.architecture, 4, 2, device="cpu", compute_dtype=torch.float32, seed=1)
+    bank = PolicyBank(manifest.architecture, 4, 2, device="cpu", seed=1)
     witness, guest = _Witness(), guest_ref("starter", "ab")
     bank.set_live(PolicyRef(agent="main", epoch=1, step=1, sha256="cd"), actor)
     bank.add(guest, witness)
