@@ -14,7 +14,7 @@ from ..kernel.config import RunConfig
 from ..kernel.files import write_atomically
 from ..kernel.guests import guest_ids
 from ..kernel.panel import PanelRow, candidates, final_candidate, panel_opponents, panel_rows, return_rows
-from ..kernel.players import BOT_PREFIX, agent_of, is_bot, is_guest, version_of
+from ..kernel.players import BOT_PREFIX, agent_of, is_bot, is_guest, is_version, version_of
 from ..kernel.service import Context
 from ..kernel.topology import HEALTH, RUN_BUCKET
 from .chart import band_chart, line_chart
@@ -49,7 +49,9 @@ def build_summary(config: RunConfig, standings: Standings, health: LearnerHealth
     """Everything the report says. Candidates are in order of training; the last one is the final policy."""
     bots, guests = spec(config.game).bots[config.rules], guest_ids(config)
     measured = sorted(candidates(standings), key=lambda name: version_of(name)[1:][::-1])
-    first = next((name for name in measured if version_of(name)[2] == 0), "")
+    # Without scripted bots step 0 is only met as an opponent.
+    met = [pair.second for pair in standings.pairs if is_version(pair.second) and not is_guest(pair.second)]
+    first = next((name for name in [*measured, *met] if version_of(name)[2] == 0), "")
     final = final_candidate(measured)
     labels = {name: "final" if name == final else "step 0" if name == first else f"step {version_of(name)[2]}"
               for name in measured}  # fmt: skip

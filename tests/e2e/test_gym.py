@@ -41,7 +41,8 @@ def test_a_short_run_on_a_gymnasium_environment_learns_and_reports(ludus: Cli) -
 @pytest.mark.slow
 def test_a_pettingzoo_environment_is_played_against_earlier_selves(ludus: Cli) -> None:
     pytest.importorskip("pygame")
-    ludus("train", "pettingzoo:classic.rps_v2", "--run", "rps", *SHORT, "--set", "simulator.steps=32")
+    done = ludus("train", "pettingzoo:classic.rps_v2", "--run", "rps", *SHORT, "--set", "simulator.steps=32")
+    assert "pygame" not in done.stdout
     summary = json.loads((ludus.run_folder("rps") / "summary.json").read_text())
     (final,) = [one for one in summary["candidates"] if one["label"] == "final"]
     (row,) = final["rows"]

@@ -120,3 +120,11 @@ def test_the_learning_curve_is_valid_svg_scaled_to_the_returns(alone: RunConfig)
     assert {"20", "541.9", "450"} <= set(labels)
     heights = [float(point.split(",")[1]) for point in line.attrib["points"].split()]
     assert heights[1] < heights[0], "up is more"
+
+
+def test_without_bots_the_first_version_is_met_as_an_opponent(config: RunConfig) -> None:
+    only = PairRow(purpose="evaluate", first="main@1.40", second="main@1.0", wins=15, draws=1, losses=4)
+    (candidate,) = build_summary(config, Standings(pairs=[only]), health())["candidates"]
+    assert candidate["label"] == "final"
+    found = {row["opponent"]: row["wins"] for row in candidate["rows"] if row["n"]}
+    assert found == {"main@1.0": 15}

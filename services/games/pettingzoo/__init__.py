@@ -6,6 +6,7 @@ Cheap to import; the environment is imported when a game of this kind is asked f
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib import import_module
@@ -100,6 +101,7 @@ class PettingZooGames(Adapter):
 
 
 def _import(name: str) -> Any:
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")  # it would stand in every answer of every command
     problems = []
     for candidate in (name, f"pettingzoo.{name}"):
         try:
