@@ -15,7 +15,7 @@ from typing import Any
 
 from .game import Game, GameSpec
 
-BUNDLED = {"dogfight": "ludus.games.dogfight"}
+BUNDLED = {"dogfight": "ludus.games.dogfight", "pursuit": "ludus.games.pursuit"}
 ENTRY_POINT_GROUP = "ludus.games"
 
 
