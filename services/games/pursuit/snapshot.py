@@ -59,6 +59,10 @@ def checked(given: Mapping[str, npt.NDArray[Any]], current: Arrays, half: tuple[
     if PLACES & state.keys() and "over" not in state:
         state["over"] = np.zeros_like(current["over"])
     _derive_min_distance(state, current)
+    if "history" in current:
+        now = current | state
+        fresh = (now["decisions"] == 0)[:, None, None, None]
+        state["history"] = np.where(fresh, np.float32(0), now["history"])
     return state
 
 
