@@ -11,7 +11,7 @@ def number(name: str, value: Any, low: float = -inf, high: float = inf) -> float
     """A finite number in the closed range."""
     if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
         raise ValueError(f"{name} must be a finite number, not {value!r}")
-    if not low <= value <= high:
+    if not low <= float(value) <= high:
         raise ValueError(f"{name} must be in {low:g} … {high:g}, not {value!r}")
     return float(value)
 

@@ -95,7 +95,8 @@ def differences(before: Arrays, after: Arrays, i: int, actions: np.ndarray, step
             found.append(f"contacts of seat {seat}: {seen} instead of {expected}")
         if abs(reward[i, seat] - rewards[seat]) > REWARD_TOLERANCE * max(1.0, abs(rewards[seat])):
             found.append(f"reward of seat {seat}: {reward[i, seat]} instead of {rewards[seat]}")
-        if observation_gap(observation[i, seat], expected_row(world, seat, parameters, observation, i)) > OBSERVATION_TOLERANCE:
+        row = expected_row(world, seat, parameters, observation, i)
+        if observation_gap(observation[i, seat], row) > OBSERVATION_TOLERANCE:
             found.append(f"observation of seat {seat}")
     if shown.step != world.step or shown.seen_at != world.seen_at:
         found.append("step or searched cells")

@@ -238,11 +238,12 @@ def test_lidar_sees_the_walls_where_they_are_and_no_others() -> None:
 
 def test_lidar_noise_has_its_size_and_comes_from_the_seed() -> None:
     """The original drew it from a global generator, so that no episode could be repeated."""
-    game = make(200, observation="sensor", lidar_noise=0.1, physics={"arena_width": 8.0, "arena_height": 8.0, "max_separation": 9.0})
+    physics = {"arena_width": 8.0, "arena_height": 8.0, "max_separation": 9.0}
+    game = make(200, observation="sensor", lidar_noise=0.1, physics=physics)
     first = game.reset(seeds=np.arange(200, dtype=np.uint64)).copy()
     assert np.array_equal(first, game.reset(seeds=np.arange(200, dtype=np.uint64)))
     state = game.snapshot()
-    clean = make(200, observation="sensor", physics={"arena_width": 8.0, "arena_height": 8.0, "max_separation": 9.0}).restore(state)
+    clean = make(200, observation="sensor", physics=physics).restore(state)
     inside = (clean[..., 7:43] > 0.5) & (clean[..., 7:43] < 4.5)
     noise = (first - clean)[..., 7:43][inside].astype(np.float64)
     assert len(noise) > 5000
@@ -347,8 +348,9 @@ def test_filtered_pursuers_touch_nothing_and_unfiltered_ones_do() -> None:
 
 def test_every_bot_moves_as_its_name_says() -> None:
     """Captures of n = 100 matches on the default board, at most 60 s; bounds well outside of the measured rates."""
-    bounds = {("lion", "circler"): (0.9, 1), ("proportional_navigation", "circler"): (0.9, 1), ("greedy", "circler"): (0, 0.3)}
-    bounds |= {("still", "flee"): (0, 0.05), ("pure_pursuit", "flee"): (0.95, 1), ("navigator", "still"): (0.95, 1)}
+    bounds = {("lion", "circler"): (0.9, 1), ("proportional_navigation", "circler"): (0.9, 1)}
+    bounds |= {("greedy", "circler"): (0, 0.3), ("still", "flee"): (0, 0.05)}
+    bounds |= {("pure_pursuit", "flee"): (0.95, 1), ("navigator", "still"): (0.95, 1)}
     for (pursuer, evader), (low, high) in bounds.items():
         game = make(100, steps_per_decision=20)
         game.reset(seeds=np.arange(100, dtype=np.uint64))

@@ -33,10 +33,12 @@ SPEC = GameSpec(
         + ", ".join(f"{name} {weight:g}" for name, weight in constants.REWARDS.items()),
         "sensing_range": "how far a robot sees the other, in metres; default None: without limit",
         "fov": "opening of the cone in which a robot sees the other, in radians, 0 … 2π; default None: all around",
-        "line_of_sight": "True: obstacles hide, also where fov or sensing_range is set; default False: only where neither is",
+        "line_of_sight": "True: obstacles hide, also where fov or sensing_range is set; default False: only where "
+        "neither is",
         "masked": "with a masked observation: whose opponent is hidden, 'both' (default), 'pursuer' or 'evader'",
         "lidar_noise": "standard deviation of the lidar of 'sensor', in metres; default 0.02",
-        "actions": "'physical' (default): m/s and rad/s; 'normalised': speed = top·(a + 1)/2, turn = top·a, a in [−1, 1]",
+        "actions": "'physical' (default): m/s and rad/s; 'normalised': speed = top·(a + 1)/2, turn = top·a, "
+        "a in [−1, 1]",
         "fixed_speed": "who always drives at top speed, whatever its speed component: 'neither' (default), 'pursuer', "
         "'evader' or 'both'",
         "safety_filter": "True: the pursuer's action passes through the discrete control barrier filter; default False",

@@ -69,8 +69,8 @@ class Pursuit:
         """Pack the arguments of the launches once."""
         match, robot, bot, obstacles, seen_at, history = self._state.arguments
         everything = [match, robot, bot, obstacles, seen_at, history, self._rules]
-        numbers = (self._reward, self._terminated, self._truncated, self._done)
-        numbers += (self._outcome, self._ending, self._decisions)
+        ends = (self._terminated, self._truncated, self._done)
+        numbers = (self._reward, *ends, self._outcome, self._ending, self._decisions)
         self._results = (self._observation, self._final, *numbers)
         seen, results = self._observation.device, [result.device for result in numbers]
         self._step = self._command(

@@ -123,5 +123,6 @@ def _physics(given: Mapping[str, float], defaults: Mapping[str, float]) -> dict[
             raise ValueError(f"physics {low} ({values[low]:g}) must not be above {high} ({values[high]:g})")
     room = hypot(*(values[side] - 2 * values["robot_radius"] for side in ("arena_width", "arena_height")))
     if values["min_separation"] > room:
-        raise ValueError(f"physics min_separation must be at most {room:g} in this arena, not {values['min_separation']:g}")
+        found = values["min_separation"]
+        raise ValueError(f"physics min_separation must be at most {room:g} in this arena, not {found:g}")
     return values

@@ -37,8 +37,8 @@ RANGES: dict[str, tuple[float, float]] = {
 def checked(given: Mapping[str, npt.NDArray[Any]], current: Arrays, half: tuple[float, float], steps: int) -> Arrays:
     """The given arrays in the types of the `current` ones, headings wrapped, obstacles packed.
 
-    half: largest |x| and |y| of a robot; steps: per decision. Raises ValueError for an unknown name, a wrong shape or an
-    impossible value.
+    half: largest |x| and |y| of a robot; steps: per decision. Raises ValueError for an unknown name, a wrong shape or
+    an impossible value.
     """
     state: Arrays = {}
     for name, values in given.items():
@@ -82,10 +82,10 @@ def _shaped(name: str, values: npt.NDArray[Any], current: npt.NDArray[Any]) -> n
     if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
         raise ValueError(f"{name} must be finite numbers")
     if name in FLAGS:
-        return values != 0
+        return np.asarray(values != 0)
     if current.dtype.kind in "iu" and (values != np.floor(values)).any():
         raise ValueError(f"{name} must be whole numbers")
-    return values if name == "obstacles" else values.astype(current.dtype)
+    return values if name == "obstacles" else np.asarray(values, current.dtype)
 
 
 def _packed(circles: npt.NDArray[Any]) -> npt.NDArray[Any]:
