@@ -59,6 +59,8 @@ class GameSpec:
     """rules -> scripted bots"""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """keyword of `make` -> meaning, default and unit, for errors and documentation"""
+    role_bots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """role -> the bots that can play it; a role that is not named takes all"""
     symmetric: bool = True
     max_decisions: int = 0
     """longest episode, in decisions"""

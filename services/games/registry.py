@@ -16,7 +16,7 @@ from typing import Any
 from .adapter import SCHEMES, Adapter, adapter
 from .game import Game, GameSpec
 
-BUNDLED = {"dogfight": "ludus.games.dogfight"}
+BUNDLED = {"dogfight": "ludus.games.dogfight", "pursuit": "ludus.games.pursuit"}
 ENTRY_POINT_GROUP = "ludus.games"
 
 
