@@ -1,10 +1,10 @@
 """PPO in one file, one process and one loop: what `time_to_skill.py` is measured beside.
 
-Clip, generalised advantages, Adam, orthogonal initialisation: the usual recipe, after CleanRL's `ppo_continuous_action.py`
-(Huang et al., JMLR 23, 2022), with a Bernoulli head for the trigger. It knows nothing of Ludus but its game: same
-observation, rewards and opponents, drawn evenly, and by default the same hyper-parameters as Ludus' preset, all cores
-given to its matrix products. `--textbook` takes the common ones instead: 64-64 tanh, 2 048 × 16 batches, ten epochs of
-32 minibatches, learning rate 3e-4, raw observation and rewards.
+Clip, generalised advantages, Adam, orthogonal initialisation: the usual recipe, after `ppo_continuous_action.py` of
+CleanRL (Huang et al., JMLR 23, 2022), with a Bernoulli head for the trigger. It knows nothing of Ludus but its game:
+same observation, rewards and opponents, drawn evenly, and by default the same hyper-parameters as Ludus' preset, all
+cores given to its matrix products. `--textbook` takes the common ones instead: 64-64 tanh, batches of 16 × 2 048, ten
+epochs of minibatches of 1 024, learning rate 3e-4, the game's own observation and rewards.
 
     python benchmarks/peers/plain_dogfight_ppo.py --decisions 9000000 --threads 2 --json curve.json
 
@@ -16,18 +16,21 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from math import log, pi
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 import ludus.games
 
 BOTS = ("do_nothing", "chaser", "dogfighter", "ace", "brawler")
-POOL = ("do_nothing", "chaser", "dogfighter", "dogfighter", "ace", "ace", "brawler")
+POOL = ("do_nothing", "chaser", "dogfighter", "ace", "brawler", "brawler")
 EVALUATION_SEED = 2**63
 
 
@@ -47,13 +50,13 @@ class Recipe:
     activation: type[nn.Module] = nn.ReLU
     log_std: float = -1.0
     observation: str = "egocentric"
-    facing: float = 3e-3
-    opening: float = 0.0
+    rewards: Mapping[str, float] = field(default_factory=dict)
+    """weights that differ from the game's own"""
 
 
 TEXTBOOK = Recipe(
     matches=16, steps=2048, epochs=10, minibatch=1024, rate=3e-4, reward_scale=1.0, target_kl=float("inf"),
-    hidden=64, activation=nn.Tanh, log_std=0.0, observation="original", facing=5e-4,
+    hidden=64, activation=nn.Tanh, log_std=0.0, observation="original",
 )  # fmt: skip
 
 
@@ -80,9 +83,9 @@ class Agent(nn.Module):
 
     def log_prob(self, out: Tensor, actions: Tensor) -> Tensor:
         """[n, 3] from the actor, [n, 3] actions -> [n]"""
-        gauss = torch.distributions.Normal(out[:, :2], self.log_std.clamp(-2, 0).exp())
-        gun = torch.distributions.Bernoulli(logits=out[:, 2])
-        return gauss.log_prob(actions[:, :2]).sum(1) + gun.log_prob(actions[:, 2])
+        log_std = self.log_std.clamp(-2, 0)
+        gauss = -0.5 * ((actions[:, :2] - out[:, :2]) / log_std.exp()).square() - log_std - 0.5 * log(2 * pi)
+        return gauss.sum(1) + actions[:, 2] * out[:, 2] - functional.softplus(out[:, 2])
 
     def sample(self, obs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         out = self.actor(obs)
@@ -106,7 +109,7 @@ def rollout(game: Any, agent: Agent, obs: np.ndarray, recipe: Recipe) -> tuple[d
         data["rewards"][t] = torch.from_numpy(rewards[:, 0]) * recipe.reward_scale
         data["dones"][t] = torch.from_numpy(terminated)
         if ended := np.flatnonzero(terminated).astype(np.int32).tolist():
-            game.seat_bots(1, [POOL[k] for k in np.random.randint(len(POOL), size=len(ended))], np.array(ended, np.int32))
+            game.seat_bots(1, np.random.choice(POOL, len(ended)).tolist(), np.array(ended, np.int32))
     return data, obs
 
 
@@ -121,13 +124,15 @@ def advantages(data: dict[str, Tensor], last_values: Tensor, recipe: Recipe) -> 
     return out
 
 
-def learn(agent: Agent, optimizer: torch.optim.Adam, data: dict[str, Tensor], advantage: Tensor, recipe: Recipe) -> None:
+def learn(
+    agent: Agent, optimizer: torch.optim.Adam, data: dict[str, Tensor], advantage: Tensor, recipe: Recipe
+) -> None:
     flat = {name: data[name].flatten(0, 1) for name in ("obs", "actions", "log_probs")}
     returns = (advantage + data["values"]).flatten()
     advantage = advantage.flatten()
     advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
     for _ in range(recipe.epochs):
-        for rows in torch.randperm(len(returns)).split(recipe.minibatch):
+        for rows in torch.split(torch.randperm(len(returns)), recipe.minibatch):
             obs = flat["obs"][rows]
             log_ratio = agent.log_prob(agent.actor(obs), flat["actions"][rows]) - flat["log_probs"][rows]
             ratio = log_ratio.exp()
@@ -168,10 +173,8 @@ def train(
     """The curve: an entry per `every` decisions and one at the end. Evaluation does not count as training time."""
     torch.manual_seed(seed)
     np.random.seed(seed)
-    weights = {"facing": recipe.facing} | ({"opening": recipe.opening} if recipe.opening else {})
-    game = ludus.games.make(
-        "dogfight", rules=rules, batch=recipe.matches, seed=seed, observation=recipe.observation, rewards=weights
-    )
+    layout: dict[str, Any] = {"observation": recipe.observation, "rewards": recipe.rewards}
+    game = ludus.games.make("dogfight", rules=rules, batch=recipe.matches, seed=seed, **layout)
     agent = Agent(game.obs_size, recipe)
     optimizer = torch.optim.Adam(agent.parameters(), lr=recipe.rate, eps=1e-5)
     game.seat_bots(1, [POOL[k % len(POOL)] for k in range(recipe.matches)])
@@ -205,14 +208,13 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1_000_000, help="decisions between two evaluations")
     parser.add_argument("--matches", type=int, default=100, help="of an evaluation, against each bot")
     parser.add_argument("--textbook", action="store_true", help="common hyper-parameters instead of those of Ludus")
-    parser.add_argument("--opening", type=float, default=Recipe.opening, help="weight of that reward")
-    parser.add_argument("--facing", type=float, default=None, help="weight of that reward")
+    parser.add_argument("--reward", action="append", default=[], metavar="TERM=WEIGHT", help="not with --textbook")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
-    recipe = TEXTBOOK if options.textbook else Recipe()
-    recipe = replace(recipe, opening=options.opening, facing=recipe.facing if options.facing is None else options.facing)
+    given = {term: float(weight) for term, _, weight in (one.partition("=") for one in options.reward)}
+    recipe = TEXTBOOK if options.textbook else replace(Recipe(), rewards=given)
     curve = train(
         options.rules, options.decisions, options.seed, recipe, options.every, options.matches, options.seconds
     )
