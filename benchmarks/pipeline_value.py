@@ -1,13 +1,13 @@
 """What do self-play and domain randomisation add to training against scripted pilots? Four recipes, one budget.
 
 bots: scripted pilots, physics as they are. bots+dr: the same with physics drawn for every match, in stages. self-play:
-curriculum, transition, self-play, physics as they are. pipeline: that with randomisation. All see the physics of the match
-(`--observation`: the 20 features of the cockpit and the 13 numbers by default; `original+config` is the 59 inputs).
+curriculum, transition, self-play, physics as they are. pipeline: that with randomisation. All see the physics of the
+match (`--observation`: with the 20 features of the cockpit by default; `original+config` is the 59 inputs).
 
 Each recipe is trained through the four services with every seed. Then everybody is examined, deterministically, from
-both seats, on starts never trained on: against the five scripted pilots in all eight regimes, and against policies it has
-never met, namely those of the other recipes and seeds. A row has the rate over all seeds of a recipe; its interval is
-Wilson's and treats matches as independent, which those of one policy are not quite.
+both seats, on starts never trained on: against the five scripted pilots in all eight regimes, and against policies it
+has never met, namely those of the other recipes and seeds. A row has the rate over all seeds of a recipe; its interval
+is Wilson's and treats matches as independent, which those of one policy are not quite.
 
     python benchmarks/pipeline_value.py                       # 2 seeds, 9 million decisions each
     python benchmarks/pipeline_value.py --quick               # 0.3 million each, to see that it works
@@ -144,7 +144,8 @@ def main() -> None:
     seeds = options.seeds[:1] if options.quick else options.seeds
     decisions, matches = (300_000, 4) if options.quick else (options.decisions, options.matches)
     layout = {"observation": options.observation}
-    settings = {"game_parameters.observation": options.observation, "decisions": decisions, "league.snapshot_updates": 25}
+    settings = {"decisions": decisions, "league.snapshot_updates": 25}
+    settings |= {f"game_parameters.{key}": value for key, value in layout.items()}
     starts = [EXAM_SEED + pair for pair in range(matches // 2)]
     with tempfile.TemporaryDirectory(prefix="ludus-pipeline-") as folder:
         home = Path(folder)
