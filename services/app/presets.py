@@ -1,6 +1,7 @@
 """The configurations that come with Ludus.
 
-configs/<game>.toml is preset "default", configs/<game>-<preset>.toml another one. In the name of an environment from
+configs/<game>.toml is preset "default", which also answers to the name of its rule set; configs/<game>-<preset>.toml is
+another one. A preset may be named with its game in front: `dogfight-competition`. In the name of an environment from
 another library `:` and `/` are written `-`: configs/gym-Pendulum-v1.toml. Without one of its own it takes that of its
 scheme: configs/gym.toml.
 """
@@ -47,6 +48,15 @@ def preset_file(game: str, preset: str) -> Path:
     if not found:
         looked = ", ".join(map(str, folders())) or "no folder"
         raise UsageError(f"no preset for {game!r} in {looked}: give a configuration with --config FILE")
-    if preset not in found:
+    name = preset.removeprefix(f"{game}-")
+    if name not in found and DEFAULT in found and name == _rules(found[DEFAULT]):
+        name = DEFAULT
+    if name not in found:
         raise unknown(f"preset of {game}", preset, found)
-    return found[preset]
+    return found[name]
+
+
+def _rules(path: Path) -> str:
+    """The rule set a configuration is for; empty if the file does not say so."""
+    match = re.search(r'^rules *= *"([^"]*)"', path.read_text(encoding="utf-8"), re.MULTILINE)
+    return match[1] if match else ""
