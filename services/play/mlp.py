@@ -82,7 +82,7 @@ class Trunk(torch.autograd.Function):
         layers = Layers(*(tensor.to(dtype) for tensor in (weight_1, bias_1, weight_2, bias_2)))
         seen = forward(obs.to(dtype), layers, activation)
         ctx.save_for_backward(*seen, *layers)
-        ctx.activation = activation
+        ctx.activation, ctx.obs_dtype = activation, obs.dtype
         return seen.hidden_2.float()
 
     @staticmethod
@@ -91,7 +91,7 @@ class Trunk(torch.autograd.Function):
         seen, layers = Activations(*ctx.saved_tensors[:3]), Layers(*ctx.saved_tensors[3:])
         own = gradient.to(layers.weight_1.dtype, copy=True)
         found, before_1 = backward(seen, layers, own, ctx.activation)
-        obs = (before_1 @ layers.weight_1).float() if ctx.needs_input_grad[0] else None
+        obs = (before_1 @ layers.weight_1).to(ctx.obs_dtype) if ctx.needs_input_grad[0] else None
         return obs, *(tensor.float() for tensor in found), None, None
 
 

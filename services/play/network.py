@@ -108,14 +108,19 @@ class Trunk(nn.Module):
         self.blocks = nn.ModuleList(Residual(architecture.hidden, generator) for _ in range(architecture.blocks))
 
     def forward(self, obs: Tensor) -> Tensor:
-        if self.standardise is not None:
-            obs = self.standardise(obs)
+        x = self.prepare(obs)
         if self.hidden is not None:
-            return self._plain(obs)
-        x = activate(self.input(obs.to(self.compute_dtype)), self.activation).float()
+            return self._plain(x)
+        x = activate(self.input(x), self.activation).float()
         for block in self.blocks:
             x = block(x, self.activation, self.compute_dtype)
         return x
+
+    def prepare(self, obs: Tensor) -> Tensor:
+        """float32 [N, obs] -> what the first layer takes: standardised where the network does, in the compute dtype."""
+        if self.standardise is not None:
+            obs = self.standardise(obs)
+        return obs.to(self.compute_dtype)
 
     def layers(self) -> mlp.Layers:
         """Both layers of a plain trunk in the compute dtype, detached; casts once if the network is frozen."""
@@ -123,14 +128,14 @@ class Trunk(nn.Module):
         parameters = (*self.input.parameters_as(self.compute_dtype), *self.hidden.parameters_as(self.compute_dtype))
         return mlp.Layers(*(tensor.detach() for tensor in parameters))
 
-    def _plain(self, obs: Tensor) -> Tensor:
+    def _plain(self, x: Tensor) -> Tensor:
         assert self.hidden is not None
         first, second = self.input, self.hidden
-        if torch.is_grad_enabled() and (first.weight.requires_grad or obs.requires_grad):
+        if torch.is_grad_enabled() and (first.weight.requires_grad or x.requires_grad):
             weights = (first.weight, first.bias, second.weight, second.bias)
-            hidden: Tensor = mlp.Trunk.apply(obs, *weights, self.activation, self.compute_dtype)  # type: ignore[no-untyped-call]
+            hidden: Tensor = mlp.Trunk.apply(x, *weights, self.activation, self.compute_dtype)  # type: ignore[no-untyped-call]
             return hidden
-        return mlp.forward(obs.to(self.compute_dtype), self.layers(), self.activation).hidden_2.float()
+        return mlp.forward(x, self.layers(), self.activation).hidden_2.float()
 
 
 class Actor(nn.Module):
@@ -159,7 +164,10 @@ class Actor(nn.Module):
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """float32 [N, obs] -> means [N, C] (not squashed), logits [N, L], both float32."""
-        out: Tensor = self.head(self.trunk(obs))
+        return self.split(self.head(self.trunk(obs)))
+
+    def split(self, out: Tensor) -> tuple[Tensor, Tensor]:
+        """What the head gives [N, C + L] -> means [N, C], logits [N, L]."""
         continuous = self.architecture.continuous
         return out[:, :continuous], out[:, continuous:]
 
@@ -187,7 +195,11 @@ class Critic(nn.Module):
 
     def forward(self, obs: Tensor) -> Tensor:
         """float32 [N, obs] -> float32 [N], in the units of the rewards."""
-        out: Tensor = self.head(self.trunk(obs)).squeeze(-1)
+        return self.finish(self.head(self.trunk(obs)))
+
+    def finish(self, out: Tensor) -> Tensor:
+        """What the head gives [N, 1] -> values [N] in the units of the rewards."""
+        out = out.squeeze(-1)
         if self.architecture.normalise_returns:
             out = out * self.return_std + self.return_mean
         return out
