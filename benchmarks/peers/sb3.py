@@ -16,8 +16,8 @@ from stable_baselines3.common.vec_env import VecEnv
 class Adapter(VecEnv):
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        high = np.inf
-        super().__init__(ENVIRONMENTS, Box(-high, high, (OBS,), np.float32), Box(-high, high, (ACT,), np.float32))
+        # bounds it needs to have and never reaches
+        super().__init__(ENVIRONMENTS, Box(-1e3, 1e3, (OBS,), np.float32), Box(-1e3, 1e3, (ACT,), np.float32))
         self._infos: list[dict[str, Any]] = [{} for _ in range(ENVIRONMENTS)]
 
     def reset(self) -> np.ndarray:
