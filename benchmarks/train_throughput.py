@@ -183,7 +183,8 @@ class Session:
     def _ratios(self, own: str, other: str, target: float) -> list[Row]:
         """Against the best peer of a precision, round by round."""
         mine = self._rates.get(f"ludus {own}", [])
-        peers = {name: rates for name, rates in self._rates.items() if name.endswith(f" {other}") and "ludus" not in name}
+        rivals = [name for name in self._rates if name.endswith(f" {other}") and not name.startswith("ludus")]
+        peers = {name: self._rates[name] for name in rivals}
         if not mine or not peers:
             return []
         best = max(peers, key=lambda name: median(peers[name]))

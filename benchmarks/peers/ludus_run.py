@@ -1,4 +1,4 @@
-"""One training run of Ludus through its real services and bus, watched from outside: what it did and where time went."""
+"""One training run of Ludus through its real services and bus, watched from outside: its speed, and where time goes."""
 
 from __future__ import annotations
 
@@ -153,7 +153,8 @@ class Stack:
         times = process.cpu_times()
         total = times.user + times.system
         if "ludus.simulator" in line:
-            main = sum(thread.user_time + thread.system_time for thread in process.threads() if thread.id == process.pid)
+            threads = [thread for thread in process.threads() if thread.id == process.pid]
+            main = sum(thread.user_time + thread.system_time for thread in threads)
             parts = {"simulator: play": total - main, "simulator: bus and the rest": main}
         elif "ludus.learner" in line:
             parts = {"learner": total}

@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import torch
-from common import ACT, BATCH, CLIP, ENVIRONMENTS, EPOCHS, GAE_LAMBDA, GAMMA, HIDDEN, LEARNING_RATE, LOG_STD, MINIBATCH, OBS
-from common import STEPS, Environment, Options, run
+from common import (
+    ACT,
+    BATCH,
+    CLIP,
+    ENVIRONMENTS,
+    EPOCHS,
+    GAE_LAMBDA,
+    GAMMA,
+    HIDDEN,
+    LEARNING_RATE,
+    LOG_STD,
+    MINIBATCH,
+    OBS,
+    STEPS,
+    Environment,
+    Options,
+    run,
+)
 from torch import Tensor, nn
 from torch.distributions import Normal
 

@@ -10,8 +10,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import ACT, CLIP, ENVIRONMENTS, EPOCHS, GAE_LAMBDA, GAMMA, HIDDEN, LEARNING_RATE, LOG_STD, MINIBATCH, OBS
-from common import STEPS, Environment, Options, run
+from common import (
+    ACT,
+    CLIP,
+    ENVIRONMENTS,
+    EPOCHS,
+    GAE_LAMBDA,
+    GAMMA,
+    HIDDEN,
+    LEARNING_RATE,
+    LOG_STD,
+    MINIBATCH,
+    OBS,
+    STEPS,
+    Environment,
+    Options,
+    run,
+)
 from gymnasium.spaces import Box
 from rl_games.common import env_configurations, vecenv
 from rl_games.common.ivecenv import IVecEnv
@@ -30,7 +45,8 @@ class Adapter(IVecEnv):
         return torch.from_numpy(obs), torch.from_numpy(rewards), torch.full((ENVIRONMENTS,), int(truncated)), {}
 
     def get_env_info(self) -> dict[str, Any]:
-        return {"observation_space": Box(-np.inf, np.inf, (OBS,), np.float32), "action_space": Box(-1, 1, (ACT,), np.float32)}
+        actions = Box(-1, 1, (ACT,), np.float32)
+        return {"observation_space": Box(-np.inf, np.inf, (OBS,), np.float32), "action_space": actions}
 
 
 def configuration(options: Options) -> dict[str, Any]:

@@ -6,8 +6,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import ACT, BATCH, CLIP, ENVIRONMENTS, EPOCHS, GAE_LAMBDA, GAMMA, HIDDEN, LEARNING_RATE, LOG_STD, MINIBATCH, OBS
-from common import STEPS, Environment, Options, run
+from common import (
+    ACT,
+    BATCH,
+    CLIP,
+    ENVIRONMENTS,
+    EPOCHS,
+    GAE_LAMBDA,
+    GAMMA,
+    HIDDEN,
+    LEARNING_RATE,
+    LOG_STD,
+    MINIBATCH,
+    OBS,
+    STEPS,
+    Environment,
+    Options,
+    run,
+)
 from gymnasium.spaces import Box
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
@@ -49,7 +65,8 @@ class Adapter(VecEnv):
 def train(environment: Environment, options: Options) -> None:
     torch.set_num_threads(options.threads)
     phi = torch.nn.Tanh if options.activation == "tanh" else torch.nn.ReLU
-    policy = {"net_arch": {"pi": [HIDDEN, HIDDEN], "vf": [HIDDEN, HIDDEN]}, "activation_fn": phi, "log_std_init": LOG_STD}
+    sizes = {"pi": [HIDDEN, HIDDEN], "vf": [HIDDEN, HIDDEN]}
+    policy = {"net_arch": sizes, "activation_fn": phi, "log_std_init": LOG_STD}
     agent = PPO(
         "MlpPolicy", Adapter(environment), n_steps=STEPS, batch_size=MINIBATCH, n_epochs=EPOCHS, gamma=GAMMA,
         gae_lambda=GAE_LAMBDA, clip_range=CLIP, learning_rate=LEARNING_RATE, policy_kwargs=policy, device="cpu", seed=1,

@@ -8,8 +8,24 @@ from typing import Any
 
 import numpy as np
 import torch
-from common import ACT, BATCH, CLIP, ENVIRONMENTS, EPOCHS, GAE_LAMBDA, GAMMA, HIDDEN, LEARNING_RATE, LOG_STD, MINIBATCH, OBS
-from common import STEPS, Environment, Options, run
+from common import (
+    ACT,
+    BATCH,
+    CLIP,
+    ENVIRONMENTS,
+    EPOCHS,
+    GAE_LAMBDA,
+    GAMMA,
+    HIDDEN,
+    LEARNING_RATE,
+    LOG_STD,
+    MINIBATCH,
+    OBS,
+    STEPS,
+    Environment,
+    Options,
+    run,
+)
 from gymnasium.spaces import Box
 from skrl.agents.torch.ppo import PPO, PPO_CFG
 from skrl.envs.wrappers.torch import Wrapper

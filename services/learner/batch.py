@@ -237,7 +237,7 @@ class Batcher:
         if finals is None or not len(finals):
             return None
         critic = self._state.critic
-        return evaluate(critic, torch.from_numpy(finals.copy()).to(critic.head.weight.device))
+        return evaluate(critic, torch.from_numpy(finals.copy()).to(critic.head.weight.device), self._crew)
 
     def _facts(
         self, slabs: Sequence[Slab], values_N: FloatArray, advantages_N: FloatArray, returns_N: FloatArray

@@ -54,7 +54,8 @@ def test_it_is_autograds_gradient(
     found = gradient(FusedGradients(run.learner, state, Crew(1)), state, rows)
     assert exact.norm() > 0
     assert (found - exact).norm() <= tolerance * exact.norm()
-    terms = [engine.compute(rows, Scales()) for engine in (Gradients(run.learner, state), FusedGradients(run.learner, state, Crew(2)))]
+    engines = (Gradients(run.learner, state), FusedGradients(run.learner, state, Crew(2)))
+    terms = [engine.compute(rows, Scales()) for engine in engines]
     for name in ("policy_loss", "value_loss", "kl"):
         assert getattr(terms[1], name) == pytest.approx(getattr(terms[0], name), rel=1e-5, abs=1e-7)
 
