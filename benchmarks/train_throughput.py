@@ -164,7 +164,8 @@ class Session:
 
     def rows(self) -> list[Row]:
         """Rates, ratios and where the time goes."""
-        found = [_median(f"{self._activation}: {name}", rates, "decisions/s") for name, rates in self._rates.items()]
+        found: list[Row] = []
+        found += [_median(f"{self._activation}: {name}", rates, "decisions/s") for name, rates in self._rates.items()]
         found += [
             _median(f"{self._activation}: {name}, per core", rates, "decisions/CPU-s")
             for name, rates in self._per_core.items()
@@ -232,10 +233,12 @@ def main() -> None:
         options.rounds, options.updates, options.warmup = 1, 4, 2
         options.activations, options.peers = ["tanh"], ["plain"]
     sessions = [Session(options, activation) for activation in options.activations]
-    for _ in range(options.rounds):
-        for session in sessions:
-            session.round()
-    show([found for session in sessions for found in session.rows()], options.json)
+    try:
+        for _ in range(options.rounds):
+            for session in sessions:
+                session.round()
+    finally:  # an interrupted measurement shows what it has
+        show([found for session in sessions for found in session.rows()], options.json)
 
 
 if __name__ == "__main__":
