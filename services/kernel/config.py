@@ -105,6 +105,9 @@ class LearnerConfig(Section):
     max_lag: int = Field(4, ge=0, description="rollouts of versions more steps behind are dropped and counted")
     buffer_slabs: int = Field(4, ge=1, description="depth of the ROLLOUTS stream; producers wait when it is full")
     threads: int = Field(1, ge=1, description="CPU threads of an update")
+    engine: Literal["fused", "autograd"] = Field(
+        "fused", description="of gradients; fused is by hand and by threads, for networks without residual blocks"
+    )
     device: str = "cpu"
     checkpoint_seconds: float = Field(15.0, gt=0, description="at most this long between checkpoints")
     checkpoints_kept: int = Field(3, ge=1, description="newest ones, beside the pinned ones")

@@ -28,6 +28,9 @@ from ..play.tuning import tune_process, tune_thread
 from .recorder import Window
 
 ROOM_POLL_SECONDS = 0.01
+#: A simulator that has waited long looks less often: this share of the time that it has waited already.
+ROOM_POLL_SHARE = 0.2
+MAX_ROOM_POLL_SECONDS = 0.1
 WAIT_SECONDS = 0.2
 OUTCOME_NAMES = {
     OUTCOME_FIRST_WINS: "win", OUTCOME_DRAW: "draw", OUTCOME_SECOND_WINS: "loss", OUTCOME_SCORED: "scored",
@@ -108,7 +111,8 @@ class Simulator:
         while await self._bus.room(ROLLOUTS) < slabs:
             if self._ctx.stopping.is_set() or self._ctx.paused:
                 return False
-            await asyncio.sleep(ROOM_POLL_SECONDS)
+            waited = time.monotonic() - started
+            await asyncio.sleep(max(ROOM_POLL_SECONDS, min(ROOM_POLL_SHARE * waited, MAX_ROOM_POLL_SECONDS)))
         self._ctx.metrics.inc("ludus_simulator_backpressure_seconds_total", time.monotonic() - started)
         return True
 
