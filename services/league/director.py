@@ -10,6 +10,7 @@ from __future__ import annotations
 from ..api.v1 import run_pb2 as run
 from ..api.v1.policy_pb2 import PolicyRef
 from ..kernel.players import NOBODY, version_id
+from . import lockstep
 from .examiner import evaluate, evaluate_on_schedule, gaps, order_again
 from .opponents import draw_opponent
 from .phases import Stage, stage_at
@@ -46,6 +47,9 @@ def _start(turn: Turn) -> None:
 
 
 def _train(turn: Turn, head: PolicyRef) -> None:
+    if turn.plan.config.lockstep and not lockstep.is_due(turn, head):
+        _wait(turn)
+        return
     stage = stage_at(turn.plan.config.league.phases, head.step, turn.plan.config.total_updates)
     if turn.record.phase != stage.name:
         turn.record.phase = stage.name
@@ -56,7 +60,18 @@ def _train(turn: Turn, head: PolicyRef) -> None:
         return
     evaluate_on_schedule(turn, head)
     order_again(turn)
-    _order_training(turn, stage, head)
+    if turn.plan.config.lockstep:
+        lockstep.order(turn, stage, head)
+    else:
+        _order_training(turn, stage, head)
+
+
+def _wait(turn: Turn) -> None:
+    """The learner has not come to a window that is not ordered yet."""
+    if turn.view.final is not None:
+        _end_training(turn, turn.view.final)
+    else:
+        order_again(turn)
 
 
 def _snapshot(turn: Turn, head: PolicyRef) -> None:

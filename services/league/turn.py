@@ -12,6 +12,10 @@ from .plan import Plan
 from .tickets import Printer
 from .view import Announce, Effect, Keep, Publish, View
 
+#: In lockstep training matches have numbers of their own, below this: when an evaluation is ordered again depends on
+#: what was lost on the way, and the seeds of training must not.
+FIRST_EVALUATION_MATCH = 2**40
+
 
 class Turn:
     def __init__(self, plan: Plan, record: RunRecord, view: View) -> None:
@@ -21,7 +25,8 @@ class Turn:
         self.effects: list[Effect] = []
         self.catalog = dict(view.catalog)
         """kept versions, with those this turn keeps"""
-        self.printer = Printer(plan.config, record.next_ticket, record.next_match)
+        first = FIRST_EVALUATION_MATCH if plan.config.lockstep else 1
+        self.printer = Printer(plan.config, record.next_ticket, max(record.next_match, first))
 
     @property
     def genesis(self) -> str:

@@ -30,6 +30,8 @@ class View:
     """`standings` hold every result that was in the ledger after the waiting tickets had been counted"""
     catalog: Mapping[str, PolicyRef] = field(default_factory=dict)
     """kept versions by id"""
+    window: int = 0
+    """in lockstep: number of the window that the learner wants next"""
     lost: frozenset[str] = frozenset()
     """versions whose weights are gone: they can be neither kept nor played"""
 

@@ -1,8 +1,8 @@
 """Checkpoints: whole or absent, verified before anything older is let go.
 
 `checkpoints/<epoch>-<step>/` holds weights.safetensors (actor and critic), optimizer.safetensors (Adam's moments and
-the random numbers) and state.json (counters, identity, sha256 of the other two). Everything is written into a hidden
-folder, fsynced, renamed into place, and read back.
+the random numbers) and state.json (counters, identity, sha256 of the others); in lockstep also simulator.state, with
+which the simulator goes on. Everything is written into a hidden folder, fsynced, renamed into place, and read back.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+SIMULATOR = "simulator.state"
 MAX_STATE_BYTES = 1 << 20
 _NAME = re.compile(r"^(\d+)-(\d+)$")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -64,6 +65,8 @@ def write(root: Path, state: State, manifest: Manifest, *, pinned: bool = False)
         WEIGHTS: encode(_on_cpu(state.weights()), manifest.to_json()),
         OPTIMIZER: encode(_on_cpu(state.moments()) | {"generator": state.generator.get_state()}, manifest.to_json()),
     }
+    if state.simulator_state:
+        files[SIMULATOR] = state.simulator_state
     files[STATE] = _describe(counters, manifest, files, pinned=pinned)
     name = f"{counters.epoch}-{counters.step}"
     final, hidden = root / name, root / f".{name}.{os.getpid()}"
@@ -119,10 +122,12 @@ def load(path: Path, state: State, manifest: Manifest) -> Saved:
     expected = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in state.moments().items()}
     random = state.generator.get_state()
     moments = _read_tensors(path / OPTIMIZER, described, expected | {"generator": (random.dtype, tuple(random.shape))})
+    simulator = _read_bytes(path / SIMULATOR, described) if SIMULATOR in described["files"] else b""
     state.generator.set_state(moments.pop("generator"))
     state.restore(weights | moments)
     state.counters = Counters(**described["counters"])
     state.settle()
+    state.simulator_state = simulator
     return Saved(path, state.counters.epoch, state.counters.step, described["pinned"])
 
 
@@ -186,7 +191,8 @@ def _read_state(path: Path, manifest: Manifest) -> dict[str, Any]:
         found = Manifest.from_json(json.dumps(tree["manifest"]))
         Counters(**tree["counters"])
         wanted, counts = {WEIGHTS, OPTIMIZER}, tree["counters"].values()
-        if tree["format"] != FORMAT or set(tree["files"]) != wanted or not all(_is_count(n) for n in counts):
+        files = set(tree["files"]) - {SIMULATOR}
+        if tree["format"] != FORMAT or files != wanted or not all(_is_count(n) for n in counts):
             raise CorruptCheckpoint(f"{STATE} is not of format {FORMAT}")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CorruptCheckpoint(f"{STATE} is unreadable: {error}") from error
@@ -210,6 +216,15 @@ def _is_count(number: Any) -> bool:
 def _read_tensors(
     path: Path, described: dict[str, Any], expected: dict[str, tuple[torch.dtype, tuple[int, ...]]]
 ) -> dict[str, Tensor]:
+    try:
+        tensors, _ = decode(_read_bytes(path, described), expected)
+    except CorruptWeights as error:
+        raise CorruptCheckpoint(f"{path.name}: {error}") from error
+    return tensors
+
+
+def _read_bytes(path: Path, described: dict[str, Any]) -> bytes:
+    """A file of the checkpoint, exactly as it was written."""
     facts = described["files"][path.name]
     try:
         if path.stat().st_size != facts["bytes"]:
@@ -217,10 +232,9 @@ def _read_tensors(
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != facts["sha256"]:
             raise CorruptCheckpoint(f"{path.name} does not have the sha256 written in {STATE}")
-        tensors, _ = decode(data, expected)
-    except (OSError, KeyError, TypeError, CorruptWeights) as error:
+    except (OSError, KeyError, TypeError) as error:
         raise CorruptCheckpoint(f"{path.name}: {error}") from error
-    return tensors
+    return data
 
 
 def _is_pinned(path: Path) -> bool:

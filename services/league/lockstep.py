@@ -1,0 +1,43 @@
+"""Training orders of a run in lockstep: one lot per window, decided once and for all. Pure.
+
+What is drawn depends on the run's seed, the tickets ordered before, the pool and the training results of earlier
+windows, of which the simulator has published every one before the learner can ask for the next window. Evaluation
+results come when they come, so nothing here looks at them. Orders are part of the run's record: a league that dies
+has either decided on a window or has not, and never decides twice.
+"""
+
+from __future__ import annotations
+
+from ..api.v1.lockstep_pb2 import Orders
+from ..api.v1.policy_pb2 import PolicyRef
+from .ledger import State
+from .opponents import TRAIN, draw_opponent
+from .phases import Stage
+from .tickets import Printer, lockstep_shortage, player_of
+from .turn import Turn
+
+
+def is_due(turn: Turn, head: PolicyRef) -> bool:
+    """Whether the learner has come to a window without orders. A resumed one repeats windows that have theirs."""
+    record = turn.record
+    due = record.orders.window + 1 if record.HasField("orders") else 0
+    return turn.view.window >= due and head.step < turn.plan.config.total_updates
+
+
+def order(turn: Turn, stage: Stage, head: PolicyRef) -> None:
+    """Write the orders of the window that is due into the record."""
+    config, record, standings = turn.plan.config, turn.record, turn.view.standings
+    printer = Printer(config, record.orders.next_ticket, record.orders.next_match)
+    pool = [member for member in record.pool if member in turn.catalog]
+    tickets = []
+    for _ in range(lockstep_shortage(config, printer.next_match - 1 - played(standings))):
+        number = printer.next_ticket
+        opponent = draw_opponent(stage, config.learner.agent, pool, standings, config.seed, number)
+        tickets.append(printer.training(head, player_of(opponent, turn.catalog), stage.name))
+    record.orders.CopyFrom(Orders(window=turn.view.window, tickets=tickets,
+                                  next_match=printer.next_match, next_ticket=printer.next_ticket))  # fmt: skip
+
+
+def played(standings: State) -> int:
+    """Training matches in the ledger."""
+    return sum(pair.matches for key, pair in standings.pairs.items() if key.purpose == TRAIN)
