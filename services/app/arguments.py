@@ -30,6 +30,8 @@ examples:
   ludus train dogfight --seed 2 --set learner.epochs=4 --set simulator.workers=2
   ludus train dogfight --config my.toml --run duel-1 --detach
   ludus train gym:CartPole-v1                  any Gymnasium environment; pettingzoo:MODULE likewise
+  ludus train dogfight --init-from duel-1@500                       begin where that one was, as a new run
+  ludus train dogfight --init-from duel-1 --grow --set network.hidden=512
 """
 UP = """Start the supervisor and its nats-server in the background, and with them every run that is in progress.
 
@@ -149,6 +151,10 @@ def _train(add: _Adder) -> None:
     train.add_argument("--run", metavar="NAME", help="name of the run: a-z, 0-9, '-' (default: a fresh one)")
     train.add_argument("--seed", type=int, metavar="N", help="everything random is drawn from it")
     train.add_argument("--decisions", type=int, metavar="N", help="how long to train")
+    train.add_argument(
+        "--init-from", metavar="SOURCE", help="begin with the networks of a checkpoint: its folder, RUN or RUN@STEP"
+    )
+    train.add_argument("--grow", action="store_true", help="make them as large as this run's, doing the same at first")
     train.add_argument("--detach", action="store_true", help="start it and return at once")
     _nats(train)
     config = add("config", "train:show_config", "print the configuration a run of GAME would use")

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..kernel.config import NAME_PATTERN, ConfigError, RunConfig, dump, load, parse_assignment
-from ..kernel.files import sync_folder
+from ..kernel.config import INITIAL_WEIGHTS, NAME_PATTERN, ConfigError, RunConfig, dump, load, parse_assignment
+from ..kernel.files import sync_folder, write_atomically
 from .checks import check_game
 from .errors import CommandError, UsageError
 from .home import Home, RunFolder, write_json
@@ -50,10 +50,10 @@ def resolve(request: Request) -> RunConfig:
         raise UsageError("--preset and --config exclude each other: a preset is a configuration that comes with Ludus")
     path = request.config or preset_file(request.game, request.preset or DEFAULT)
     overrides = [parse_assignment(text) for text in request.assignments]
-    for reserved in ("run", "directory", "game"):
+    for reserved in ("run", "directory", "game", "parent"):
         if any(key == reserved for key, _ in overrides):
-            raise UsageError(f"--set {reserved}=... is not possible: use GAME, --run and --home")
-    overrides += [("run", ""), ("directory", "")]
+            raise UsageError(f"--set {reserved}=... is not possible: use GAME, --run, --home and --init-from")
+    overrides += [("run", ""), ("directory", ""), ("parent", "")]
     if not request.config:
         overrides += [("preset", request.preset or DEFAULT), ("game", request.game)]
     for key, value in (("seed", request.seed), ("decisions", request.decisions), ("bus.url", request.nats_url or None)):
@@ -87,8 +87,11 @@ def choose_name(home: Home, request: Request) -> str:
     return request.run
 
 
-def create(home: Home, config: RunConfig, name: str) -> RunFolder:
-    """Make runs/<name>/ with its configuration, ready for the supervisor. Raises CommandError; leaves nothing then."""
+def create(home: Home, config: RunConfig, name: str, initial: bytes = b"") -> RunFolder:
+    """Make runs/<name>/ with its configuration, ready for the supervisor. Raises CommandError; leaves nothing then.
+
+    `initial`: weights to begin with.
+    """
     run = home.run(name)
     complete = config.model_copy(update={"run": name, "directory": str(run.path)})
     staging: Path | None = None
@@ -98,6 +101,8 @@ def create(home: Home, config: RunConfig, name: str) -> RunFolder:
         staging.chmod(0o755)
         for folder in ("services", "logs", "checkpoints", "weights"):
             (staging / folder).mkdir()
+        if initial:
+            write_atomically(staging / INITIAL_WEIGHTS, initial, durable=True)
         (staging / "config.json").write_text(dump(complete))
         write_json(staging / "desired.json", {"state": "running", "generation": 1}, durable=True)
         sync_folder(staging)

@@ -30,6 +30,8 @@ from .toolbox import (
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,47}$"
 ENV_PREFIX = "LUDUS__"
+#: In the folder of a run that has a parent: the networks it begins with.
+INITIAL_WEIGHTS = "weights/initial.safetensors"
 
 
 class ConfigError(ValueError):
@@ -206,6 +208,9 @@ class RunConfig(Section):
     directory: str = Field("", description="the run's folder; filled in when the run is created")
     seed: int = Field(1, ge=0)
     decisions: int = Field(ge=1, description="decisions to train on")
+    parent: str = Field(
+        "", description="what the weights of step 0 were taken from; written by `ludus train --init-from`"
+    )
     lockstep: bool = Field(
         False,
         description="deterministic mode: one window of one simulator is one update; slower, but whatever dies on the "

@@ -133,6 +133,12 @@ def load(path: Path, state: State, manifest: Manifest) -> Saved:
 
 def load_actor(path: Path) -> tuple[Actor, Manifest]:
     """The actor of one checkpoint, float32 and frozen, and who it is. Raises CorruptCheckpoint."""
+    actor, _, manifest = load_networks(path)
+    return actor, manifest
+
+
+def load_networks(path: Path) -> tuple[Actor, Critic, Manifest]:
+    """Actor and critic of one checkpoint, float32 and frozen, and who they are. Raises CorruptCheckpoint."""
     try:
         manifest = read_manifest((path / WEIGHTS).read_bytes())
     except (OSError, CorruptWeights) as error:
@@ -140,11 +146,13 @@ def load_actor(path: Path) -> tuple[Actor, Manifest]:
     described = _read_state(path, manifest)
     with torch.device("meta"):
         actor, critic = Actor(manifest.architecture), Critic(manifest.architecture)
-    networks = {"actor": actor, "critic": critic}
+    networks: dict[str, Actor | Critic] = {"actor": actor, "critic": critic}
     expected = {f"{kind}.{name}": one for kind, net in networks.items() for name, one in shapes_of(net).items()}
     tensors = _read_tensors(path / WEIGHTS, described, expected)
-    actor.load_state_dict({name: tensors[f"actor.{name}"] for name in actor.state_dict()}, strict=True, assign=True)
-    return actor.requires_grad_(False), manifest
+    for kind, network in networks.items():
+        state = {name: tensors[f"{kind}.{name}"] for name in network.state_dict()}
+        network.load_state_dict(state, strict=True, assign=True)
+    return actor.requires_grad_(False), critic.requires_grad_(False), manifest
 
 
 def saved_in(root: Path) -> list[Saved]:

@@ -28,7 +28,7 @@ from .export import export_final
 from .publisher import Publisher, Turn, next_epoch
 from .reference import WrongReference
 from .reporter import Reporter
-from .setup import components_of, manifest_of, state_of
+from .setup import components_of, inherit, manifest_of, state_of
 from .slab import Slab
 from .state import State, Versions
 from .track import open_tracks
@@ -111,6 +111,9 @@ class Learner:
         # server's patience with it ends.
         await ctx.bus.purge(ROLLOUTS, self._config.agent)
         saved = await self._compute(self._vault.recover)
+        if saved is None and ctx.config.parent:
+            await self._compute(lambda: inherit(ctx.config, self._state))
+            await ctx.event("inherited", f"step 0 is {ctx.config.parent}")
         counters = self._state.counters
         if saved and counters.step >= self._total and await self._announced(saved):
             self._reporter.started(counters, self._vault.durable_step)

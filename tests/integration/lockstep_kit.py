@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
+import secrets
 import signal
 import sys
 import time
@@ -31,10 +31,10 @@ SERVICES = ("learner", "league", "simulator")
 MATCHES, STEPS = 16, 16
 
 
-def config(run: str, folder: Path, updates: int) -> RunConfig:
+def config(folder: Path, updates: int) -> RunConfig:
     """Short matches (a decision lasts a second, one hit ends it), bots first and self-play soon."""
     settings: dict[str, Any] = {
-        "run": run,
+        "run": f"{folder.name}-{secrets.token_hex(4)}",
         "directory": str(folder),
         "seed": 11,
         "lockstep": True,
@@ -99,10 +99,16 @@ class Processes:
             )
 
     async def kill(self, *services: str) -> None:
-        """kill -9 all of them, then start them again."""
+        """kill -9 all of them, "nats-server" maybe among them, then start them again."""
+        if server := "nats-server" in services:
+            self.server.kill9()
+            self.kills += 1
+        services = tuple(service for service in services if service != "nats-server")
         for service in services:
             self.running[service].send_signal(signal.SIGKILL)
             self.kills += 1
+        if server:
+            await asyncio.to_thread(self.server.start)
         for service in services:
             await self.running[service].wait()
             await self._start(service)
@@ -211,5 +217,8 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     return found + [name for name in one if name not in ("tensors", "generator") and one[name] != other[name]]
 
 
-def chance(seed: int) -> random.Random:
-    return random.Random(seed)
+def second_server(folder: Path, binary: Path) -> NatsServer:
+    """A server that may be killed without harm to other runs."""
+    server = NatsServer(folder, binary=binary)
+    server.start()
+    return server
