@@ -2,7 +2,8 @@
 
 `checkpoints/<epoch>-<step>/` holds weights.safetensors (actor and critic), optimizer.safetensors (Adam's moments and
 the random numbers) and state.json (counters, identity, sha256 of the others); in lockstep also simulator.state, with
-which the simulator goes on. Everything is written into a hidden folder, fsynced, renamed into place, and read back.
+which the simulator goes on. Everything is written into a hidden folder, fsynced and read back; only then the folder
+gets its name, and only after that a later step is announced as durable and older ones are let go.
 """
 
 from __future__ import annotations
@@ -74,6 +75,7 @@ def write(root: Path, state: State, manifest: Manifest, *, pinned: bool = False)
         root.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(hidden, ignore_errors=True)
         _write_folder(hidden, files)
+        _verify(hidden, files)
         if final.exists():
             _remove(final)
         hidden.rename(final)
@@ -81,11 +83,8 @@ def write(root: Path, state: State, manifest: Manifest, *, pinned: bool = False)
     except OSError as error:
         shutil.rmtree(hidden, ignore_errors=True)
         raise CheckpointError(_failure(root, error, sum(map(len, files.values())))) from error
-    try:
-        if {name: (final / name).read_bytes() for name in files} != files:
-            raise CorruptCheckpoint("the bytes read back are not those written")
-    except (OSError, CorruptCheckpoint) as error:
-        _remove(final)
+    except CorruptCheckpoint as error:
+        shutil.rmtree(hidden, ignore_errors=True)
         raise CheckpointError(
             f"checkpoint {final} could not be verified after writing: {error}. Check the disk."
         ) from error
@@ -261,6 +260,12 @@ def _write_folder(folder: Path, files: dict[str, bytes]) -> None:
             file.flush()
             os.fsync(file.fileno())
     sync_folder(folder)
+
+
+def _verify(folder: Path, files: dict[str, bytes]) -> None:
+    """Read back what was written, before it gets the name under which it is found. Raises CorruptCheckpoint."""
+    if changed := [name for name, data in files.items() if (folder / name).read_bytes() != data]:
+        raise CorruptCheckpoint(f"the bytes read back from {', '.join(changed)} are not those written")
 
 
 def _remove(path: Path) -> None:
