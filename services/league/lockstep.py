@@ -2,8 +2,8 @@
 
 What is drawn depends on the run's seed, the tickets ordered before, the pool and the training results of earlier
 windows, of which the simulator has published every one before the learner can ask for the next window. Evaluation
-results come when they come, so nothing here looks at them. Orders are part of the run's record: a league that dies
-has either decided on a window or has not, and never decides twice.
+results come when they come, so nothing here looks at them, nor at the ratings they move. Orders are part of the run's
+record: a league that dies has either decided on a window or has not, and never decides twice.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def is_due(turn: Turn, head: PolicyRef) -> bool:
 
 def order(turn: Turn, stage: Stage, head: PolicyRef) -> None:
     """Write the orders of the window that is due into the record."""
-    config, record, standings = turn.plan.config, turn.record, turn.view.standings
+    config, record, standings = turn.plan.config, turn.record, turn.view.training
     printer = Printer(config, record.orders.next_ticket, record.orders.next_match)
     pool = [member for member in record.pool if member in turn.catalog]
     tickets = []

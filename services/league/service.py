@@ -23,6 +23,7 @@ from .plan import make_plan
 from .rater import Rater
 from .status import build_status
 from .store import RecordStore
+from .training import TrainingLedger
 from .view import Announce, Effect, Keep, Publish, View
 from .world import World
 
@@ -58,6 +59,7 @@ class League:
     ) -> None:
         self.ctx, self.store, self.keeper, self.world, self._rater = ctx, store, keeper, world, rater
         self._run = run
+        self._training = TrainingLedger(ctx.bus, ctx.config.league.elo_k)
         self._posted = -1
         self._plan = make_plan(ctx.config)
         self._gauges = Gauges(ctx.metrics, keeper.state)
@@ -124,7 +126,8 @@ class League:
         end = await self.keeper.end()
         while self.keeper.state.position < end:
             await self.fold(READ_SECONDS)
-        return replace(view, standings=self.keeper.state, caught_up=True)
+        training = await self._training.upto(end)
+        return replace(view, standings=self.keeper.state, training=training, caught_up=True)
 
     async def _post_orders(self, record: RunRecord) -> None:
         """Lockstep: the newest orders, for the simulator. They stay: whoever goes back to an older checkpoint needs

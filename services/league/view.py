@@ -32,6 +32,8 @@ class View:
     """kept versions by id"""
     window: int = 0
     """in lockstep: number of the window that the learner wants next"""
+    training: State = field(default_factory=State)
+    """in lockstep: standings of the training matches of all earlier windows, and of no others"""
     lost: frozenset[str] = frozenset()
     """versions whose weights are gone: they can be neither kept nor played"""
 

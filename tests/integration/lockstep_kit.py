@@ -61,7 +61,7 @@ def config(folder: Path, updates: int) -> RunConfig:
     curriculum, transition, selfplay = whole.league.phases
     phases = (
         curriculum.model_copy(update={"share": 0.25}),
-        transition.model_copy(update={"share": 0.25}),
+        transition.model_copy(update={"share": 0.25, "opponents": "peers"}),
         selfplay.model_copy(update={"share": 0.5, "opponents": "pfsp"}),
     )
     return whole.model_copy(update={"league": whole.league.model_copy(update={"phases": phases})})
