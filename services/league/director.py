@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from ..api.v1 import run_pb2 as run
 from ..api.v1.policy_pb2 import PolicyRef
-from ..kernel.players import NOBODY, version_id
+from ..kernel.players import version_id
 from . import lockstep
 from .examiner import evaluate, evaluate_on_schedule, gaps, order_again
-from .opponents import draw_opponent
 from .phases import Stage, stage_at
 from .plan import Plan
 from .pool import admit
-from .tickets import player_of, training_shortage
+from .tickets import training_shortage
 from .turn import Turn
 from .view import Effect, View
 
@@ -86,13 +85,9 @@ def _snapshot(turn: Turn, head: PolicyRef) -> None:
 
 
 def _order_training(turn: Turn, stage: Stage, head: PolicyRef) -> None:
-    config, view = turn.plan.config, turn.view
-    pool = [member for member in turn.record.pool if member in turn.catalog]
-    for _ in range(training_shortage(config, view.training_waiting, view.training_undelivered)):
-        number, opponent = turn.printer.next_ticket, NOBODY
-        if not turn.plan.alone:
-            opponent = draw_opponent(stage, config.learner.agent, pool, view.standings, config.seed, number)
-        players = [player_of(opponent, turn.catalog)] if opponent else []
+    view = turn.view
+    for _ in range(training_shortage(turn.plan.config, view.training_waiting, view.training_undelivered)):
+        players = turn.drawn(stage, view.standings, turn.printer.next_ticket)
         turn.publish([turn.printer.training(head, players, stage.name)])
 
 

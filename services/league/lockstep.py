@@ -10,10 +10,8 @@ from __future__ import annotations
 
 from ..api.v1.lockstep_pb2 import Orders
 from ..api.v1.policy_pb2 import PolicyRef
-from .ledger import State
-from .opponents import TRAIN, draw_opponent
 from .phases import Stage
-from .tickets import Printer, lockstep_shortage, player_of
+from .tickets import Printer, lockstep_shortage
 from .turn import Turn
 
 
@@ -28,16 +26,9 @@ def order(turn: Turn, stage: Stage, head: PolicyRef) -> None:
     """Write the orders of the window that is due into the record."""
     config, record, standings = turn.plan.config, turn.record, turn.view.training
     printer = Printer(config, record.orders.next_ticket, record.orders.next_match)
-    pool = [member for member in record.pool if member in turn.catalog]
     tickets = []
-    for _ in range(lockstep_shortage(config, printer.next_match - 1 - played(standings))):
-        number = printer.next_ticket
-        opponent = draw_opponent(stage, config.learner.agent, pool, standings, config.seed, number)
-        tickets.append(printer.training(head, player_of(opponent, turn.catalog), stage.name))
+    for _ in range(lockstep_shortage(config, printer.next_match - 1 - standings.results)):
+        players = turn.drawn(stage, standings, printer.next_ticket)
+        tickets.append(printer.training(head, players, stage.name))
     record.orders.CopyFrom(Orders(window=turn.view.window, tickets=tickets,
                                   next_match=printer.next_match, next_ticket=printer.next_ticket))  # fmt: skip
-
-
-def played(standings: State) -> int:
-    """Training matches in the ledger."""
-    return sum(pair.matches for key, pair in standings.pairs.items() if key.purpose == TRAIN)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..api.v1.match_pb2 import Ticket
+from ..api.v1.match_pb2 import Player, Ticket
 from ..api.v1.policy_pb2 import PolicyRef
 from ..api.v1.run_pb2 import RunRecord
 from ..kernel.players import version_id
+from .ledger import State
+from .opponents import draw_opponent
+from .phases import Stage
 from .plan import Plan
-from .tickets import Printer
+from .tickets import Printer, player_of
 from .view import Announce, Effect, Keep, Publish, View
 
 #: In lockstep training matches have numbers of their own, below this: when an evaluation is ordered again depends on
@@ -46,6 +49,15 @@ class Turn:
             self.catalog[player] = policy
             self.effects.append(Keep(policy))
         return True
+
+    def drawn(self, stage: Stage, standings: State, ticket: int) -> list[Player]:
+        """Whom the learner meets in a training ticket of this number; nobody in a game of one seat."""
+        if self.plan.alone:
+            return []
+        pool = [member for member in self.record.pool if member in self.catalog]
+        config = self.plan.config
+        opponent = draw_opponent(stage, config.learner.agent, pool, standings, config.seed, ticket)
+        return [player_of(opponent, self.catalog)]
 
     def publish(self, tickets: Iterable[Ticket]) -> None:
         self.effects += [Publish(ticket) for ticket in tickets]
