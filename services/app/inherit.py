@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..kernel.config import RunConfig
-from ..learner.checkpoint import STATE, WEIGHTS, CorruptCheckpoint, load_networks, saved_in
+from ..learner.checkpoint import STATE, WEIGHTS, CorruptCheckpoint, load_networks, load_statistics, saved_in
 from ..learner.setup import manifest_of
 from ..play.grow import GROWABLE, grown, obstacles
 from ..play.network import Actor, Critic
@@ -37,6 +37,7 @@ def inherit(source: str, home: Home, config: RunConfig, *, grow: bool) -> Inheri
     path = find_checkpoint(source, home)
     try:
         actor, critic, found = load_networks(path)
+        tensors = load_statistics(path, found)
         sha256 = hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()
     except (CorruptCheckpoint, OSError) as error:
         raise CommandError(f"checkpoint {path} cannot be read: {error}. Take another one.") from error
@@ -46,7 +47,6 @@ def inherit(source: str, home: Home, config: RunConfig, *, grow: bool) -> Inheri
     refuse(wanted, found, path, grow=grow)
     networks: dict[str, Actor | Critic] = {"actor": actor, "critic": critic}
     generator = torch.Generator().manual_seed(config.seed % 2**63)
-    tensors: dict[str, Tensor] = {}
     for kind, network in networks.items():
         state = fitted(network, wanted, generator)
         tensors |= {f"{kind}.{name}": tensor for name, tensor in state.items()}

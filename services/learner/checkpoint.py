@@ -20,7 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from ..kernel.files import sync_folder
@@ -152,6 +154,16 @@ def load_networks(path: Path) -> tuple[Actor, Critic, Manifest]:
         state = {name: tensors[f"{kind}.{name}"] for name in network.state_dict()}
         network.load_state_dict(state, strict=True, assign=True)
     return actor.requires_grad_(False), critic.requires_grad_(False), manifest
+
+
+def load_statistics(path: Path, manifest: Manifest) -> dict[str, Tensor]:
+    """The running statistics that belong to a checkpoint's networks, by name. Raises CorruptCheckpoint."""
+    data = _read_bytes(path / OPTIMIZER, _read_state(path, manifest))
+    try:
+        tensors: dict[str, Tensor] = safetensors.torch.load(data)
+    except SafetensorError as error:
+        raise CorruptCheckpoint(f"{OPTIMIZER}: {error}") from error
+    return {name: tensor for name, tensor in tensors.items() if name.startswith("normaliser.")}
 
 
 def saved_in(root: Path) -> list[Saved]:

@@ -39,13 +39,15 @@ def manifest_of(config: RunConfig) -> Manifest:
 def inherit(config: RunConfig, state: State) -> None:
     """Give a fresh state the weights that the run was created with. Raises Fatal."""
     path = Path(config.directory) / INITIAL_WEIGHTS
-    weights = state.weights()
+    weights = state.weights() | state.normaliser.tensors()
     try:
         tensors, _ = decode(path.read_bytes(), {name: (one.dtype, tuple(one.shape)) for name, one in weights.items()})
     except (OSError, CorruptWeights) as error:
         raise Fatal(f"the weights to begin with, {path} (from {config.parent}), cannot be read: {error}") from error
     for name, tensor in weights.items():
         tensor.copy_(tensors[name])
+    if state.reference is not None:
+        state.reference.load_state_dict(state.actor.state_dict())
 
 
 def components_of(config: RunConfig) -> tuple[str, ...]:

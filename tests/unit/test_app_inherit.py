@@ -66,10 +66,34 @@ def test_step_0_is_the_checkpoint_with_a_fresh_optimizer(tmp_path: Path, source:
     state, identity = begun(found, made, tmp_path / "new")
     for name, tensor in state.weights().items():
         assert torch.equal(tensor, old.weights()[name]), name
-    assert all(not tensor.any() for tensor in state.moments().values())
+    adam = [tensor for name, tensor in state.moments().items() if name.startswith(("mean.", "square.", "steps"))]
+    assert len(adam) > 10
+    assert not any(tensor.any() for tensor in adam)
     assert found.parent.startswith("old/main@1.40#")
     assert identity.parent == found.parent == read_manifest(found.data).parent
     assert (state.counters.step, state.counters.decisions) == (0, 0)
+
+
+def test_statistics_come_along_and_the_reference_is_the_inherited_policy(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    settings = {"network__normalise_observations": True, "learner__kl_penalty__coefficient": 0.5,
+                "learner__kl_penalty__reference": "frozen"}  # fmt: skip
+    made = config(**settings)
+    identity = setup.manifest_of(made)
+    old = setup.state_of(made, identity.architecture)
+    old.normaliser.see_observations(3 + 2 * torch.randn(500, 66), old.actor, old.critic)
+    folder = home.run("old").path
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    checkpoint.write(folder / "checkpoints", old, identity)
+    state, _ = begun(inherit("old", home, made, grow=False), made, tmp_path / "new")
+    assert old.normaliser.tensors()
+    for name, tensor in old.normaliser.tensors().items():
+        assert torch.equal(state.normaliser.tensors()[name], tensor), name
+    assert state.reference is not None
+    for name, tensor in state.reference.state_dict().items():
+        assert torch.equal(tensor, old.actor.state_dict()[name]), name
+    assert torch.equal(state.actor.trunk.standardise.mean, old.actor.trunk.standardise.mean)  # type: ignore[union-attr]
 
 
 def test_an_older_step_and_one_that_is_not_there(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ GAME: dict[str, Any] = {
 def arena(seed: int) -> Arena:
     """With the learner's version 0, and version 1 to be held against it."""
     game = make("dogfight", batch=SLOTS, seed=3, autoreset="disabled", **GAME)
-    bank = PolicyBank(architecture(), SLOTS, 2, device="cpu", compute_dtype=torch.float32, seed=seed)
+    bank = PolicyBank(architecture(), SLOTS, 2, device="cpu", seed=seed)
     bank.set_live(ref(0), actor(0))
     bank.add(ref(1), actor(1))
     return Arena(game, bank, worker="test", never_idle=True, seed=seed)
