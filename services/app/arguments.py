@@ -31,6 +31,8 @@ examples:
   ludus train dogfight --config my.toml --run duel-1 --detach
   ludus train gym:CartPole-v1                  any Gymnasium environment; pettingzoo:MODULE likewise
   ludus train dogfight --preset competition --guest starter.onnx
+  ludus train dogfight --init-from duel-1@500                       begin where that one was, as a new run
+  ludus train dogfight --init-from duel-1 --grow --set network.hidden=512
 """
 UP = """Start the supervisor and its nats-server in the background, and with them every run that is in progress.
 
@@ -176,6 +178,10 @@ def _train(add: _Adder) -> None:
     train.add_argument(
         "--guest", action="append", metavar="FILE.onnx", help="a policy from elsewhere as an opponent; may be repeated"
     )
+    train.add_argument(
+        "--init-from", metavar="SOURCE", help="begin with the networks of a checkpoint: its folder, RUN or RUN@STEP"
+    )
+    train.add_argument("--grow", action="store_true", help="make them as large as this run's, doing the same at first")
     train.add_argument("--detach", action="store_true", help="start it and return at once")
     _nats(train)
     config = add("config", "train:show_config", "print the configuration a run of GAME would use")

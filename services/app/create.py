@@ -10,8 +10,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..kernel.config import NAME_PATTERN, ConfigError, GuestConfig, RunConfig, dump, load, parse_assignment
-from ..kernel.files import sync_folder
+from ..kernel.config import (
+    INITIAL_WEIGHTS,
+    NAME_PATTERN,
+    ConfigError,
+    GuestConfig,
+    RunConfig,
+    dump,
+    load,
+    parse_assignment,
+)
+from ..kernel.files import sync_folder, write_atomically
 from .checks import check_game
 from .errors import CommandError, UsageError
 from .guests import Files, place
@@ -52,10 +61,10 @@ def resolve(request: Request) -> RunConfig:
         raise UsageError("--preset and --config exclude each other: a preset is a configuration that comes with Ludus")
     path = request.config or preset_file(request.game, request.preset or DEFAULT)
     overrides = [parse_assignment(text) for text in request.assignments]
-    for reserved in ("run", "directory", "game"):
+    for reserved in ("run", "directory", "game", "parent"):
         if any(key == reserved for key, _ in overrides):
-            raise UsageError(f"--set {reserved}=... is not possible: use GAME, --run and --home")
-    overrides += [("run", ""), ("directory", "")]
+            raise UsageError(f"--set {reserved}=... is not possible: use GAME, --run, --home and --init-from")
+    overrides += [("run", ""), ("directory", ""), ("parent", "")]
     if not request.config:
         overrides += [("preset", request.preset or DEFAULT), ("game", request.game)]
     for key, value in (("seed", request.seed), ("decisions", request.decisions), ("bus.url", request.nats_url or None)):
@@ -95,8 +104,10 @@ def choose_name(home: Home, request: Request) -> str:
     return request.run
 
 
-def create(home: Home, config: RunConfig, name: str, guests: Files | None = None) -> RunFolder:
-    """Make runs/<name>/ with its configuration and guests, ready for the supervisor.
+def create(
+    home: Home, config: RunConfig, name: str, guests: Files | None = None, initial: bytes = b""
+) -> RunFolder:
+    """Make runs/<name>/ with its configuration and guests, ready for the supervisor. `initial`: weights to begin with.
 
     Raises CommandError; leaves nothing then.
     """
@@ -110,6 +121,8 @@ def create(home: Home, config: RunConfig, name: str, guests: Files | None = None
         for folder in ("services", "logs", "checkpoints", "weights"):
             (staging / folder).mkdir()
         complete = place(complete, staging, run, guests or {})
+        if initial:
+            write_atomically(staging / INITIAL_WEIGHTS, initial, durable=True)
         (staging / "config.json").write_text(dump(complete))
         write_json(staging / "desired.json", {"state": "running", "generation": 1}, durable=True)
         sync_folder(staging)

@@ -93,7 +93,7 @@ async def serve(ctx: Context) -> None:
     puller = await ctx.bus.puller(CONSUMERS["evaluator"], EVALUATE_POOL)
     keeper = asyncio.create_task(tickets.keep_alive())
     try:
-        intake = Intake(ctx, puller, arena, store, tickets, config.game_parameters)
+        intake = Intake(ctx, puller, arena, store, tickets)
         await Evaluator(ctx, arena, intake, tickets, showcase).run()
     finally:
         keeper.cancel()

@@ -31,6 +31,8 @@ from .toolbox import (
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{0,47}$"
 ENV_PREFIX = "LUDUS__"
+#: In the folder of a run that has a parent: the networks it begins with.
+INITIAL_WEIGHTS = "weights/initial.safetensors"
 
 
 class ConfigError(ValueError):
@@ -236,6 +238,14 @@ class RunConfig(Section):
     directory: str = Field("", description="the run's folder; filled in when the run is created")
     seed: int = Field(1, ge=0)
     decisions: int = Field(ge=1, description="decisions to train on")
+    parent: str = Field(
+        "", description="what the weights of step 0 were taken from; written by `ludus train --init-from`"
+    )
+    lockstep: bool = Field(
+        False,
+        description="deterministic mode: one window of one simulator is one update; slower, but whatever dies on the "
+        "way, the run ends bit for bit the same",
+    )
     game_parameters: dict[str, Any] = Field(default_factory=dict)
     bus: BusConfig = BusConfig()  # type: ignore[call-arg]
     simulator: SimulatorConfig = SimulatorConfig()  # type: ignore[call-arg]
@@ -254,6 +264,22 @@ class RunConfig(Section):
         for key, device in devices.items():
             if self.network.precision == "fp16" and not device.startswith("cuda"):
                 raise ValueError(f"network.precision = 'fp16' needs {key} = 'cuda', found {device!r}; CPUs have 'bf16'")
+        return self
+
+    @model_validator(mode="after")
+    def _lockstep_is_possible(self) -> RunConfig:
+        if not self.lockstep:
+            return self
+        simulator, window = self.simulator, self.simulator.matches * self.simulator.steps
+        wanted: dict[str, tuple[Any, Any]] = {
+            "simulator.workers": (1, simulator.workers),
+            "simulator.device": ("cpu", simulator.device),
+            "learner.device": ("cpu", self.learner.device),
+            "learner.batch_decisions": (window, self.learner.batch_decisions),
+        }
+        wrong = [f"{key} must be {must!r}, not {found!r}" for key, (must, found) in wanted.items() if must != found]
+        if wrong:
+            raise ValueError(f"lockstep: {'; '.join(wrong)} (one window, matches * steps, is one update)")
         return self
 
     @model_validator(mode="after")

@@ -111,5 +111,10 @@ EVALUATE_POOL = "evaluate"
 LIVE_BLOB_SECONDS = 900.0
 
 
+def orders_key(window: int) -> str:
+    """Key of the RUN bucket with the league's Orders for one window of a run in lockstep."""
+    return f"orders.{window}"
+
+
 def bucket_name(bucket: str, run: str) -> str:
     return f"{bucket}_{run}"

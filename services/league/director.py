@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from ..api.v1 import run_pb2 as run
 from ..api.v1.policy_pb2 import PolicyRef
-from ..kernel.players import NOBODY, version_id
+from ..kernel.players import version_id
+from . import lockstep
 from .examiner import evaluate, evaluate_on_schedule, gaps, order_again
-from .opponents import draw_guest, draw_opponent
 from .phases import Stage, stage_at
 from .plan import Plan
 from .pool import admit
-from .tickets import player_of, training_shortage
+from .tickets import training_shortage
 from .turn import Turn
 from .view import Effect, View
 
@@ -46,6 +46,9 @@ def _start(turn: Turn) -> None:
 
 
 def _train(turn: Turn, head: PolicyRef) -> None:
+    if turn.plan.config.lockstep and not lockstep.is_due(turn, head):
+        _wait(turn)
+        return
     stage = stage_at(turn.plan.config.league.phases, head.step, turn.plan.config.total_updates)
     if turn.record.phase != stage.name:
         turn.record.phase = stage.name
@@ -56,7 +59,18 @@ def _train(turn: Turn, head: PolicyRef) -> None:
         return
     evaluate_on_schedule(turn, head)
     order_again(turn)
-    _order_training(turn, stage, head)
+    if turn.plan.config.lockstep:
+        lockstep.order(turn, stage, head)
+    else:
+        _order_training(turn, stage, head)
+
+
+def _wait(turn: Turn) -> None:
+    """The learner has not come to a window that is not ordered yet."""
+    if turn.view.final is not None:
+        _end_training(turn, turn.view.final)
+    else:
+        order_again(turn)
 
 
 def _snapshot(turn: Turn, head: PolicyRef) -> None:
@@ -71,16 +85,9 @@ def _snapshot(turn: Turn, head: PolicyRef) -> None:
 
 
 def _order_training(turn: Turn, stage: Stage, head: PolicyRef) -> None:
-    config, view = turn.plan.config, turn.view
-    pool = [member for member in turn.record.pool if member in turn.catalog]
-    guests = turn.plan.guest_ids
-    for _ in range(training_shortage(config, view.training_waiting, view.training_undelivered)):
-        number, opponent = turn.printer.next_ticket, NOBODY
-        if not turn.plan.alone:
-            opponent = draw_guest(guests, config.league.guest_share, config.seed, number) or draw_opponent(
-                stage, config.learner.agent, pool, view.standings, config.seed, number, guests
-            )
-        players = [player_of(opponent, turn.catalog)] if opponent else []
+    view = turn.view
+    for _ in range(training_shortage(turn.plan.config, view.training_waiting, view.training_undelivered)):
+        players = turn.drawn(stage, view.standings, turn.printer.next_ticket)
         turn.publish([turn.printer.training(head, players, stage.name)])
 
 

@@ -24,13 +24,14 @@ def evaluate(turn: Turn, candidate: str) -> None:
 
 
 def evaluate_on_schedule(turn: Turn, head: PolicyRef) -> None:
-    """One evaluation at a time: a busy evaluator skips versions instead of falling behind.
+    """One evaluation at a time: a busy evaluator skips versions instead of falling behind (but never in lockstep).
 
     None shortly before the end, where the last version is measured anyway.
     """
     every, left = turn.plan.config.evaluator.every_updates, turn.plan.config.total_updates - head.step
     due = head.step // every > turn.record.last_evaluation_step // every and left >= every // 2
-    if due and not turn.view.evaluation_waiting and not turn.has_orders() and turn.keep(head):
+    busy = turn.view.evaluation_waiting or turn.has_orders()
+    if due and (turn.plan.config.lockstep or not busy) and turn.keep(head):
         turn.record.last_evaluation_step = head.step
         evaluate(turn, version_id(head))
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
+from dataclasses import replace
+from typing import NamedTuple
 
 from ..api.v1.run_pb2 import RunRecord, RunStatus
-from ..kernel.bus import Conflict
+from ..kernel.bus import Bucket, Conflict
 from ..kernel.clock import Periodic
 from ..kernel.service import Context, Fatal
-from ..kernel.topology import RUN_BUCKET, TICKETS
+from ..kernel.topology import RUN_BUCKET, TICKETS, orders_key
 from .commands import is_over, revived, state_name
 from .director import step
 from .folder import RunDirectory
@@ -21,29 +24,48 @@ from .plan import make_plan
 from .rater import Rater
 from .status import build_status
 from .store import RecordStore
+from .training import TrainingLedger
 from .view import Announce, Effect, Keep, Publish, View
 from .world import World
 
 #: How long one look at the ledger waits for a first result.
 READ_SECONDS = 0.1
-#: Between two turns of the director.
-LOOK_SECONDS = 0.2
-#: Between two writes of the standings under load: many results are folded into one write.
-PACE_SECONDS = 0.05
 #: After the end of a run, results still on their way are folded until none has come for this long …
 QUIET_SECONDS = 2.0
 #: … but not longer than this.
 DRAIN_SECONDS = 6.0
 
 
+class Pace(NamedTuple):
+    """How often the league does what."""
+
+    read_seconds: float
+    """one look at the ledger waits so long for a first result"""
+    look_seconds: float
+    """between two turns of the director"""
+    loop_seconds: float
+    """between two writes of the standings under load: many results are folded into one write"""
+
+
+USUAL = Pace(READ_SECONDS, look_seconds=0.2, loop_seconds=0.05)
+#: Everybody waits for the league's orders.
+LOCKSTEP = Pace(read_seconds=0.01, look_seconds=0.0, loop_seconds=0.01)
+
+
 class League:
     """Everything it must not forget is in the run's record and the standings; both are written by compare-and-set."""
 
-    def __init__(self, ctx: Context, store: RecordStore, keeper: Keeper, world: World, rater: Rater) -> None:
+    def __init__(
+        self, ctx: Context, store: RecordStore, keeper: Keeper, world: World, rater: Rater, run: Bucket
+    ) -> None:
         self.ctx, self.store, self.keeper, self.world, self._rater = ctx, store, keeper, world, rater
+        self._run = run
+        self._training = TrainingLedger(ctx.bus, ctx.config.league.elo_k)
+        self._posted = -1
         self._plan = make_plan(ctx.config)
         self._gauges = Gauges(ctx.metrics, keeper.state)
-        self._look = Periodic(LOOK_SECONDS)
+        self._pace = LOCKSTEP if ctx.config.lockstep else USUAL
+        self._look = Periodic(self._pace.look_seconds)
         self._folder = RunDirectory(ctx.config.directory)
 
     @classmethod
@@ -54,18 +76,18 @@ class League:
             RunDirectory(ctx.config.directory).forget_outcome()
         await admit_guests(ctx.bus, ctx.config)
         keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k)
-        rater = Rater(ctx.metrics, await ctx.bus.bucket(RUN_BUCKET))
-        return cls(ctx, store, keeper, await World.open(ctx.bus, ctx.config.learner.agent), rater)
+        world, run = await World.open(ctx.bus, ctx.config.learner.agent), await ctx.bus.bucket(RUN_BUCKET)
+        return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run)
 
     async def run(self) -> None:
         """Work until the run is over or the process is told to stop."""
         while not is_over(self.store.record) and not self.ctx.stopping.is_set():
             began = time.monotonic()
-            await self.fold(READ_SECONDS)
+            await self.fold(self._pace.read_seconds)
             if self._look.due():
                 await self.direct()
                 self._rater.look(self.keeper.state)
-            await asyncio.sleep(max(0.0, PACE_SECONDS - (time.monotonic() - began)))
+            await asyncio.sleep(max(0.0, self._pace.loop_seconds - (time.monotonic() - began)))
         if is_over(self.store.record):
             await self.conclude()
 
@@ -85,6 +107,8 @@ class League:
     async def direct(self) -> None:
         """One turn of the director. Weights are kept first, numbers reserved second, tickets sent third."""
         view = await self.world.view(self.keeper)
+        if self.ctx.config.lockstep:
+            view = await self._settled(view)
         base = self.store.newest
         record, effects = step(self._plan, base.record, view)
         for effect in effects:
@@ -95,8 +119,28 @@ class League:
         except Conflict:
             await self.store.refresh()  # a command came in between: decided again
             return
+        await self._post_orders(record)
         await self._carry_out(effects)
         self._report(record, view, sum(_is_snapshot(effect) for effect in effects))
+
+    async def _settled(self, view: View) -> View:
+        """The view with the whole ledger folded, as it was after the view: with every result of the windows before."""
+        end = await self.keeper.end()
+        while self.keeper.state.position < end:
+            await self.fold(READ_SECONDS)
+        training = await self._training.upto(end)
+        return replace(view, standings=self.keeper.state, training=training, caught_up=True)
+
+    async def _post_orders(self, record: RunRecord) -> None:
+        """Lockstep: the newest orders, for the simulator. They stay: whoever goes back to an older checkpoint needs
+        them again."""
+        if not record.HasField("orders") or record.orders.window == self._posted:
+            return
+        data = record.orders.SerializeToString(deterministic=True)
+        with suppress(Conflict):  # they are there already
+            await self._run.create(orders_key(record.orders.window), data)
+            self._gauges.issued(record.orders.tickets)
+        self._posted = record.orders.window
 
     async def _carry_out(self, effects: list[Effect]) -> None:
         tickets = [effect.ticket for effect in effects if isinstance(effect, Publish)]

@@ -71,6 +71,13 @@ def training_shortage(config: RunConfig, unfinished: int, undelivered: int) -> i
     return max(spare - undelivered, 2 * in_play - unfinished, 0)
 
 
+def lockstep_shortage(config: RunConfig, unfinished: int) -> int:
+    """How many training tickets to order for a window, when `unfinished` matches are in play or queued before it."""
+    in_play = -(-config.simulator.matches // config.league.matches_per_ticket)
+    wanted = (in_play + max(config.league.tickets_ahead, in_play // 2)) * config.league.matches_per_ticket
+    return max(0, -(-(wanted - unfinished) // config.league.matches_per_ticket))
+
+
 def player_of(player: str, catalog: Mapping[str, PolicyRef]) -> match.Player:
     """A fixed player by its id. KeyError for a version that is not kept."""
     if is_bot(player):

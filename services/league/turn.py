@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..api.v1.match_pb2 import Ticket
+from ..api.v1.match_pb2 import Player, Ticket
 from ..api.v1.policy_pb2 import PolicyRef
 from ..api.v1.run_pb2 import RunRecord
 from ..kernel.players import version_id
+from .ledger import State
+from .opponents import draw_guest, draw_opponent
+from .phases import Stage
 from .plan import Plan
-from .tickets import Printer
+from .tickets import Printer, player_of
 from .view import Announce, Effect, Keep, Publish, View
+
+#: In lockstep training matches have numbers of their own, below this: when an evaluation is ordered again depends on
+#: what was lost on the way, and the seeds of training must not.
+FIRST_EVALUATION_MATCH = 2**40
 
 
 class Turn:
@@ -21,7 +28,8 @@ class Turn:
         self.effects: list[Effect] = []
         self.catalog = {**view.catalog, **{version_id(guest): guest for guest in plan.guests.values()}}
         """kept versions, with those this turn keeps, and the guests"""
-        self.printer = Printer(plan.config, record.next_ticket, record.next_match)
+        first = FIRST_EVALUATION_MATCH if plan.config.lockstep else 1
+        self.printer = Printer(plan.config, record.next_ticket, max(record.next_match, first))
 
     @property
     def genesis(self) -> str:
@@ -41,6 +49,17 @@ class Turn:
             self.catalog[player] = policy
             self.effects.append(Keep(policy))
         return True
+
+    def drawn(self, stage: Stage, standings: State, ticket: int) -> list[Player]:
+        """Whom the learner meets in a training ticket of this number; nobody in a game of one seat."""
+        if self.plan.alone:
+            return []
+        pool = [member for member in self.record.pool if member in self.catalog]
+        config, guests = self.plan.config, self.plan.guest_ids
+        opponent = draw_guest(guests, config.league.guest_share, config.seed, ticket) or draw_opponent(
+            stage, config.learner.agent, pool, standings, config.seed, ticket, guests
+        )
+        return [player_of(opponent, self.catalog)]
 
     def publish(self, tickets: Iterable[Ticket]) -> None:
         self.effects += [Publish(ticket) for ticket in tickets]

@@ -30,6 +30,10 @@ class View:
     """`standings` hold every result that was in the ledger after the waiting tickets had been counted"""
     catalog: Mapping[str, PolicyRef] = field(default_factory=dict)
     """kept versions by id"""
+    window: int = 0
+    """in lockstep: number of the window that the learner wants next"""
+    training: State = field(default_factory=State)
+    """in lockstep: standings of the training matches of all earlier windows, and of no others"""
     lost: frozenset[str] = frozenset()
     """versions whose weights are gone: they can be neither kept nor played"""
 

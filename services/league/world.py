@@ -67,6 +67,7 @@ class World:
             evaluation_waiting=evaluation_waiting,
             caught_up=keeper.state.position >= await keeper.end(),
             catalog=self.catalog,
+            window=head.window if head else 0,
             lost=frozenset(self.lost),
         )
 

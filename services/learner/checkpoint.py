@@ -1,8 +1,9 @@
 """Checkpoints: whole or absent, verified before anything older is let go.
 
 `checkpoints/<epoch>-<step>/` holds weights.safetensors (actor and critic), optimizer.safetensors (Adam's moments and
-the random numbers) and state.json (counters, identity, sha256 of the other two). Everything is written into a hidden
-folder, fsynced, renamed into place, and read back.
+the random numbers) and state.json (counters, identity, sha256 of the others); in lockstep also simulator.state, with
+which the simulator goes on. Everything is written into a hidden folder, fsynced and read back; only then the folder
+gets its name, and only after that a later step is announced as durable and older ones are let go.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from ..kernel.files import sync_folder
@@ -32,6 +35,7 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+SIMULATOR = "simulator.state"
 MAX_STATE_BYTES = 1 << 20
 _NAME = re.compile(r"^(\d+)-(\d+)$")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -64,6 +68,8 @@ def write(root: Path, state: State, manifest: Manifest, *, pinned: bool = False)
         WEIGHTS: encode(_on_cpu(state.weights()), manifest.to_json()),
         OPTIMIZER: encode(_on_cpu(state.moments()) | {"generator": state.generator.get_state()}, manifest.to_json()),
     }
+    if state.simulator_state:
+        files[SIMULATOR] = state.simulator_state
     files[STATE] = _describe(counters, manifest, files, pinned=pinned)
     name = f"{counters.epoch}-{counters.step}"
     final, hidden = root / name, root / f".{name}.{os.getpid()}"
@@ -71,6 +77,7 @@ def write(root: Path, state: State, manifest: Manifest, *, pinned: bool = False)
         root.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(hidden, ignore_errors=True)
         _write_folder(hidden, files)
+        _verify(hidden, files)
         if final.exists():
             _remove(final)
         hidden.rename(final)
@@ -78,11 +85,8 @@ def write(root: Path, state: State, manifest: Manifest, *, pinned: bool = False)
     except OSError as error:
         shutil.rmtree(hidden, ignore_errors=True)
         raise CheckpointError(_failure(root, error, sum(map(len, files.values())))) from error
-    try:
-        if {name: (final / name).read_bytes() for name in files} != files:
-            raise CorruptCheckpoint("the bytes read back are not those written")
-    except (OSError, CorruptCheckpoint) as error:
-        _remove(final)
+    except CorruptCheckpoint as error:
+        shutil.rmtree(hidden, ignore_errors=True)
         raise CheckpointError(
             f"checkpoint {final} could not be verified after writing: {error}. Check the disk."
         ) from error
@@ -119,15 +123,23 @@ def load(path: Path, state: State, manifest: Manifest) -> Saved:
     expected = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in state.moments().items()}
     random = state.generator.get_state()
     moments = _read_tensors(path / OPTIMIZER, described, expected | {"generator": (random.dtype, tuple(random.shape))})
+    simulator = _read_bytes(path / SIMULATOR, described) if SIMULATOR in described["files"] else b""
     state.generator.set_state(moments.pop("generator"))
     state.restore(weights | moments)
     state.counters = Counters(**described["counters"])
     state.settle()
+    state.simulator_state = simulator
     return Saved(path, state.counters.epoch, state.counters.step, described["pinned"])
 
 
 def load_actor(path: Path) -> tuple[Actor, Manifest]:
     """The actor of one checkpoint, float32 and frozen, and who it is. Raises CorruptCheckpoint."""
+    actor, _, manifest = load_networks(path)
+    return actor, manifest
+
+
+def load_networks(path: Path) -> tuple[Actor, Critic, Manifest]:
+    """Actor and critic of one checkpoint, float32 and frozen, and who they are. Raises CorruptCheckpoint."""
     try:
         manifest = read_manifest((path / WEIGHTS).read_bytes())
     except (OSError, CorruptWeights) as error:
@@ -135,11 +147,23 @@ def load_actor(path: Path) -> tuple[Actor, Manifest]:
     described = _read_state(path, manifest)
     with torch.device("meta"):
         actor, critic = Actor(manifest.architecture), Critic(manifest.architecture)
-    networks = {"actor": actor, "critic": critic}
+    networks: dict[str, Actor | Critic] = {"actor": actor, "critic": critic}
     expected = {f"{kind}.{name}": one for kind, net in networks.items() for name, one in shapes_of(net).items()}
     tensors = _read_tensors(path / WEIGHTS, described, expected)
-    actor.load_state_dict({name: tensors[f"actor.{name}"] for name in actor.state_dict()}, strict=True, assign=True)
-    return actor.requires_grad_(False), manifest
+    for kind, network in networks.items():
+        state = {name: tensors[f"{kind}.{name}"] for name in network.state_dict()}
+        network.load_state_dict(state, strict=True, assign=True)
+    return actor.requires_grad_(False), critic.requires_grad_(False), manifest
+
+
+def load_statistics(path: Path, manifest: Manifest) -> dict[str, Tensor]:
+    """The running statistics that belong to a checkpoint's networks, by name. Raises CorruptCheckpoint."""
+    data = _read_bytes(path / OPTIMIZER, _read_state(path, manifest))
+    try:
+        tensors: dict[str, Tensor] = safetensors.torch.load(data)
+    except SafetensorError as error:
+        raise CorruptCheckpoint(f"{OPTIMIZER}: {error}") from error
+    return {name: tensor for name, tensor in tensors.items() if name.startswith("normaliser.")}
 
 
 def saved_in(root: Path) -> list[Saved]:
@@ -186,7 +210,8 @@ def _read_state(path: Path, manifest: Manifest) -> dict[str, Any]:
         found = Manifest.from_json(json.dumps(tree["manifest"]))
         Counters(**tree["counters"])
         wanted, counts = {WEIGHTS, OPTIMIZER}, tree["counters"].values()
-        if tree["format"] != FORMAT or set(tree["files"]) != wanted or not all(_is_count(n) for n in counts):
+        files = set(tree["files"]) - {SIMULATOR}
+        if tree["format"] != FORMAT or files != wanted or not all(_is_count(n) for n in counts):
             raise CorruptCheckpoint(f"{STATE} is not of format {FORMAT}")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise CorruptCheckpoint(f"{STATE} is unreadable: {error}") from error
@@ -210,6 +235,15 @@ def _is_count(number: Any) -> bool:
 def _read_tensors(
     path: Path, described: dict[str, Any], expected: dict[str, tuple[torch.dtype, tuple[int, ...]]]
 ) -> dict[str, Tensor]:
+    try:
+        tensors, _ = decode(_read_bytes(path, described), expected)
+    except CorruptWeights as error:
+        raise CorruptCheckpoint(f"{path.name}: {error}") from error
+    return tensors
+
+
+def _read_bytes(path: Path, described: dict[str, Any]) -> bytes:
+    """A file of the checkpoint, exactly as it was written."""
     facts = described["files"][path.name]
     try:
         if path.stat().st_size != facts["bytes"]:
@@ -217,10 +251,9 @@ def _read_tensors(
         data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != facts["sha256"]:
             raise CorruptCheckpoint(f"{path.name} does not have the sha256 written in {STATE}")
-        tensors, _ = decode(data, expected)
-    except (OSError, KeyError, TypeError, CorruptWeights) as error:
+    except (OSError, KeyError, TypeError) as error:
         raise CorruptCheckpoint(f"{path.name}: {error}") from error
-    return tensors
+    return data
 
 
 def _is_pinned(path: Path) -> bool:
@@ -239,6 +272,12 @@ def _write_folder(folder: Path, files: dict[str, bytes]) -> None:
             file.flush()
             os.fsync(file.fileno())
     sync_folder(folder)
+
+
+def _verify(folder: Path, files: dict[str, bytes]) -> None:
+    """Read back what was written, before it gets the name under which it is found. Raises CorruptCheckpoint."""
+    if changed := [name for name, data in files.items() if (folder / name).read_bytes() != data]:
+        raise CorruptCheckpoint(f"the bytes read back from {', '.join(changed)} are not those written")
 
 
 def _remove(path: Path) -> None:

@@ -18,7 +18,7 @@ from ..kernel.metrics import Metrics
 from ..kernel.topology import CONSUMERS
 from ..play.architecture import Architecture
 from .publisher import current_epoch, replaced
-from .slab import Refused, Slab, check_version, decode
+from .slab import Refused, Slab, check_version, check_window, decode
 from .state import Counters, Versions
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,10 @@ class _Held:
 
 
 class Collector:
-    """Fetches in the background; `take` hands out whole batches. `counters` is the learner's live position."""
+    """Fetches in the background; `take` hands out whole batches. `counters` is the learner's live position.
+
+    In lockstep a batch is the one window that is due, its slabs in the order in which they were cut.
+    """
 
     def __init__(
         self,
@@ -53,6 +56,7 @@ class Collector:
         *,
         max_lag: int,
         buffer_slabs: int,
+        lockstep: bool = False,
     ) -> None:
         self._bus = bus
         self._metrics = metrics
@@ -62,6 +66,7 @@ class Collector:
         self._counters = counters
         self._max_lag = max_lag
         self._buffer_slabs = buffer_slabs
+        self._lockstep = lockstep
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._used: OrderedDict[str, None] = OrderedDict()
         self._arrived = asyncio.Event()
@@ -96,7 +101,8 @@ class Collector:
         for held in chosen:
             await self._forget(held.slab.rollout_id)
         self._metrics.inc("ludus_learner_rollouts_accepted_total", len(chosen))
-        return [held.slab for held in chosen]
+        slabs = [held.slab for held in chosen]
+        return sorted(slabs, key=_number) if self._lockstep else slabs
 
     def _choose(self, decisions: int) -> list[_Held]:
         chosen, total = [], 0
@@ -136,6 +142,8 @@ class Collector:
         check_version(slab.behaviour, counters.epoch, counters.step, self._max_lag)
         if slab.behaviour.step not in self._versions:
             raise Refused("unknown_version", f"step {slab.behaviour.step} is not in memory", poison=False)
+        if self._lockstep:
+            check_window(slab.window, counters.window)
 
     async def _drop_outdated(self) -> None:
         for rollout_id, held in list(self._held.items()):
@@ -173,3 +181,8 @@ class Collector:
 
     def _show(self) -> None:
         self._metrics.set("ludus_learner_queue_depth", len(self._held))
+
+
+def _number(slab: Slab) -> int:
+    """The number at the end of its id: which part of the window it is."""
+    return int(slab.rollout_id.rpartition(".")[2])

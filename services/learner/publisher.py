@@ -7,6 +7,7 @@ agent taken over by a later epoch has been replaced and must not write again.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 
 from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.policy_pb2 import PolicyHead, PolicyRef
@@ -45,6 +46,14 @@ def replaced(run: str, agent: str, own: int, newest: int) -> Fatal:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Lockstep: the window to be played next and the simulator's state at its beginning; none to begin from scratch."""
+
+    window: int
+    state: bytes
+
+
 class Publisher:
     """Writes heads and health of one agent. `ref` is what was published last."""
 
@@ -58,10 +67,18 @@ class Publisher:
         entry = await (await self._bus.bucket(POLICIES_BUCKET)).get(f"{self._agent}.head")
         return PolicyHead.FromString(entry.value) if entry else None
 
-    async def publish(self, data: bytes, manifest: Manifest, parent: PolicyRef | None) -> PolicyRef:
-        """Store the weights, then announce them. Raises Fatal if a later epoch has taken over."""
+    async def publish(
+        self, data: bytes, manifest: Manifest, parent: PolicyRef | None, turn: Turn | None = None
+    ) -> PolicyRef:
+        """Store the weights, then announce them. Raises Fatal if a later epoch has taken over.
+
+        In lockstep `turn` says what the simulator is to do next.
+        """
         await put_blob(self._bus, data, keep=False)
         head = head_of(data, manifest, parent, pinned=False)
+        if turn is not None:
+            head.window = turn.window
+            head.simulator_state = await put_blob(self._bus, turn.state, keep=False) if turn.state else ""
         bucket = await self._bus.bucket(POLICIES_BUCKET)
         key = f"{self._agent}.head"
         while True:

@@ -25,10 +25,10 @@ from . import tools
 from .checkpoint import Saved
 from .collector import Collector
 from .export import export_final
-from .publisher import Publisher, next_epoch
+from .publisher import Publisher, Turn, next_epoch
 from .reference import WrongReference
 from .reporter import Reporter
-from .setup import components_of, manifest_of, state_of, threads_per_operation
+from .setup import components_of, inherit, manifest_of, state_of, threads_per_operation
 from .slab import Slab
 from .state import State, Versions
 from .track import open_tracks
@@ -80,6 +80,7 @@ class Learner:
             lambda: self._state.counters,
             max_lag=config.learner.max_lag,
             buffer_slabs=config.learner.buffer_slabs,
+            lockstep=config.lockstep,
         )
         self._saved_at = time.monotonic()
         self._clock = time.monotonic()
@@ -111,6 +112,9 @@ class Learner:
         # server's patience with it ends.
         await ctx.bus.purge(ROLLOUTS, self._config.agent)
         saved = await self._compute(self._vault.recover)
+        if saved is None and ctx.config.parent:
+            await self._compute(lambda: inherit(ctx.config, self._state))
+            await ctx.event("inherited", f"step 0 is {ctx.config.parent}")
         counters = self._state.counters
         if saved and counters.step >= self._total and await self._announced(saved):
             self._reporter.started(counters, self._vault.durable_step)
@@ -129,7 +133,7 @@ class Learner:
         await self._pin_start()
         parent = PolicyRef(agent=self._config.agent, epoch=saved.epoch, step=saved.step) if counters.step else None
         data = await self._compute(self._pack)
-        await self._publisher.publish(data, self._manifest(), parent)
+        await self._publisher.publish(data, self._manifest(), parent, self._turn())
         self._reporter.started(counters, self._vault.durable_step)
         if counters.step >= self._total:
             await self._finish()
@@ -192,7 +196,7 @@ class Learner:
         self._reporter.committed(report, counters)
         report.wall_seconds["wait"] = waiting
         started = time.monotonic()
-        await self._publisher.publish(data, self._manifest(), self._publisher.ref)
+        await self._publisher.publish(data, self._manifest(), self._publisher.ref, self._turn())
         report.wall_seconds["publish"] = time.monotonic() - started
         if counters.step >= self._total:
             await self._finish(report)
@@ -205,6 +209,7 @@ class Learner:
 
     def _update(self, slabs: list[Slab]) -> tuple[Report, bytes | None]:
         report = self._updater.update(slabs)
+        self._state.simulator_state = slabs[-1].simulator_state
         return report, self._pack() if report.committed else None
 
     async def _rejected(self, report: Report) -> None:
@@ -216,6 +221,10 @@ class Learner:
                 f"{self._undone} updates in a row had to be taken back (last: {report.detail}). Lower "
                 "learner.learning_rate or raise learner.target_kl, then resume the run."
             )
+        if turn := self._turn():
+            head = await self._publisher.head()
+            parent = head.parent if head and head.HasField("parent") else None
+            await self._publisher.publish(await self._compute(self._pack), self._manifest(), parent, turn)
 
     # -- end -----------------------------------------------------------------------------------------------------
 
@@ -261,6 +270,11 @@ class Learner:
             decisions=counters.decisions,
             precision=self._state.precision,
         )
+
+    def _turn(self) -> Turn | None:
+        """Lockstep: what the simulator is to do next."""
+        state = self._state
+        return Turn(state.counters.window, state.simulator_state) if self._ctx.config.lockstep else None
 
     def _pack(self) -> bytes:
         return to_bytes(self._state.actor, self._manifest())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from .. import __version__
 from ..games import registry
-from ..kernel.config import RunConfig
+from ..kernel.config import INITIAL_WEIGHTS, RunConfig
 from ..kernel.service import Fatal
 from ..play.architecture import Architecture
 from ..play.precision import resolve
-from ..play.weights import Manifest
+from ..play.weights import CorruptWeights, Manifest, decode
 from .fused import fits
 from .state import State
 
@@ -31,7 +33,22 @@ def manifest_of(config: RunConfig) -> Manifest:
         rules=config.rules,
         observation=observation,
         code_version=__version__,
+        parent=config.parent,
     )
+
+
+def inherit(config: RunConfig, state: State) -> None:
+    """Give a fresh state the weights that the run was created with. Raises Fatal."""
+    path = Path(config.directory) / INITIAL_WEIGHTS
+    weights = state.weights() | state.normaliser.tensors()
+    try:
+        tensors, _ = decode(path.read_bytes(), {name: (one.dtype, tuple(one.shape)) for name, one in weights.items()})
+    except (OSError, CorruptWeights) as error:
+        raise Fatal(f"the weights to begin with, {path} (from {config.parent}), cannot be read: {error}") from error
+    for name, tensor in weights.items():
+        tensor.copy_(tensors[name])
+    if state.reference is not None:
+        state.reference.load_state_dict(state.actor.state_dict())
 
 
 def components_of(config: RunConfig) -> tuple[str, ...]:

@@ -51,6 +51,10 @@ class Slab:
     simulator: str
     final_observations_NO: FloatArray | None = None
     """what was seen after each truncated decision, in the order of `truncated_TB`; None: not known"""
+    window: int = 0
+    """in lockstep: its number"""
+    simulator_state: bytes = b""
+    """in lockstep, with the last slab of a window: the simulator after it"""
 
     @property
     def decisions(self) -> int:
@@ -99,6 +103,8 @@ def _arrays(message: Rollout, architecture: Architecture) -> Slab:
         last_observations_BO=array("last_observations", "float32", slots, obs),
         simulator=message.simulator,
         final_observations_NO=finals,
+        window=message.window,
+        simulator_state=message.simulator_state,
     )
 
 
@@ -118,6 +124,12 @@ def _check_numbers(slab: Slab, architecture: Architecture) -> None:
     indices, choices = slab.actions_TBA[..., first_index:], np.array(architecture.categorical, np.float32)
     if not ((indices >= 0) & (indices < choices) & (indices == np.floor(indices))).all():
         raise Refused("invalid", f"a categorical action is no index below {list(architecture.categorical)}")
+
+
+def check_window(window: int, due: int) -> None:
+    """Lockstep: the slab must belong to the window that is due. Raises Refused."""
+    if window != due:
+        raise Refused("stale", f"window {window}, while window {due} is due", poison=False)
 
 
 def check_version(behaviour: PolicyRef, epoch: int, step: int, max_lag: int) -> None:

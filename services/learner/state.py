@@ -31,6 +31,11 @@ class Counters:
     seconds: float = 0.0
     """spent on the run by its learners, in all epochs"""
 
+    @property
+    def window(self) -> int:
+        """Number of the batch that comes next, from 0: those before it are in the state or were taken back."""
+        return self.step + self.undone
+
 
 class State:
     """Networks, optimizer and tools, by name. `tensors` are the live ones: a state is restored by copying into them."""
@@ -60,6 +65,8 @@ class State:
         """what the KL penalty holds the policy near; not frozen in torch's sense, because it moves"""
         self.anchor = Anchor(self.actor_weights) if ewc.coefficient else None
         self.rnd = Rnd(rnd, architecture.obs_size, self.generator) if rnd.coefficient else None
+        self.simulator_state = b""
+        """in lockstep: the ArenaState with which window `counters.window` begins; empty before the first"""
 
     @property
     def actor_weights(self) -> Tensor:

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ..api.v1.lockstep_pb2 import ArenaState
 from ..api.v1.match_pb2 import MatchResult, Ticket
 from ..api.v1.policy_pb2 import PolicyRef
 from ..games import Game, StepInfo
 from ..games.game import ShowsRaw
 from ..games.registry import expect
+from .arena_state import arrays_of, generator_json, matches_in, named, put_matches, set_generator
 from .bank import LIVE, PolicyBank
 from .matches import Match, matches_of, result_of
 
@@ -106,6 +108,47 @@ class Arena:
         free = [index for index, slot in enumerate(self._slots) if slot is None]
         self._start({slot: self.queue.popleft() for slot in free[: len(self.queue)]})
 
+    def snapshot(self) -> ArenaState:
+        """Everything that the next decisions depend on, except the weights that the matches name."""
+        state = ArenaState(
+            game=named(self.game.snapshot()),
+            arrays=named(self._arrays()),
+            arena_generator_json=generator_json(self._seeds),
+            bank_generator=self.bank.generator_state(),
+            decisions=self.decisions,
+            unrated_matches=self.unrated_matches,
+        )
+        slots = [(slot.match, slot.refs_at_start) if slot else None for slot in self._slots]
+        put_matches(state, slots, self.queue)
+        return state
+
+    def restore(self, state: ArenaState) -> None:
+        """Go on from a snapshot of an arena like this one, bit for bit; the bank must hold the policies of its matches.
+
+        Raises ValueError when it does not fit.
+        """
+        slots, queue = matches_in(state)
+        arrays, own = arrays_of(state.arrays), self._arrays()
+        if len(slots) != len(self._slots) or any(arrays.get(n, own[n][:0]).shape != own[n].shape for n in own):
+            raise ValueError(f"a state of {len(slots)} slots does not fit an arena of {len(self._slots)}")
+        self.observations = self.game.restore(arrays_of(state.game))
+        for name, array in own.items():
+            array[...] = arrays[name]
+        set_generator(self._seeds, state.arena_generator_json)
+        self.bank.set_generator_state(state.bank_generator)
+        self.decisions, self.unrated_matches = state.decisions, state.unrated_matches
+        self.queue = deque(queue)
+        for index, slot in enumerate(slots):
+            self._seat(index, *slot) if slot else self._clear(index)
+
+    def _arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {
+            "actions": self._actions,
+            "log_probs": self._log_probs,
+            "scores": self._scores,
+            "live_seats": self.live_seats,
+        }
+
     def step(self, recorder: Recorder | None = None) -> list[MatchResult]:
         """One decision in every slot. Returns the results of the rated matches that ended."""
         self.bank.act(self.observations, self._actions, self._log_probs, self._raw)
@@ -184,14 +227,17 @@ class Arena:
             self._take(index, match)
 
     def _take(self, index: int, match: Match) -> None:
+        refs = self._refs([self._key(match, player) for player in range(self.game.num_seats)])
+        self._seat(index, match, refs)
+        self.live_seats[index] = match.live_seat
+        if self._tape:
+            self._tape.began(index, match, refs)
+
+    def _seat(self, index: int, match: Match, refs_at_start: Sequence[PolicyRef]) -> None:
         keys = [self._key(match, player) for player in range(self.game.num_seats)]
         for player, key in enumerate(keys):
             self.bank.seat(index, match.seat_of(player), key, deterministic=match.ticket.deterministic)
-        self.live_seats[index] = match.live_seat
-        refs = self._refs(keys)
-        self._slots[index] = _Slot(match, keys, refs)
-        if self._tape:
-            self._tape.began(index, match, refs)
+        self._slots[index] = _Slot(match, keys, list(refs_at_start))
 
     @staticmethod
     def _key(match: Match, player: int) -> str:

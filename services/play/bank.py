@@ -95,6 +95,17 @@ class PolicyBank:
         self._modes[slot, seat] = deterministic
         self._groups = None
 
+    def generator_state(self) -> bytes:
+        """Where the random numbers of `act` stand."""
+        return bytes(self._generator.get_state().numpy())
+
+    def set_generator_state(self, state: bytes) -> None:
+        """Raises ValueError if this is not what `generator_state` gave."""
+        try:
+            self._generator.set_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f"{len(state)} bytes are not the state of this generator: {error}") from error
+
     def act(
         self,
         observations: FloatArray,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from ..api.v1.match_pb2 import Ticket
 from ..kernel.bus import Delivery, Puller
+from ..kernel.config import RunConfig
 from ..kernel.service import Context
 from .arena import Arena
 from .store import PolicyStore
@@ -29,14 +28,12 @@ class Intake:
         arena: Arena,
         store: PolicyStore,
         tickets: OpenTickets,
-        parameters: Mapping[str, Any],
     ) -> None:
         self._ctx = ctx
         self._puller = puller
         self._arena = arena
         self._store = store
         self._tickets = tickets
-        self._parameters = dict(parameters)
 
     async def top_up(self, matches: int, timeout_seconds: float) -> None:
         """Pull tickets until `matches` are queued or none is left."""
@@ -50,7 +47,7 @@ class Intake:
     async def _accept(self, delivery: Delivery) -> None:
         try:
             ticket = Ticket.FromString(delivery.data)
-            self._check(ticket)
+            check_ticket(ticket, self._ctx.config)
         except (DecodeError, ValueError) as error:
             await delivery.term()
             await self._ctx.event("ticket_refused", f"ticket refused: {error}")
@@ -62,12 +59,13 @@ class Intake:
         elif self._tickets.take(ticket, delivery):
             self._arena.offer(ticket)
 
-    def _check(self, ticket: Ticket) -> None:
-        config = self._ctx.config
-        asked = (ticket.run, ticket.game, ticket.rules)
-        have = (config.run, config.game, config.rules)
-        if asked != have:
-            raise ValueError(f"it is for {asked}, this process plays {have}")
-        parameters = json.loads(ticket.parameters_json or "{}")
-        if parameters != self._parameters:
-            raise ValueError(f"it asks for parameters {parameters}, this process was built with {self._parameters}")
+
+def check_ticket(ticket: Ticket, config: RunConfig) -> None:
+    """Raises ValueError if a process of this run must not play it."""
+    asked = (ticket.run, ticket.game, ticket.rules)
+    have = (config.run, config.game, config.rules)
+    if asked != have:
+        raise ValueError(f"it is for {asked}, this process plays {have}")
+    parameters = json.loads(ticket.parameters_json or "{}")
+    if parameters != config.game_parameters:
+        raise ValueError(f"it asks for parameters {parameters}, this process was built with {config.game_parameters}")

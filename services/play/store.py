@@ -42,8 +42,10 @@ class PolicyStore:
     async def follow(self) -> bool:
         """Make the newest version the live one. False while there is none, or while its weights are not readable."""
         head = await self.head()
-        if head is None:
-            return False
+        return head is not None and await self.take(head)
+
+    async def take(self, head: PolicyHead) -> bool:
+        """Make this version the live one, unless a newer one is. False while its weights are not readable."""
         ref = head.policy
         live = self._bank.live_ref
         if (ref.epoch, ref.step) <= (live.epoch, live.step):

@@ -59,6 +59,8 @@ class Manifest:
     code_version: str = ""
     precision: str = "fp32"
     """of the hidden layers, when this version plays for the learner: log-probabilities are recomputed in it"""
+    parent: str = ""
+    """what step 0 was taken from, `<run>/<agent>@<epoch>.<step>#<sha256>`; empty if it was drawn at random"""
 
     def to_json(self) -> str:
         tree = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -70,8 +72,10 @@ class Manifest:
         """Raises ValueError if a key is missing, unknown or of the wrong type, or the architecture's hash is wrong."""
         tree = json.loads(text)
         kinds = {field.name: str(field.type) for field in fields(cls)}
-        if not isinstance(tree, dict) or set(tree) != {*kinds, "architecture_sha256"}:
+        # Files from before there were parents have none.
+        if not isinstance(tree, dict) or {"parent", *tree} != {*kinds, "architecture_sha256"}:
             raise ValueError("the manifest does not have the expected keys")
+        tree.setdefault("parent", "")
         digest = tree.pop("architecture_sha256")
         tree["architecture"] = Architecture.from_json(json.dumps(tree["architecture"]))
         if digest != tree["architecture"].sha256:

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from ludus.kernel.service import Fatal
 from ludus.learner import checkpoint
 from ludus.learner.checkpoint import CheckpointError, CorruptCheckpoint
 from ludus.learner.state import State
+from ludus.learner.vault import Vault
 from ludus.play.architecture import ArchitectureMismatch
 from ludus.play.weights import read_manifest
 
@@ -178,6 +180,36 @@ def test_a_file_system_without_room_leaves_no_half_checkpoint(tmp_path: Path) ->
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert names(tmp_path) == ["1-0", "1-1"]
     assert checkpoint.restore_newest(tmp_path, fresh(), MANIFEST) is not None
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.safetensors", "state.json"])
+def test_nothing_moves_before_the_bytes_are_read_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A disk that gives back other bytes: the older checkpoint stays the newest, and nothing is let go for the bad."""
+    state = learner(config())[0]
+    vault = Vault(tmp_path, state, MANIFEST, kept=1)
+    state.counters.step = 7
+    vault.write(pinned=False)
+    seen: list[list[str]] = []
+
+    def damaged(path: Path) -> bytes:
+        data = path.open("rb").read()
+        if path.name == name and path.parent.name.startswith(".1-8."):
+            seen.append(names(tmp_path))
+            return data[:-1] + bytes([data[-1] ^ 1])
+        return data
+
+    monkeypatch.setattr(Path, "read_bytes", damaged)
+    state.counters.step = 8
+    with pytest.raises(Fatal, match=f"could not be verified after writing: the bytes read back from {name}"):
+        vault.write(pinned=False)
+    assert "1-8" not in seen[0], "the name is given after the verification"
+    assert names(tmp_path) == ["1-7"]
+    assert vault.durable_step == 7
+    saved = checkpoint.restore_newest(tmp_path, fresh(), MANIFEST)
+    assert saved is not None
+    assert saved.step == 7
 
 
 @pytest.mark.parametrize("call", range(14))

@@ -1,4 +1,5 @@
 from ludus.api.v1 import health_pb2 as _health_pb2
+from ludus.api.v1 import lockstep_pb2 as _lockstep_pb2
 from ludus.api.v1 import standings_pb2 as _standings_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -29,7 +30,7 @@ RUN_STATE_STOPPED: RunState
 RUN_STATE_FAILED: RunState
 
 class RunRecord(_message.Message):
-    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches")
+    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders")
     class EvaluationMatchesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +49,7 @@ class RunRecord(_message.Message):
     COMMANDS_DONE_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     EVALUATION_MATCHES_FIELD_NUMBER: _ClassVar[int]
+    ORDERS_FIELD_NUMBER: _ClassVar[int]
     state: RunState
     phase: str
     reason: str
@@ -59,7 +61,8 @@ class RunRecord(_message.Message):
     commands_done: _containers.RepeatedScalarFieldContainer[str]
     epoch: int
     evaluation_matches: _containers.ScalarMap[str, int]
-    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    orders: _lockstep_pb2.Orders
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
     __slots__ = ("service", "state", "heartbeat_age_milliseconds", "restarts")

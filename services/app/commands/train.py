@@ -11,6 +11,7 @@ from ...games import spec
 from ...kernel.config import RunConfig
 from ..checks import check_packages, check_run, check_space
 from ..create import Request, choose_name, create, resolve
+from ..errors import UsageError
 from ..guests import invite
 from ..home import Home, RunFolder, read_json
 from ..stack import check_bus, ensure_up, is_up
@@ -39,12 +40,20 @@ def train(options: argparse.Namespace, home: Home, console: Console) -> int:
     check_packages()
     config, guests = invite(config)
     name = choose_name(home, request)
+    initial = b""
+    if options.init_from:
+        from ..inherit import inherit
+
+        inherited = inherit(options.init_from, home, config, grow=options.grow)
+        config, initial = config.model_copy(update={"parent": inherited.parent}), inherited.data
+    elif options.grow:
+        raise UsageError("--grow makes the network of --init-from larger: it needs that option")
     check_space(home.root)
     config = _with_bus(config, home)
     check_bus(home, config.bus.url, options.nats_port or 0)
     others = [run.name for run in home.runs() if run.wanted]
     ensure_up(home, nats_port=0 if is_up(home) else options.nats_port or 0, bus=not config.bus.url)
-    run = create(home, config, name, guests)
+    run = create(home, config, name, guests, initial)
     announce(console, home, config, run, others)
     if options.detach:
         console.print(f"Watch it: ludus attach {name}", highlight=False)
@@ -75,6 +84,7 @@ def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, ot
         "training": f"{config.game}, rules {config.rules}, preset {config.preset}, seed {config.seed}",
         "length": f"{count_text(decisions)} decisions in {updates} updates, "
         f"about {seconds_text(decisions / rate)} of training {source} ({os.cpu_count()} cores)",
+        **({"begins as": config.parent.partition("#")[0]} if config.parent else {}),
         "opponents": opponents,
         **_guests(config),
         "phases": phases,

@@ -1,0 +1,105 @@
+"""`--init-from`: the weights that a new run begins with, from a checkpoint of an earlier one. Checked before the run is
+made; copied into its folder, so that it needs nothing else later."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..kernel.config import RunConfig
+from ..learner.checkpoint import STATE, WEIGHTS, CorruptCheckpoint, load_networks, load_statistics, saved_in
+from ..learner.setup import manifest_of
+from ..play.grow import GROWABLE, grown, obstacles
+from ..play.network import Actor, Critic
+from ..play.weights import Manifest, encode
+from .errors import CommandError, UsageError, unknown
+from .home import Home
+
+
+@dataclass(frozen=True, slots=True)
+class Inheritance:
+    """What a run begins with. `parent` goes into its configuration, and from there into every manifest."""
+
+    parent: str
+    data: bytes
+    """actor and critic as safetensors, in the sizes of the new run"""
+
+
+def inherit(source: str, home: Home, config: RunConfig, *, grow: bool) -> Inheritance:
+    """The weights of `source` (a checkpoint's folder, RUN or RUN@STEP) for a run of this configuration.
+
+    Raises UsageError naming every difference when they do not fit, CommandError when they cannot be read.
+    """
+    path = find_checkpoint(source, home)
+    try:
+        actor, critic, found = load_networks(path)
+        tensors = load_statistics(path, found)
+        sha256 = hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()
+    except (CorruptCheckpoint, OSError) as error:
+        raise CommandError(f"checkpoint {path} cannot be read: {error}. Take another one.") from error
+    run = path.parent.parent.name
+    parent = f"{run}/{found.agent}@{found.epoch}.{found.step}#{sha256}"
+    wanted = replace(manifest_of(config), parent=parent)
+    refuse(wanted, found, path, grow=grow)
+    networks: dict[str, Actor | Critic] = {"actor": actor, "critic": critic}
+    generator = torch.Generator().manual_seed(config.seed % 2**63)
+    for kind, network in networks.items():
+        state = fitted(network, wanted, generator)
+        tensors |= {f"{kind}.{name}": tensor for name, tensor in state.items()}
+    return Inheritance(parent, encode(tensors, wanted.to_json()))
+
+
+def fitted(network: Actor | Critic, wanted: Manifest, generator: torch.Generator) -> dict[str, Tensor]:
+    """The network's weights in the sizes that are wanted."""
+    state = network.state_dict()
+    if network.architecture == wanted.architecture:
+        return state
+    return grown(state, type(network)(wanted.architecture, generator=generator).state_dict(), generator)
+
+
+def find_checkpoint(source: str, home: Home) -> Path:
+    """The folder of a checkpoint. Raises UsageError naming what there is."""
+    folder = Path(source).expanduser()
+    if (folder / STATE).is_file():
+        return folder.resolve()
+    if "/" in source or folder.suffix:
+        raise UsageError(
+            f"--init-from {source}: expected the folder of a checkpoint (with {STATE} in it), RUN or RUN@STEP. A file "
+            "of exported weights holds no critic: give the run or checkpoint it came from"
+        )
+    name, _, step = source.partition("@")
+    saved = saved_in(home.pick(name).path / "checkpoints")
+    if not saved:
+        raise UsageError(f"--init-from {source}: {name} has no checkpoint yet")
+    if not step:
+        return saved[0].path
+    for one in saved:
+        if str(one.step) == step:
+            return one.path
+    raise unknown(f"step of {name}", step, [str(one.step) for one in saved], "Only checkpoints can be taken.")
+
+
+def refuse(wanted: Manifest, found: Manifest, path: Path, *, grow: bool) -> None:
+    """Raises UsageError, with a line for every difference, unless the weights fit, or can be made to."""
+    lines = [
+        f"{name}: expected {getattr(wanted, name)!r}, found {getattr(found, name)!r}"
+        for name in ("game", "rules", "observation")
+        if getattr(wanted, name) != getattr(found, name)
+    ]
+    differences = [line for line in wanted.architecture.difference(found.architecture).split("; ") if line]
+    impossible = obstacles(found.architecture, wanted.architecture)
+    if grow:
+        differences = [line for line in differences if line.partition(":")[0] not in GROWABLE]
+        names = {line.partition(":")[0] for line in differences}
+        differences += [line for line in impossible if line.partition(":")[0] not in names]
+    if not lines and not differences:
+        return
+    advice = "Change the configuration to what the checkpoint has (--set, --config)."
+    if not grow and not lines and not impossible:
+        advice = "--grow makes it larger without changing what it does, or change the configuration (--set)."
+    body = "".join(f"\n  {line}" for line in lines + differences)
+    raise UsageError(f"--init-from: {path} does not fit this run:{body}\n{advice}")
