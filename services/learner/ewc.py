@@ -50,6 +50,7 @@ def fisher_diagonal(actor: Actor, observations: Tensor, generator: torch.Generat
     """
     exact, choices = copy.deepcopy(actor), actor.architecture.categorical
     exact.trunk.compute_dtype = torch.float32
+    exact.trunk.by_hand = False  # gradients row by row need operations that torch can vectorise itself
     parameters = {name: tensor.detach() for name, tensor in exact.named_parameters()}
     with torch.no_grad():
         means, logits = exact(observations)

@@ -100,6 +100,8 @@ class Trunk(nn.Module):
         super().__init__()
         self.activation = architecture.activation
         self.compute_dtype = compute_dtype
+        self.by_hand = True
+        """whether a plain trunk is computed by `mlp` instead of operation by operation"""
         self.standardise = Standardise(architecture.obs_size) if architecture.normalise_observations else None
         self.input = Dense(architecture.obs_size, architecture.hidden, TRUNK_GAIN, generator)
         self.hidden: Dense | None = None
@@ -131,6 +133,8 @@ class Trunk(nn.Module):
     def _plain(self, x: Tensor) -> Tensor:
         assert self.hidden is not None
         first, second = self.input, self.hidden
+        if not self.by_hand:
+            return activate(second(activate(first(x), self.activation)), self.activation).float()
         if torch.is_grad_enabled() and (first.weight.requires_grad or x.requires_grad):
             weights = (first.weight, first.bias, second.weight, second.bias)
             hidden: Tensor = mlp.Trunk.apply(x, *weights, self.activation, self.compute_dtype)  # type: ignore[no-untyped-call]

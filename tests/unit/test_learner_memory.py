@@ -16,6 +16,7 @@ from ludus.kernel.config import RunConfig
 from ludus.kernel.toolbox import RndConfig
 from ludus.learner import checkpoint, tools
 from ludus.learner.batch import Batcher, evaluate
+from ludus.learner.crew import Crew
 from ludus.learner.ewc import Anchor, fisher_diagonal, flat
 from ludus.learner.moments import Moments
 from ludus.learner.rnd import Rnd
@@ -166,8 +167,8 @@ def test_novelty_enters_the_returns_and_stops_at_the_end_of_an_episode() -> None
         run = config(**{"rnd.coefficient": coefficient, "gamma": 0.0, "gae_lambda": 0.0})
         state, versions, _ = learner(run)
         slabs = batch(versions, 0, seed=1)
-        _, facts = Batcher(run.learner, state).build(slabs)
-        rows, _ = Batcher(run.learner, copy.deepcopy(state)).build(slabs)
+        _, facts = Batcher(run.learner, state, Crew(1)).build(slabs)
+        rows, _ = Batcher(run.learner, copy.deepcopy(state), Crew(1)).build(slabs)
         found[coefficient] = rows.returns.clone()
         assert np.isnan(facts.rnd_reward) == (coefficient == 0)
     ended = torch.from_numpy(np.concatenate([(one.terminated_TB | one.truncated_TB).reshape(-1) for one in slabs]))
@@ -246,10 +247,10 @@ def test_new_statistics_of_returns_leave_every_value_where_it_was() -> None:
     _, state, _, _ = normalising()
     seen = torch.randn(100, 7)
     state.normaliser.see_returns(torch.randn(500) * 20 + 300, state.critic)
-    before = evaluate(state.critic, seen)
+    before = evaluate(state.critic, seen, Crew(1))
     state.normaliser.see_returns(torch.randn(500) * 7 - 10, state.critic)
     assert float(state.critic.return_std) > 100
-    np.testing.assert_allclose(evaluate(state.critic, seen), before, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(evaluate(state.critic, seen, Crew(1)), before, rtol=1e-4, atol=1e-3)
 
 
 def test_statistics_travel_with_the_version_and_an_older_one_keeps_its_own() -> None:

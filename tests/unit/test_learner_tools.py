@@ -17,6 +17,7 @@ from ludus.learner import checkpoint, loss_scale, tools
 from ludus.learner.adaptation import next_penalty_coefficient, next_rate_factor, penalty_coefficient
 from ludus.learner.batch import Batcher
 from ludus.learner.controls import Controls
+from ludus.learner.crew import Crew
 from ludus.learner.objective import Outputs, Scales, objective
 from ludus.learner.optimizer import learning_rate
 from ludus.learner.state import State
@@ -159,7 +160,7 @@ def test_advantages_are_cut_off() -> None:
     for clip in (0.0, 0.5):
         run = config(advantage_clip=clip)
         state, versions, _ = learner(run)
-        rows, _ = Batcher(run.learner, state).build(batch(versions, 0, seed=1))
+        rows, _ = Batcher(run.learner, state, Crew(1)).build(batch(versions, 0, seed=1))
         found.append(rows.advantages.abs().max().item())
     assert found[0] > 1.5
     assert found[1] == pytest.approx(0.5)
@@ -180,7 +181,7 @@ def test_values_move_less_with_a_value_clip() -> None:
 def test_the_clamp_of_the_log_ratio_is_for_the_loss_and_never_for_the_alarm() -> None:
     run = config(log_ratio_clamp=0.1, clip=10.0).learner
     state, versions, _ = learner(config())
-    rows, _ = Batcher(run, state).build(batch(versions, 0, seed=1))
+    rows, _ = Batcher(run, state, Crew(1)).build(batch(versions, 0, seed=1))
     with torch.no_grad():
         means, logits = state.actor(rows.observations)
     outputs = Outputs((means + 1.0).requires_grad_(), state.actor.log_std, logits, state.critic(rows.observations))
