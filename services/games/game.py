@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +62,10 @@ class GameSpec:
     symmetric: bool = True
     max_decisions: int = 0
     """longest episode, in decisions"""
+    per_match: tuple[str, ...] = ()
+    """parameters in which the matches of one batch may differ; not empty: the game is a `VariedGame`"""
+    regimes: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    """rules -> regime -> parameters out of `per_match`: named conditions to examine policies under"""
 
 
 @dataclass(slots=True)
@@ -112,3 +116,16 @@ class Game(Protocol):
 
     def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
         """Take a state as given by `snapshot`; returns the observations [B, S, obs]."""
+
+
+@runtime_checkable
+class VariedGame(Game, Protocol):
+    """A game whose matches may differ in the parameters that its specification lists as `per_match`. Optional."""
+
+    def vary(self, parameters: Mapping[str, Any], matches: IntArray | None = None) -> None:
+        """From their next episode on, the given slots (all when None) are played with these values, and with those
+        of `make` for the parameters left out. Running episodes go on as they are, and the others' too.
+
+        Raises ValueError for a parameter that is not `per_match` or a value that `make` would refuse; then nothing
+        changes.
+        """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from .arrays import Mirror
 from .constants import BOTS, ENDINGS, EXTERNAL, OBSERVATIONS
 from .kernels import launch
 from .kernels.frame import Frame
-from .options import Options, Randomisation, ranges_of
+from .options import Options, varied
 from .packing import outlet_of, rules_of
 from .snapshot import SEATS
 from .state import MatchState
@@ -74,7 +73,7 @@ class Dogfight:
         mirrors = self._state.mirrors()
         history = mirrors.pop("history").columns(0, Frame)
         match, fighter, bullet, seat, physics = (array.device for array in mirrors.values())
-        everything = [match, fighter, bullet, seat, physics, history, self._rules]
+        everything = [match, fighter, bullet, seat, physics, history, self._state.draws.device, self._rules]
         numbers = (self._reward, self._done, self._outcome, self._ending, self._decisions)
         self._results = (self._observation, self._final, *numbers)
         seen, final = (outlet_of(mirror, self.options) for mirror in (self._observation, self._final))
@@ -155,19 +154,17 @@ class Dogfight:
                 raise ValueError(f"{len(numbers)} bots for {expected} matches")
         self._state.seat(seat, slots, numbers)
 
-    def randomise(self, randomisation: Randomisation) -> None:
-        """Draw the physics of episodes that begin from now on as `make` describes; running ones go on as they are.
+    def vary(self, parameters: Mapping[str, Any], matches: IntArray | None = None) -> None:
+        """Other `physics` or `randomisation` for the given slots (all when None), from their next episode on.
 
-        Names fixed by `physics` stay fixed; those no longer drawn return to their defaults.
-        Raises ValueError for an unknown level or name, or an impossible range, and then changes nothing.
+        A parameter that is left out counts as given to `make`. Running episodes go on as they are. Raises ValueError
+        for other parameters, bad values, and slots that do not fit, and then changes nothing.
         """
-        ranges = ranges_of(self.rules, randomisation, fixed=self.options.fixed)
-        # What was drawn before stays drawn, from one value: the matches' physics still hold the last draw.
-        collapsed = {name: (self.options.physics[name],) * 2 for name in self.options.randomisation}
-        self.options = replace(self.options, randomisation=collapsed | ranges)
-        self._state.make_room(self.options)
-        self._rules = rules_of(self.seed, self.options)
-        self._record()
+        options = varied(self.options, parameters)
+        slots: Any = slice(None) if matches is None else self._chosen(matches)
+        if self._state.make_room(options):
+            self._record()
+        self._state.draw(slots, options, every=True)
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """The full state as named arrays, copied; `restore(snapshot())` changes nothing."""
