@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Showcase:
-    """Records the first match of each pairing, in the order of the tickets. A later one changes nothing."""
+    """Records the first match of each pairing in the default regime, in the order of the tickets, and no later one."""
 
     def __init__(self, game: Game, config: RunConfig) -> None:
         self._folder = Path(config.directory) / "replays"
@@ -25,6 +25,8 @@ class Showcase:
         self.tape = Tape(game, config.game_parameters, self._is_first)
 
     def _is_first(self, match: Match) -> bool:
+        if match.ticket.regime:
+            return False
         pairing = tuple(player_id(player) for player in match.ticket.players)
         if pairing in self._seen:
             return False

@@ -159,8 +159,29 @@ class PhaseConfig(Section):
         return self
 
 
+class RandomisationStage(Section):
+    """A level of domain randomisation, from a point of the run on."""
+
+    level: str = Field(pattern=NAME_PATTERN, description="a level the game knows, like 'none', 'narrow', 'full'")
+    from_progress: float | None = Field(None, ge=0, lt=1, description="share of all updates before it begins")
+    from_update: int | None = Field(None, ge=0, description="the same as a number of updates")
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> RandomisationStage:
+        if (self.from_progress is None) == (self.from_update is None):
+            raise ValueError(f"level {self.level!r} needs either from_progress or from_update")
+        return self
+
+    def begins(self, total_updates: int) -> float:
+        """The update with which it begins."""
+        return self.from_update if self.from_update is not None else (self.from_progress or 0.0) * total_updates
+
+
 class LeagueConfig(Section):
     phases: tuple[PhaseConfig, ...] = Field(min_length=1)
+    randomisation: tuple[RandomisationStage, ...] = Field(
+        (), description="levels of domain randomisation in training, whatever the phase; empty: as game_parameters say"
+    )
     snapshot_updates: int = Field(25, ge=1, description="the learner joins the pool every so many updates")
     pool_size: int = Field(40, ge=1)
     elo_k: int = Field(16, ge=1, description="step of the online Elo rating, in points")
@@ -180,6 +201,10 @@ class EvaluatorConfig(Section):
     every_updates: int = Field(40, ge=1, description="updates between two evaluations of the newest version")
     matches_per_opponent: int = Field(40, ge=2, multiple_of=2)
     final_matches_per_opponent: int = Field(200, ge=2, multiple_of=2)
+    regimes: tuple[str, ...] = Field(
+        ("default",), description="conditions the last version is measured in, beside the default ones of the panel"
+    )
+    regime_matches_per_opponent: int = Field(100, ge=2, multiple_of=2, description="in each of the other regimes")
     deterministic: bool = True
     threads: int = Field(1, ge=1)
     device: str = "cpu"
@@ -218,6 +243,16 @@ class RunConfig(Section):
         for key, device in devices.items():
             if self.network.precision == "fp16" and not device.startswith("cuda"):
                 raise ValueError(f"network.precision = 'fp16' needs {key} = 'cuda', found {device!r}; CPUs have 'bf16'")
+        return self
+
+    @model_validator(mode="after")
+    def _stages_come_about(self) -> RunConfig:
+        begins = [stage.begins(self.total_updates) for stage in self.league.randomisation]
+        if begins and (begins[0] != 0 or sorted(set(begins)) != begins or begins[-1] >= self.total_updates):
+            raise ValueError(
+                f"the stages of league.randomisation must begin at 0, in ascending order, and before update "
+                f"{self.total_updates}, the last one; found {', '.join(f'{begin:g}' for begin in begins)}"
+            )
         return self
 
     @model_validator(mode="after")

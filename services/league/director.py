@@ -10,9 +10,9 @@ from __future__ import annotations
 from ..api.v1 import run_pb2 as run
 from ..api.v1.policy_pb2 import PolicyRef
 from ..kernel.players import version_id
-from .examiner import evaluate, evaluate_on_schedule, gaps, order_again
+from .examiner import evaluate, evaluate_on_schedule, evaluate_regimes, gaps, order_again
 from .opponents import draw_opponent
-from .phases import Stage, stage_at
+from .phases import Stage, randomisation_at, stage_at
 from .plan import Plan
 from .pool import admit
 from .tickets import player_of, training_shortage
@@ -50,6 +50,7 @@ def _train(turn: Turn, head: PolicyRef) -> None:
     if turn.record.phase != stage.name:
         turn.record.phase = stage.name
         turn.announce("phase", f"{stage.name} begins", scripted_share=stage.scripted_share)
+    _randomise(turn, head)
     _snapshot(turn, head)
     if turn.view.final is not None:
         _end_training(turn, turn.view.final)
@@ -57,6 +58,15 @@ def _train(turn: Turn, head: PolicyRef) -> None:
     evaluate_on_schedule(turn, head)
     order_again(turn)
     _order_training(turn, stage, head)
+
+
+def _randomise(turn: Turn, head: PolicyRef) -> None:
+    """In every phase alike; matches in play keep the level they began with."""
+    config = turn.plan.config
+    level = randomisation_at(config.league.randomisation, head.step, config.total_updates)
+    if turn.record.randomisation != level:
+        turn.record.randomisation = level
+        turn.announce("randomisation", f"{level or 'as configured'} begins", update=head.step)
 
 
 def _snapshot(turn: Turn, head: PolicyRef) -> None:
@@ -74,12 +84,14 @@ def _order_training(turn: Turn, stage: Stage, head: PolicyRef) -> None:
     for _ in range(training_shortage(config, view.training_waiting, view.training_undelivered)):
         number = turn.printer.next_ticket
         opponent = draw_opponent(stage, config.learner.agent, pool, view.standings, config.seed, number)
-        turn.publish([turn.printer.training(head, player_of(opponent, turn.catalog), stage.name)])
+        player, level = player_of(opponent, turn.catalog), turn.record.randomisation
+        turn.publish([turn.printer.training(head, player, stage.name, level)])
 
 
 def _end_training(turn: Turn, last: PolicyRef) -> None:
     if turn.keep(last):
         evaluate(turn, version_id(last))
+        evaluate_regimes(turn, version_id(last))
         turn.record.state = run.RUN_STATE_EVALUATING
         turn.announce("evaluating", f"training is over; {version_id(last)} is the last version")
 

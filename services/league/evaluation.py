@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..games.conditions import DEFAULT_REGIME
 from ..kernel.panel import EVALUATE
 from .ledger import State
 
@@ -20,28 +21,41 @@ class Order:
     opponent: str
     first_pair: int
     matches: int
+    regime: str = DEFAULT_REGIME
 
 
-def remaining(candidate: str, opponents: Sequence[str], ordered: int, target: int) -> list[Order]:
+def remaining(
+    candidate: str, opponents: Sequence[str], ordered: int, target: int, regime: str = DEFAULT_REGIME
+) -> list[Order]:
     """Orders that bring every pairing of a candidate from `ordered` to `target` matches."""
     matches = even(target - ordered)
-    return [Order(candidate, opponent, ordered // 2, matches) for opponent in opponents if matches > 0]
+    return [Order(candidate, opponent, ordered // 2, matches, regime) for opponent in opponents if matches > 0]
 
 
-def missing(state: State, candidate: str, opponents: Sequence[str], ordered: int, target: int) -> list[Order]:
+def missing(
+    state: State,
+    candidate: str,
+    opponents: Sequence[str],
+    ordered: int,
+    target: int,
+    regime: str = DEFAULT_REGIME,
+) -> list[Order]:
     """Orders for what the ledger lacks although everything ordered has been played: tickets that were reserved and then
     lost with the league's process, and void matches. Seeds continue after those already used."""
     if ordered >= PATIENCE * target:
         return []
-    lacking = remaining_in(state, candidate, opponents, target)
-    return [Order(candidate, order.opponent, ordered // 2, order.matches) for order in lacking]
+    lacking = remaining_in(state, candidate, opponents, target, regime)
+    return [Order(candidate, order.opponent, ordered // 2, order.matches, regime) for order in lacking]
 
 
-def remaining_in(state: State, candidate: str, opponents: Sequence[str], target: int) -> list[Order]:
+def remaining_in(
+    state: State, candidate: str, opponents: Sequence[str], target: int, regime: str = DEFAULT_REGIME
+) -> list[Order]:
     """What the ledger lacks of `target` matches per opponent."""
-    played = {opponent: state.pair(EVALUATE, candidate, opponent).matches for opponent in opponents}
+    booked = "" if regime == DEFAULT_REGIME else regime
+    played = {opponent: state.pair(EVALUATE, candidate, opponent, booked).matches for opponent in opponents}
     return [
-        Order(candidate, opponent, matches // 2, even(target - matches))
+        Order(candidate, opponent, matches // 2, even(target - matches), regime)
         for opponent, matches in played.items()
         if matches < target
     ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..games import registry
+from ..games import GameSpec, registry
+from ..games.conditions import DEFAULT_REGIME, in_regime, randomised
 from ..kernel.config import ConfigError, RunConfig
 
 
@@ -13,6 +16,8 @@ class Plan:
     config: RunConfig
     bots: tuple[str, ...]
     """every scripted bot of the game: the panel"""
+    regimes: tuple[str, ...] = ()
+    """those the last version is measured in beside the default one"""
 
 
 def make_plan(config: RunConfig) -> Plan:
@@ -29,4 +34,24 @@ def make_plan(config: RunConfig) -> Plan:
                 registry.expect(f"bot of {config.game}", bot, bots)
             except ValueError as error:
                 raise ConfigError(f"league.phases.{index}.bots ({phase.name}): {error}") from error
-    return Plan(config, bots)
+    return Plan(config, bots, _conditions(config, spec))
+
+
+def _conditions(config: RunConfig, spec: GameSpec) -> tuple[str, ...]:
+    """Tries every level of randomisation and every regime on the game; returns the regimes beside the default one."""
+    parameters = config.game_parameters
+    for index, stage in enumerate(config.league.randomisation):
+        with _blame(f"league.randomisation.{index}.level ({stage.level})"):
+            registry.check(config.game, rules=config.rules, **randomised(spec, parameters, stage.level))
+    for index, regime in enumerate(config.evaluator.regimes):
+        with _blame(f"evaluator.regimes.{index} ({regime})"):
+            registry.check(config.game, rules=config.rules, **in_regime(spec, config.rules, parameters, regime))
+    return tuple(name for name in dict.fromkeys(config.evaluator.regimes) if name != DEFAULT_REGIME)
+
+
+@contextmanager
+def _blame(key: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}") from error

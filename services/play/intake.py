@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from ..api.v1.match_pb2 import Ticket
+from ..games import check
 from ..kernel.bus import Delivery, Puller
 from ..kernel.service import Context
 from .arena import Arena
+from .matches import parameters_of
 from .store import PolicyStore
 from .tickets import OpenTickets
 
@@ -68,6 +69,13 @@ class Intake:
         have = (config.run, config.game, config.rules)
         if asked != have:
             raise ValueError(f"it is for {asked}, this process plays {have}")
-        parameters = json.loads(ticket.parameters_json or "{}")
-        if parameters != self._parameters:
-            raise ValueError(f"it asks for parameters {parameters}, this process was built with {self._parameters}")
+        parameters, own = dict(parameters_of(ticket.parameters_json)), self._parameters
+        per_match = self._arena.game.spec.per_match
+        different = [name for name in {*parameters, *own} if parameters.get(name) != own.get(name)]
+        if not set(different) <= set(per_match):
+            raise ValueError(
+                f"it asks for parameters {parameters}, this process was built with {own}; between matches of one game "
+                f"only {', '.join(map(repr, per_match)) or 'nothing'} may differ"
+            )
+        if different:
+            check(config.game, rules=config.rules, **parameters)

@@ -32,7 +32,7 @@ class Tape:
     """An arena's `tape`: keeps the actions of the matches that `wanted` picks. A slot without one costs nothing."""
 
     def __init__(self, game: Game, parameters: Mapping[str, Any], wanted: Callable[[Match], bool]) -> None:
-        """`parameters`: those the game was made with, but for `autoreset`."""
+        """`parameters`: those the game was made with, but for `autoreset`; a ticket that names its own has its own."""
         self._game = game
         self._parameters = dict(parameters)
         self._wanted = wanted
@@ -63,7 +63,7 @@ class Tape:
             Replay(
                 game=game.spec.name,
                 rules=game.rules,
-                parameters=self._parameters,
+                parameters={**self._parameters, **take.match.parameters},
                 seed=take.match.seed,
                 first_seat=take.match.first_seat,
                 seats=take.seats,

@@ -12,7 +12,7 @@ CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
 
 
 def test_there_are_presets() -> None:
-    assert {"dogfight", "dogfight-quick", "dogfight-original", "dogfight-competition"} <= {
+    assert {"dogfight", "dogfight-quick", "dogfight-original", "dogfight-competition", "dogfight-full"} <= {
         path.stem for path in CONFIGS
     }
 
