@@ -86,6 +86,8 @@ class Arena:
         self._varied = game if game.spec.per_match and isinstance(game, VariedGame) else None
         self._conditions = [""] * game.batch
         """per slot: parameters_json of its last match; "" as the game was made"""
+        if self._varied is not None:
+            self._varied.vary({})
 
     @property
     def playing(self) -> int:
