@@ -10,6 +10,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
+from numbers import Integral
 from types import ModuleType
 from typing import Any
 
@@ -28,7 +29,7 @@ def expect(kind: str, value: str, known: list[str] | tuple[str, ...]) -> str:
     """Return `value` if it is known; otherwise raise a ValueError that names the choices and the nearest one."""
     if value in known:
         return value
-    near = get_close_matches(value, known, n=1)
+    near = get_close_matches(value, known, n=1) if isinstance(value, str) else []
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"unknown {kind} {value!r}: expected one of {', '.join(map(repr, known))}.{hint}")
 
@@ -77,7 +78,9 @@ def make(
     """
     rules = rules or spec(name).rules[0]
     check(name, rules=rules, **parameters)
-    if batch < 1:
-        raise ValueError(f"batch must be at least 1, not {batch}")
-    game: Game = _module(name).make(rules=rules, batch=batch, seed=seed, device=device, **parameters)
+    if isinstance(batch, bool) or not isinstance(batch, Integral) or batch < 1:
+        raise ValueError(f"batch must be a whole number of at least 1, not {batch!r}")
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**64:
+        raise ValueError(f"seed must be a whole number in 0 … 2**64 − 1, not {seed!r}")
+    game: Game = _module(name).make(rules=rules, batch=int(batch), seed=int(seed), device=device, **parameters)
     return game

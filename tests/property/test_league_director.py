@@ -82,6 +82,7 @@ class World:
             match=number, ticket_id=ticket.ticket_id, purpose=ticket.purpose, players=ticket.players,
             first_seat=index % 2, outcome=m.OUTCOME_VOID if void else 1 + number % 3, scores=[0.0, 0.0],
             seed=ticket.seeds[index // 2], policies_at_end=[player.policy for player in ticket.players],
+            regime=ticket.regime,
         )  # fmt: skip
         self.state = fold(self.state, self.state.position + 1, result, k=16)
 
@@ -118,6 +119,12 @@ def test_every_shipped_configuration_runs_to_its_end(path: Path) -> None:
     for candidate in ("main@1.0", final):
         for opponent in panel_opponents(candidate, league.plan.bots, "main@1.0"):
             assert league.state.pair("evaluate", candidate, opponent).matches == evaluator.final_matches_per_opponent
+    for regime in set(evaluator.regimes) - {"default"}:
+        for opponent in panel_opponents(final, league.plan.bots, "main@1.0"):
+            played = league.state.pair("evaluate", final, opponent, regime).matches
+            assert played == evaluator.regime_matches_per_opponent
+    levels = [event.message.removesuffix(" begins") for event in league.events if event.kind == "randomisation"]
+    assert levels == [stage.level for stage in league.plan.config.league.randomisation]
     assert league.record.pool[0] == "main@1.0"
     assert len(league.record.pool) == 1 + league.plan.config.total_updates // league.plan.config.league.snapshot_updates
     assert "gap" not in league.record.reason

@@ -216,9 +216,8 @@ def test_the_config_vector_tells_the_truth(observation: str, first: int) -> None
     check(game, seen)
     assert np.abs(info.final_observation[..., first:] - before[:, None]).max() < 1e-6
     assert not np.array_equal(info.final_observation[1], seen[1])
-    check(
-        game, game.restore({name: np.full(4, REGIMES["sniper"].get(name, PHYSICS[name].default)) for name in PHYSICS})
-    )
+    sniper = {name: np.full(4, REGIMES["sniper"].get(name, PHYSICS[name].default)) for name in PHYSICS}
+    check(game, game.restore({**sniper, "hp": np.full((4, 2), 2)}))
     other = make(observation=observation, seed=9)
     other.reset()
     check(other, other.restore(game.snapshot()))

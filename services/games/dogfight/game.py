@@ -39,9 +39,7 @@ class Dogfight:
     endings: tuple[str, ...] = ENDINGS
 
     def __init__(self, rules: str, batch: int, seed: int, device: str, options: Options) -> None:
-        """Allocate; nothing moves before `reset` or `restore`. Raises ValueError for a bad seed or device."""
-        if not 0 <= seed < 2**64:
-            raise ValueError(f"seed must be in 0 … 2**64 − 1, not {seed}")
+        """Allocate; nothing moves before `reset` or `restore`. Raises ValueError for a bad device."""
         self.rules, self.batch, self.seed, self.options = rules, batch, seed, options
         self.device = _device(device)
         self.autoreset: AutoresetMode = options.autoreset
@@ -142,9 +140,11 @@ class Dogfight:
         Works at any time; the bot starts with a fresh memory at its next decision. Raises ValueError for an unknown
         bot, naming the choices, and for a seat, slots or a number of bots that do not fit.
         """
-        if seat not in range(SEATS):
+        if type(seat) is not int or seat not in range(SEATS):
             raise ValueError(f"seat must be 0 or 1, not {seat!r}")
         slots: Any = slice(None) if matches is None else self._chosen(matches)
+        if not isinstance(bots, str | Sequence | None):
+            raise ValueError(f"bots must be a name, None or a sequence of them, not {bots!r}")
         if bots is None or isinstance(bots, str):
             numbers: int | list[int] = _bot_number(bots)
         else:
@@ -160,6 +160,8 @@ class Dogfight:
         A parameter that is left out counts as given to `make`. Running episodes go on as they are. Raises ValueError
         for other parameters, bad values, and slots that do not fit, and then changes nothing.
         """
+        if not isinstance(parameters, Mapping):
+            raise ValueError(f"vary takes a mapping of parameters, not {parameters!r}")
         options = varied(self.options, parameters)
         slots: Any = slice(None) if matches is None else self._chosen(matches)
         if self._state.make_room(options):
@@ -196,15 +198,15 @@ class Dogfight:
 
 def _device(name: str) -> str:
     try:
-        return str(wp.get_device(name).alias)
+        return str(wp.get_device(str(name)).alias)
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"unknown or missing device {name!r}: {error}") from None
 
 
 def _seeds(seeds: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.uint64]:
     array = np.asarray(seeds)
-    if array.shape != (count,) or array.dtype.kind not in "iu":
-        raise ValueError(f"seeds must be {count} integers, not {array.dtype} of shape {array.shape}")
+    if array.shape != (count,) or array.dtype.kind not in "iu" or (array.dtype.kind == "i" and (array < 0).any()):
+        raise ValueError(f"seeds must be {count} integers from 0 on, not {array.dtype} of shape {array.shape}")
     return array.astype(np.uint64, copy=False)
 
 

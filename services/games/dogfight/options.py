@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 from numbers import Real
 from typing import Any
 
@@ -22,6 +21,8 @@ from .constants import (
     TICKS_PER_DECISION,
 )
 
+#: Of a float32. Not a number compares false with it.
+LARGEST = 3.4028234e38
 AUTORESET_MODES: tuple[AutoresetMode, ...] = ("same_step", "disabled")
 REWARD_MOMENTS = ("tick", "decision")
 RANDOMISATIONS = ("none", "narrow", "full")
@@ -118,8 +119,8 @@ def varied(options: Options, parameters: Mapping[str, Any]) -> Options:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
-        raise ValueError(f"{name} must be a finite number, not {value!r}")
+    if isinstance(value, bool) or not isinstance(value, Real) or not abs(value) <= LARGEST:
+        raise ValueError(f"{name} must be a finite number, not {value!r:.80}")
     return float(value)
 
 
@@ -136,6 +137,8 @@ def _flag(name: str, value: Any) -> bool:
 
 
 def _rewards(given: Mapping[str, float]) -> dict[str, float]:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"rewards must be a mapping of terms to weights, not {given!r}")
     for name in given:
         expect("reward term of dogfight", name, tuple(REWARDS))
     return {name: _number(f"reward {name}", given.get(name, weight)) for name, weight in REWARDS.items()}
