@@ -78,9 +78,12 @@ def make(
     """
     rules = rules or spec(name).rules[0]
     check(name, rules=rules, **parameters)
-    if isinstance(batch, bool) or not isinstance(batch, Integral) or batch < 1:
-        raise ValueError(f"batch must be a whole number of at least 1, not {batch!r}")
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= seed < 2**64:
-        raise ValueError(f"seed must be a whole number in 0 … 2**64 − 1, not {seed!r}")
-    game: Game = _module(name).make(rules=rules, batch=int(batch), seed=int(seed), device=device, **parameters)
+    batch, seed = _whole("batch", batch, 1, 2**31 - 1), _whole("seed", seed, 0, 2**64 - 1)
+    game: Game = _module(name).make(rules=rules, batch=batch, seed=seed, device=device, **parameters)
     return game
+
+
+def _whole(name: str, value: object, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
+        raise ValueError(f"{name} must be a whole number in {low} … {high}, not {value!r}")
+    return int(value)

@@ -101,7 +101,7 @@ def _arena(
     # The bank takes any network; its own architecture only matters to who loads weights into it.
     layout = next(iter(game.spec.observations[game.rules]))
     architecture = Architecture.of(game.spec, game.rules, layout, NetworkConfig.model_validate({}))
-    bank = PolicyBank(architecture, batch, game.num_seats, device="cpu", compute_dtype=torch.float32, seed=0)
+    bank = PolicyBank(architecture, batch, game.num_seats, device="cpu", seed=0)
     for player in players:
         if player.ref is not None and player.actor is not None:
             bank.add(player.ref, player.actor)

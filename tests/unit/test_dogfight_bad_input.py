@@ -33,7 +33,7 @@ import ludus.games
         ({"seed": 2**64}, "seed must be a whole number"),
         ({"batch": 2.5}, "batch must be a whole number"),
         ({"batch": None}, "batch must be a whole number"),
-        ({"batch": 0}, "at least 1"),
+        ({"batch": 0}, "batch must be a whole number"),
         ({"device": 3}, "device '3'|device 3"),
         ({"device": None}, "device"),
         ({"rules": 3}, "unknown rule set of dogfight 3"),

@@ -110,7 +110,7 @@ def test_an_evaluation_is_not_randomised_by_the_stage_of_the_training() -> None:
 def test_a_neural_opponent_acts_and_is_not_replaced_by_zeros() -> None:
     """Its actions failed a type check and became zeros: self-play against an aircraft that does nothing."""
     game = make("dogfight", batch=2, seed=3, autoreset="disabled")
-    bank = PolicyBank(architecture(), 2, 2, device="cpu", compute_dtype=torch.float32, seed=5)
+    bank = PolicyBank(architecture(), 2, 2, device="cpu", seed=5)
     opponent = PolicyRef(agent="main", epoch=1, step=3, sha256="3")
     networks = [Actor(architecture(), generator=torch.Generator().manual_seed(k)) for k in range(2)]
     sticks = ([-0.6, 0.3], [0.7, 0.4])
@@ -135,7 +135,7 @@ def test_a_neural_opponent_acts_and_is_not_replaced_by_zeros() -> None:
 def test_a_scripted_seat_is_flagged_as_it_was_when_the_match_began() -> None:
     """The flags were one array that the next episode had changed already."""
     game = make("dogfight", batch=1, seed=3, autoreset="disabled")
-    bank = PolicyBank(architecture(), 1, 2, device="cpu", compute_dtype=torch.float32, seed=5)
+    bank = PolicyBank(architecture(), 1, 2, device="cpu", seed=5)
     bank.set_live(LIVE.policy, Actor(architecture(), generator=torch.Generator().manual_seed(1)))
     bank.add(LIVE.policy, Actor(architecture(), generator=torch.Generator().manual_seed(1)))
     arena = Arena(game, bank, worker="test", never_idle=True, seed=1)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from ludus.api.v1.match_pb2 import PURPOSE_EVALUATE, Player, Ticket
 from ludus.games import VariedGame, make, spec
@@ -39,7 +38,7 @@ def physics_of(game: Any) -> np.ndarray:
 def table(slots: int, tape: bool = False) -> Arena:
     game = make("dogfight", batch=slots, seed=3, autoreset="disabled", **BASE)
     architecture = Architecture.of(DOGFIGHT, "training", BASE["observation"], NetworkConfig(hidden=16))
-    bank = PolicyBank(architecture, slots, 2, device="cpu", compute_dtype=torch.float32, seed=5)
+    bank = PolicyBank(architecture, slots, 2, device="cpu", seed=5)
     recorder = Tape(game, BASE, lambda match: True) if tape else None
     return Arena(game, bank, worker="test", never_idle=False, seed=1, tape=recorder)
 

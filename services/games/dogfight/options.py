@@ -119,7 +119,8 @@ def varied(options: Options, parameters: Mapping[str, Any]) -> Options:
 
 
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not abs(value) <= LARGEST:
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not -LARGEST <= value <= LARGEST:
         raise ValueError(f"{name} must be a finite number, not {value!r:.80}")
     return float(value)
 
