@@ -1,9 +1,15 @@
-"""Does it learn? Trains from scratch through the four services, several seeds, and prints what the evaluator measured.
+"""How soon does it beat whom? Decisions and seconds to 80, 95 and 99 % of wins, per bot.
 
-Every number comes from the run's own report: deterministic play, seeds never trained on, both seats, Wilson intervals.
+Trains through the four services; beside it, on the same game and cores, a plain PPO in one file
+(`peers/plain_dogfight_ppo.py`): with the same observation, rewards and hyper-parameters, and with textbook ones.
 
-    python benchmarks/time_to_skill.py                      # 3 seeds of the default preset
-    python benchmarks/time_to_skill.py --quick              # 1 seed of the quick preset, under two minutes
+A level is reached at the first measurement that shows it: deterministic play, starts never trained on, both seats.
+Seconds are those of training; Ludus' evaluator takes its share of the cores meanwhile, the peer is measured while its
+clock stands still. The last measurement of every run has Wilson intervals.
+
+    python benchmarks/time_to_skill.py                      # 3 seeds of the default preset, the peer with one seed
+    python benchmarks/time_to_skill.py --preset competition --seeds 1 2 3 4 5
+    python benchmarks/time_to_skill.py --quick              # 1 seed of the quick preset and short peers
 """
 
 from __future__ import annotations
@@ -19,10 +25,15 @@ from typing import Any
 
 from rows import Row, row, show
 
-TARGET_WIN_RATE = 0.95
-TARGET_DECISIONS = 9_000_000
-TARGET_SECONDS = 600.0
-FOUR_BOTS = ("bot:chaser", "bot:dogfighter", "bot:ace", "bot:brawler")
+from ludus.kernel.wilson import wilson_interval
+
+LEVELS = (0.80, 0.95, 0.99)
+TARGET_WIN_RATE = {"bot:do_nothing": 0.95}
+TARGET_FOUR_BOTS = 0.99
+TARGET_SECONDS = {"training": 600.0, "competition": 300.0}
+PEER = Path(__file__).parent / "peers" / "plain_dogfight_ppo.py"
+#: One measurement of a curve: decisions, seconds, opponent -> (wins, matches).
+Point = tuple[int, float, dict[str, tuple[int, int]]]
 
 
 def ludus(home: Path, *arguments: str) -> None:
@@ -30,30 +41,72 @@ def ludus(home: Path, *arguments: str) -> None:
     subprocess.run(command, check=True, stdout=sys.stderr)
 
 
-def train(home: Path, preset: str, seed: int, extra: list[str]) -> tuple[dict[str, Any], float]:
-    """One run from scratch; its summary and the wall time from the command to the finished report."""
+def train(home: Path, preset: str, seed: int, extra: list[str]) -> tuple[Path, float]:
+    """One run from scratch; its folder and the wall time from the command to the finished report."""
     run = f"skill-{preset}-{seed}"
     started = time.monotonic()
     overrides = [part for setting in extra for part in ("--set", setting)]
     ludus(home, "train", "dogfight", "--preset", preset, "--seed", str(seed), "--run", run, *overrides)
-    return json.loads((home / "runs" / run / "summary.json").read_text()), time.monotonic() - started
+    return home / "runs" / run, time.monotonic() - started
 
 
-def rows_of(seed: int, summary: dict[str, Any], wall_seconds: float, quick: bool) -> list[Row]:
-    (final,) = [candidate for candidate in summary["candidates"] if candidate["label"] == "final"]
-    found = []
-    for entry in final["rows"]:
-        target = TARGET_WIN_RATE if entry["opponent"] in FOUR_BOTS and not quick else None
-        interval = (entry["low"], entry["high"])
-        name = f"seed {seed}: wins against {entry['opponent']}"
-        found.append(row(name, entry["win_rate"], "rate", n=entry["n"], target=target, interval=interval))
-    found += [
-        row(f"seed {seed}: decisions", summary["decisions"], "decisions", n=1, target=TARGET_DECISIONS, at_most=True),
-        row(f"seed {seed}: training", summary["seconds"], "s", n=1, target=TARGET_SECONDS, at_most=True),
-        row(f"seed {seed}: command to report", wall_seconds, "s", n=1, target=TARGET_SECONDS, at_most=True),
-        row(f"seed {seed}: speed", summary["decisions"] / max(summary["seconds"], 1e-9), "decisions/s", n=1),
+def curve_of(folder: Path, summary: dict[str, Any]) -> list[Point]:
+    """What the evaluator measured, at the decisions and seconds at which the version was made."""
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    made = {entry["step"]: (entry["decisions"], entry["elapsed_seconds"]) for entry in map(json.loads, lines)}
+    points = []
+    for candidate in summary["candidates"]:
+        decisions, seconds = made.get(candidate["step"], (0, 0.0))
+        counts = {one["opponent"]: (one["wins"], one["n"]) for one in candidate["rows"] if one["n"]}
+        points.append((decisions, seconds, counts))
+    return points
+
+
+def peer_curve(arguments: list[str]) -> list[Point]:
+    """The plain PPO in a process of its own, so that its threads and memory are its own."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        command = [sys.executable, str(PEER), *arguments, "--json", file.name]
+        subprocess.run(command, check=True, stdout=sys.stderr)
+        entries = json.loads(Path(file.name).read_text())
+    return [
+        (one["decisions"], one["seconds"], {f"bot:{bot}": (won, one["n"]) for bot, won in one["wins"].items()})
+        for one in entries
     ]
+
+
+def rows_of(name: str, curve: list[Point], targets: bool, seconds_target: float) -> list[Row]:
+    """When each level was reached, per bot, and what the last measurement says. A level never reached has no row."""
+    found: list[Row] = []
+    decisions, seconds, last = curve[-1]
+    for bot in (opponent for opponent in last if opponent.startswith("bot:")):
+        for level in LEVELS:
+            reached = (point for point in curve if point[2].get(bot, (0, 1))[0] >= level * point[2].get(bot, (0, 1))[1])
+            if point := next(reached, None):
+                n, label = point[2][bot][1], f"{name}: {level:.0%} against {bot}"
+                found.append(row(f"{label}, decisions", point[0], "decisions", n=n))
+                found.append(row(f"{label}, time", point[1], "s", n=n))
+        wins, n = last[bot]
+        target = TARGET_WIN_RATE.get(bot, TARGET_FOUR_BOTS) if targets else None
+        label = f"{name}: wins against {bot} at the end"
+        found.append(row(label, wins / n, "rate", n=n, target=target, interval=wilson_interval(wins, n)))
+    found.append(row(f"{name}: decisions", decisions, "decisions", n=1))
+    limit = seconds_target if targets else None
+    found.append(row(f"{name}: training", seconds, "s", n=1, target=limit, at_most=True))
+    found.append(row(f"{name}: speed", decisions / max(seconds, 1e-9), "decisions/s", n=1))
     return found
+
+
+def rows_of_run(home: Path, preset: str, seed: int, extra: list[str], targets: bool) -> tuple[list[Row], list[str]]:
+    """The rows of one run, and the arguments that give a peer the same task and budget."""
+    folder, wall_seconds = train(home, preset, seed, extra)
+    summary = json.loads((folder / "summary.json").read_text())
+    config = json.loads((folder / "config.json").read_text())
+    rules, weights = config["rules"], config["game_parameters"].get("rewards", {})
+    name = f"ludus {preset}, seed {seed}"
+    found = rows_of(name, curve_of(folder, summary), targets, TARGET_SECONDS[rules])
+    found.append(row(f"{name}: command to report", wall_seconds, "s", n=1))
+    task = ["--rules", rules, "--decisions", str(summary["decisions"])]
+    return found, task + [part for term, weight in weights.items() for part in ("--reward", f"{term}={weight}")]
 
 
 def main() -> None:
@@ -62,18 +115,30 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--preset", default="default")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a configuration key")
+    parser.add_argument("--peer-seeds", type=int, nargs="*", default=[1], help="none: no peer")
+    parser.add_argument("--threads", type=int, default=2, help="CPU threads of the peer: all cores that Ludus has")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     options = parser.parse_args()
     preset, seeds = ("quick", options.seeds[:1]) if options.quick else (options.preset, options.seeds)
+    finer = [] if options.quick else ["evaluator.every_updates=60", "evaluator.matches_per_opponent=100"]
+    final = [] if options.quick else ["evaluator.final_matches_per_opponent=400"]
     rows: list[Row] = []
+    task: list[str] = []
     with tempfile.TemporaryDirectory(prefix="ludus-skill-") as folder:
         home = Path(folder)
         try:
             for seed in seeds:
-                rows += rows_of(seed, *train(home, preset, seed, options.set), options.quick)
+                found, task = rows_of_run(home, preset, seed, [*finer, *final, *options.set], not options.quick)
+                rows += found
                 show(rows, options.json)
         finally:
             ludus(home, "down")
+    for seed in options.peer_seeds[: 1 if options.quick else None]:
+        for label, extra in (("same hyper-parameters", []), ("textbook", ["--textbook"])):
+            arguments = [*task, "--seed", str(seed), "--threads", str(options.threads), *extra]
+            short = ["--seconds", "30", "--matches", "20"] if options.quick else []
+            rows += rows_of(f"plain PPO, {label}, seed {seed}", peer_curve([*arguments, *short]), False, 0.0)
+            show(rows, options.json)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,8 @@ examples:
   ludus train dogfight --preset quick
   ludus train dogfight --seed 2 --set learner.epochs=4 --set simulator.workers=2
   ludus train dogfight --config my.toml --run duel-1 --detach
+  ludus train gym:CartPole-v1                  any Gymnasium environment; pettingzoo:MODULE likewise
+  ludus train dogfight --preset competition --guest starter.onnx
 """
 UP = """Start the supervisor and its nats-server in the background, and with them every run that is in progress.
 
@@ -112,6 +114,29 @@ examples:
 """
 
 
+ANALYSE = """What kind of fights kept matches were: accuracy, time to the first hit, speed, energy, circling, dynamism.
+
+WHAT is a match (as for `ludus replay`), a run (all matches kept of it) or a folder of replays. The matches are played
+again, tick by tick.
+
+examples:
+  ludus analyse duel-1
+  ludus tournament ace brawler duel-1 --keep my-cup; ludus analyse my-cup --json numbers.json
+"""
+
+CLONE = """Behaviour cloning: watch BOT in matches against every bot, train an actor to answer as it does, and write it
+as weights, as ONNX and as a checkpoint to start training from.
+
+In the first round the bot flies, in the others the clone does and the bot says what it would have done. Network and
+observation are those of the preset. The clone is measured beside the bot itself in the end.
+
+examples:
+  ludus clone brawler                        a few minutes, into clones/brawler-training of the home folder
+  ludus clone ace --rules competition --output ace
+  ludus clone ace --rounds 1                 demonstrations only
+"""
+
+
 class Parser(argparse.ArgumentParser):
     """One line for one mistake."""
 
@@ -171,6 +196,9 @@ def _train(add: _Adder) -> None:
     train.add_argument("--run", metavar="NAME", help="name of the run: a-z, 0-9, '-' (default: a fresh one)")
     train.add_argument("--seed", type=int, metavar="N", help="everything random is drawn from it")
     train.add_argument("--decisions", type=int, metavar="N", help="how long to train")
+    train.add_argument(
+        "--guest", action="append", metavar="FILE.onnx", help="a policy from elsewhere as an opponent; may be repeated"
+    )
     train.add_argument("--detach", action="store_true", help="start it and return at once")
     _nats(train)
     config = add("config", "train:show_config", "print the configuration a run of GAME would use")
@@ -178,7 +206,11 @@ def _train(add: _Adder) -> None:
 
 
 def _game(parser: Parser) -> None:
-    parser.add_argument("game", metavar="GAME", help="for example dogfight")
+    parser.add_argument("game", metavar="GAME", help="for example dogfight, or gym:CartPole-v1")
+    _configuration(parser)
+
+
+def _configuration(parser: Parser) -> None:
     parser.add_argument("--preset", metavar="P", help="a configuration that comes with Ludus (default: default)")
     parser.add_argument("--config", type=Path, metavar="FILE", help="a configuration of your own, TOML or JSON")
     parser.add_argument(
@@ -230,6 +262,9 @@ def _replays(add: _Adder) -> None:
     replay = add("replay", "replays:replay", "show a kept match in the browser", REPLAY)
     replay.add_argument("match", nargs="?", metavar="MATCH", help="a file or a name (default: the newest)")
     replay.add_argument("--output", type=Path, metavar="FILE", help="the page (default: beside the replay)")
+    analyse = add("analyse", "analyse:analyse", "numbers about kept matches: accuracy, energy, dynamism", ANALYSE)
+    analyse.add_argument("match", nargs="?", metavar="WHAT", help="a match, a run or a folder (default: newest match)")
+    analyse.add_argument("--json", metavar="FILE", help="write the numbers for programs")
 
 
 def _league(add: _Adder) -> None:
@@ -275,9 +310,28 @@ def _submissions(add: _Adder) -> None:
         "--rules", choices=("training", "competition"), metavar="R", default="training",
         help="rule set: training (46 observed floats) or competition (224); default %(default)s",
     )  # fmt: skip
+    _clone(add)
     contest = add("tournament", "tournament:tournament", "bots, ONNX files and runs: everybody against all", TOURNAMENT)
     contest.add_argument("participants", nargs="+", metavar="PARTICIPANT", help="a bot, a file or a run; at least two")
     contest.add_argument("--matches", type=int, default=100, metavar="N", help="of each pair (default %(default)s)")
     contest.add_argument("--rules", metavar="R", default="training", help="rule set (default %(default)s)")
     contest.add_argument("--seed", type=int, default=1, metavar="N", help="draws the starts (default %(default)s)")
     contest.add_argument("--json", metavar="FILE", help="write standings and pairings for programs")
+    contest.add_argument("--keep", type=Path, metavar="DIR", help="keep every match as a replay in this folder")
+
+
+def _clone(add: _Adder) -> None:
+    clone = add("clone", "clone:clone", "train a policy that plays as a scripted bot does", CLONE)
+    clone.add_argument("bot", metavar="BOT", help="for example brawler")
+    clone.add_argument("--game", metavar="GAME", default="dogfight", help="its game (default %(default)s)")
+    clone.add_argument("--rules", metavar="R", help="rule set (default: that of the preset)")
+    _configuration(clone)
+    clone.add_argument("--seed", type=int, metavar="N", help="draws weights and starts (default: that of the preset)")
+    for name, value, text in (
+        ("rounds", 6, "the first one with demonstrations, the others with corrections"),
+        ("decisions", 400, "of 256 matches, watched in each round"),
+        ("epochs", 4, "passes over all pairs, in each round"),
+        ("matches", 100, "against each bot to measure it; 0 to leave that out"),
+    ):
+        clone.add_argument(f"--{name}", type=int, metavar="N", default=value, help=f"{text} (default %(default)s)")
+    clone.add_argument("--output", type=Path, metavar="DIR", help="where to (default: clones/BOT-RULES of the home)")

@@ -108,6 +108,12 @@ def line(view: Json) -> str:
     wins = [f"{row['opponent'].removeprefix('bot:')} {percent(row['recent_score'])}" for row in view["opponents"]]
     if wins:
         parts.append("recent: " + ", ".join(wins))
+    if view["recent_return"] is not None:
+        parts.append(f"return {view['recent_return']:,.1f}")
+    if view["returns"]:
+        newest = view["returns"][-1]
+        interval = f"{newest['low']:,.1f} … {newest['high']:,.1f}"
+        parts.append(f"measured {newest['candidate']}: {newest['mean']:,.1f} ({interval}, n {newest['episodes']})")
     bad = [f"{one['service']} {one['state']}" for one in view["services"] if one["state"] in ("dead", "hung")]
     return "  ".join([*parts, *bad, *waiting(view)])
 

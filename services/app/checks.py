@@ -37,11 +37,12 @@ def check_run(config: RunConfig) -> None:
     observation = config.game_parameters.get("observation")
     if observation is not None and observation not in layouts:
         raise unknown(f"observation of {config.game} with rules {config.rules}", str(observation), layouts)
+    players = (*spec.bots[config.rules], *(guest.player for guest in config.league.guests))
     for phase in config.league.phases:
         for bot in (bot for pool in phase.bots for bot in pool.bots):
-            if bot not in spec.bots[config.rules]:
+            if bot not in players:
                 raise unknown(
-                    f"bot of {config.game} with rules {config.rules}", bot, spec.bots[config.rules],
+                    f"bot of {config.game} with rules {config.rules}", bot, players,
                     f"It stands in phase {phase.name!r} of the league.",
                 )  # fmt: skip
     _check_parameters(config)

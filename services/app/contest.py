@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -12,13 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from ..games.registry import expect, spec
+from ..kernel.files import write_atomically
 from ..league.judge import FIRST_EVALUATION_SEED
 from ..league.seeds import derive
 from ..play.points import Tally
+from ..play.replay import SUFFIX, Replay, to_bytes
+from ..play.showcase import title
 from ..play.tournament import Entrant, Pairing, play_all, standing
 from .draw import plain_table
 from .entrants import entrants
-from .errors import UsageError
+from .errors import CommandError, UsageError
 from .home import Home, Json, write_json
 from .words import seconds_text
 
@@ -72,11 +75,25 @@ def seeds_of(seed: int, pairs: int) -> list[int]:
 def _played(taking_part: Sequence[Entrant], options: argparse.Namespace, console: Console) -> list[Pairing]:
     total = len(taking_part) * (len(taking_part) - 1) // 2
     found: list[Pairing] = []
+    seeds, keep = seeds_of(options.seed, options.matches // 2), _keeper(options.keep) if options.keep else None
     with console.status("") as status:
-        for pairing in play_all(taking_part, GAME, options.rules, seeds_of(options.seed, options.matches // 2)):
+        for pairing in play_all(taking_part, GAME, options.rules, seeds, keep):
             found.append(pairing)
             status.update(f"{len(found)} of {total} pairings")
     return found
+
+
+def _keeper(folder: Path) -> Callable[[Replay], None]:
+    """Writes a match as DIR/<first>-<second>-<number>.replay. Raises CommandError."""
+
+    def keep(replay: Replay) -> None:
+        path = folder.expanduser() / f"{title(replay)}-{replay.match}{SUFFIX}"
+        try:
+            write_atomically(path, to_bytes(replay))
+        except OSError as error:
+            raise CommandError(f"cannot write {path}: {error.strerror}. Check the folder and free space.") from error
+
+    return keep
 
 
 def _standings(taking_part: Sequence[Entrant], pairings: Sequence[Pairing], order: Sequence[int]) -> Table:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..kernel.config import NAME_PATTERN, ConfigError, RunConfig, dump, load, parse_assignment
+from ..kernel.config import NAME_PATTERN, ConfigError, GuestConfig, RunConfig, dump, load, parse_assignment
 from ..kernel.files import sync_folder
 from .checks import check_game
 from .errors import CommandError, UsageError
+from .guests import Files, place
 from .home import Home, RunFolder, write_json
 from .presets import DEFAULT, preset_file
 
@@ -40,6 +41,7 @@ class Request:
     seed: int | None = None
     decisions: int | None = None
     assignments: Sequence[str] = ()
+    guests: Sequence[str] = ()
     nats_url: str = ""
 
 
@@ -55,25 +57,32 @@ def resolve(request: Request) -> RunConfig:
             raise UsageError(f"--set {reserved}=... is not possible: use GAME, --run and --home")
     overrides += [("run", ""), ("directory", "")]
     if not request.config:
-        overrides.append(("preset", request.preset or DEFAULT))
+        overrides += [("preset", request.preset or DEFAULT), ("game", request.game)]
     for key, value in (("seed", request.seed), ("decisions", request.decisions), ("bus.url", request.nats_url or None)):
         if value is not None:
             overrides.append((key, value))
-    config = load(path, overrides)
+    config = _with_guests(load(path, overrides), request.guests)
     if config.game != request.game:
         raise UsageError(f"{path} is a configuration of {config.game!r}, not of {request.game!r}")
     return config
 
 
+def _with_guests(config: RunConfig, files: Sequence[str]) -> RunConfig:
+    """Those of the configuration, then those of the command line."""
+    guests = (*config.league.guests, *(GuestConfig.model_validate({"file": file}) for file in files))
+    return config.model_copy(update={"league": config.league.model_copy(update={"guests": guests})})
+
+
 def choose_name(home: Home, request: Request) -> str:
     """The name asked for, or a fresh one that can be pronounced. Raises UsageError."""
     taken = {run.name for run in home.runs()}
+    stem = re.sub("[^a-z0-9]+", "-", request.game.rpartition(":")[2].lower()).strip("-")[:24] or "run"
     if request.run is None:
         for _ in range(100):
-            name = f"{request.game[:24]}-{secrets.choice(ADJECTIVES)}-{secrets.choice(NOUNS)}"
+            name = f"{stem}-{secrets.choice(ADJECTIVES)}-{secrets.choice(NOUNS)}"
             if name not in taken:
                 return name
-        return f"{request.game[:24]}-{secrets.token_hex(4)}"
+        return f"{stem}-{secrets.token_hex(4)}"
     if not re.fullmatch(NAME_PATTERN, request.run):
         raise UsageError(
             f"--run {request.run!r}: expected 1 to 48 of a-z, 0-9 and '-', not beginning with '-', like 'duel-1'"
@@ -86,8 +95,11 @@ def choose_name(home: Home, request: Request) -> str:
     return request.run
 
 
-def create(home: Home, config: RunConfig, name: str) -> RunFolder:
-    """Make runs/<name>/ with its configuration, ready for the supervisor. Raises CommandError; leaves nothing then."""
+def create(home: Home, config: RunConfig, name: str, guests: Files | None = None) -> RunFolder:
+    """Make runs/<name>/ with its configuration and guests, ready for the supervisor.
+
+    Raises CommandError; leaves nothing then.
+    """
     run = home.run(name)
     complete = config.model_copy(update={"run": name, "directory": str(run.path)})
     staging: Path | None = None
@@ -97,6 +109,7 @@ def create(home: Home, config: RunConfig, name: str) -> RunFolder:
         staging.chmod(0o755)
         for folder in ("services", "logs", "checkpoints", "weights"):
             (staging / folder).mkdir()
+        complete = place(complete, staging, run, guests or {})
         (staging / "config.json").write_text(dump(complete))
         write_json(staging / "desired.json", {"state": "running", "generation": 1}, durable=True)
         sync_folder(staging)

@@ -26,6 +26,7 @@ STATE_STYLES = {
     "paused": "yellow", "ready": "green", "hung": "bold red", "dead": "bold red", "ended": "dim",
 }  # fmt: skip
 DEATHS_SHOWN = 3
+RETURNS_SHOWN = 5
 
 
 def plain_table(*columns: str, right: tuple[int, ...] = ()) -> Table:
@@ -95,6 +96,18 @@ def opponents_table(view: Json) -> Table:
             number_text(view["ratings"].get(name), 0),
         )
     table.add_row("the learner", *[""] * 6, number_text(view["ratings"].get("main"), 0), style="bold")
+    return table
+
+
+def returns_table(view: Json) -> Table:
+    """The newest measurements of a player alone, oldest first."""
+    table = plain_table("measured", "mean return", "95 %", "n", "decisions", right=(1, 2, 3, 4))
+    for row in view["returns"][-RETURNS_SHOWN:]:
+        interval = f"{row['low']:,.1f} … {row['high']:,.1f}"
+        table.add_row(
+            row["candidate"], f"{row['mean']:,.1f}", interval, str(row["episodes"]), f"{row['decisions']:,.1f}"
+        )
+    table.add_row("training", number_text(view["recent_return"], 1), "", "", "", style="bold")
     return table
 
 
@@ -186,6 +199,8 @@ def deaths_table(deaths: list[Json]) -> Table:
 def live(view: Json, hint: str) -> RenderableType:
     """The live picture: about 20 lines."""
     parts: list[RenderableType] = [headline(view), progress_line(view), numbers_line(view), Text()]
+    if view["recent_return"] is not None or view["returns"]:
+        parts += [returns_table(view), Text("undiscounted returns; measured: evaluation seeds", "dim"), Text()]
     if view["opponents"] or view["evaluations"]:
         parts += [opponents_table(view), legend(view), Text()]
     parts.append(services_line(view))

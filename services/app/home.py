@@ -123,6 +123,17 @@ class RunFolder:
     def config(self) -> Json:
         return read_json(self.config_file)
 
+    def whole_config(self) -> Json:
+        """The same, checked key by key. Raises CommandError when the file is not what a run was created with."""
+        from ..kernel.config import ConfigError, load
+
+        try:
+            return load(self.config_file, environment={}).model_dump(mode="json")
+        except ConfigError as error:
+            raise CommandError(
+                f"the configuration of {self.name} cannot be used: {error}. Put the file back, or remove {self.path}"
+            ) from error
+
     def desired(self) -> Json:
         return read_json(self.path / "desired.json")
 

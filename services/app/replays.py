@@ -81,6 +81,9 @@ def contender(home: Home, player: str, spec: GameSpec, bots: Sequence[str]) -> t
 
 def conditions(runs: Sequence[RunFolder]) -> tuple[str, Json]:
     """Rule set ("" without a run) and parameters under which policies of these runs can meet. Raises UsageError."""
+    for run in runs:
+        if not {"rules", "game_parameters"} <= run.config().keys():
+            run.whole_config()
     found = [(str(run.config()["rules"]), run.config()["game_parameters"]) for run in runs]
     if not found:
         return "", {}

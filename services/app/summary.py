@@ -13,7 +13,12 @@ FINAL, FIRST = "final", "step 0"
 
 
 def final_table(summary: Json) -> Table:
-    """One row per opponent of the final policy, the same row of step 0 beside it; fits into 80 columns."""
+    """One row per opponent of the final policy, the same row of step 0 beside it; fits into 80 columns.
+
+    Where one plays alone: one row per policy with its return.
+    """
+    if summary.get("returns"):
+        return _returns_table(summary)
     final, first = candidate(summary, FINAL), candidate(summary, FIRST)
     table = plain_table(
         "opponent", "W", "D", "L", "n", "final", "95 %", "step 0", "95 %", "n", right=(1, 2, 3, 4, 5, 6, 7, 8, 9)
@@ -27,6 +32,15 @@ def final_table(summary: Json) -> Table:
             interval_text(row["low"], row["high"]),
             *_before(before.get(row["opponent"])),
         )
+    return table
+
+
+def _returns_table(summary: Json) -> Table:
+    table = plain_table("", "policy", "mean return", "95 %", "n", right=(2, 3, 4))
+    for row in summary["returns"]:
+        if row["label"] in (FINAL, FIRST):
+            interval = f"{row['low']:,.1f} … {row['high']:,.1f}"
+            table.add_row(row["label"], row["policy"], f"{row['mean']:,.1f}", interval, str(row["n"]))
     return table
 
 
@@ -49,6 +63,12 @@ def print_summary(console: Console, run: RunFolder, summary: Json) -> None:
     )
     console.print()
     console.print(final_table(summary))
+    if summary.get("returns"):
+        console.print("Undiscounted returns in deterministic play on seeds never trained on; 95 %: Student's t.",
+                      style="dim", highlight=False)  # fmt: skip
+        console.print()
+        print_paths(console, run, summary)
+        return
     names = f"final is {candidate(summary, FINAL).get('policy')}, step 0 {candidate(summary, FIRST).get('policy')}"
     console.print(
         f"Share of wins of the final policy and of the untrained one ({names}),\n"

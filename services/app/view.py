@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 from ..api.v1.run_pb2 import RunState, RunStatus
 from ..api.v1.standings_pb2 import PairRow, Standings
-from ..kernel.players import is_bot, is_version, version_of
+from ..kernel.panel import return_rows
+from ..kernel.players import is_bot, is_guest, is_version, version_of
 from ..kernel.wilson import wilson_interval
 from .disk import disk_full
 from .home import Home, Json, RunFolder, last_row, read_json, read_rows
@@ -143,6 +145,8 @@ def _progress_of_status(status: RunStatus) -> Json:
         "ratings": {row.player: row.milli_elo / 1000 for row in status.standings.players},
         "opponents": opponents(status.standings),
         "evaluations": evaluations(status.standings),
+        "recent_return": recent_return(status.standings),
+        "returns": [asdict(row) for row in return_rows(status.standings)],
     }
 
 
@@ -170,15 +174,23 @@ def _progress_of_files(run: RunFolder) -> Json:
         "ratings": dict(run.summary().get("ratings", {})),
         "opponents": [],
         "evaluations": [],
+        "recent_return": None,
+        "returns": [],
     }
 
 
+def recent_return(standings: Standings) -> float | None:
+    """Of the learner's training episodes where it plays alone, averaged over the newest ones."""
+    return next((solo.recent_return for solo in standings.solos if solo.purpose == TRAIN), None)
+
+
 def opponents(standings: Standings) -> list[Json]:
-    """The live learner against everybody it trained with: bots one by one, earlier versions together."""
+    """The live learner against everybody it trained with: bots and guests one by one, earlier versions together."""
     rows = [pair for pair in standings.pairs if pair.purpose == TRAIN and not is_version(pair.first)]
-    bots = [_opponent(pair.second, [pair]) for pair in rows if is_bot(pair.second)]
-    selves = [pair for pair in rows if not is_bot(pair.second)]
-    return bots + ([_opponent(f"earlier selves ({len(selves)})", selves)] if selves else [])
+    others = [pair for pair in rows if is_bot(pair.second) or is_guest(pair.second)]
+    selves = [pair for pair in rows if pair not in others]
+    named = [_opponent(pair.second, [pair]) for pair in others]
+    return named + ([_opponent(f"earlier selves ({len(selves)})", selves)] if selves else [])
 
 
 def _opponent(name: str, pairs: list[PairRow]) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from ..kernel.players import is_version, version_of
+from ..kernel.players import agent_of, is_guest, is_version, version_of
 
 
 def seconds_text(seconds: float) -> str:
@@ -53,5 +53,7 @@ def clock_text(unix_time: float | None) -> str:
 
 
 def short_opponent(player: str) -> str:
-    """`bot:ace` -> `ace`, `main@1.0` -> `step 0`, another version as it is."""
+    """`bot:ace` -> `ace`, `starter@0.0` (a guest) -> `starter`, `main@1.0` -> `step 0`, another version as it is."""
+    if is_guest(player):
+        return agent_of(player)
     return "step 0" if is_version(player) and version_of(player)[2] == 0 else player.removeprefix("bot:")

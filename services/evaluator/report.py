@@ -13,13 +13,15 @@ from ..games import spec
 from ..games.conditions import DEFAULT_REGIME
 from ..kernel.config import RunConfig
 from ..kernel.files import write_atomically
-from ..kernel.panel import PanelRow, candidates, final_candidate, panel_opponents, panel_rows
-from ..kernel.players import version_of
+from ..kernel.guests import guest_ids
+from ..kernel.panel import PanelRow, candidates, final_candidate, panel_opponents, panel_rows, return_rows
+from ..kernel.players import BOT_PREFIX, agent_of, is_bot, is_guest, is_version, version_of
 from ..kernel.service import Context
 from ..kernel.topology import HEALTH, RUN_BUCKET
-from .chart import line_chart
+from .chart import band_chart, line_chart
 
 CHART_FILE = "win_rates.svg"
+RETURNS_FILE = "returns.svg"
 
 
 async def write_report(ctx: Context) -> None:
@@ -33,18 +35,27 @@ async def write_report(ctx: Context) -> None:
     standings, health = Standings.FromString(entry.value), LearnerHealth.FromString(last.data)
     summary = build_summary(ctx.config, standings, health)
     folder = Path(ctx.config.directory)
-    write_atomically(folder / CHART_FILE, win_rate_chart(ctx.config, summary).encode())
-    write_atomically(folder / "report.md", render(ctx.config, summary).encode())
+    if summary["returns"]:
+        write_atomically(folder / RETURNS_FILE, return_chart(ctx.config, summary).encode())
+        text = render_returns(ctx.config, summary)
+    else:
+        write_atomically(folder / CHART_FILE, win_rate_chart(ctx.config, summary).encode())
+        text = render(ctx.config, summary)
+    write_atomically(folder / "report.md", text.encode())
     write_atomically(folder / "summary.json", (json.dumps(summary, indent=2) + "\n").encode())
     await ctx.event("report", f"report written to {folder / 'report.md'}")
 
 
 def build_summary(config: RunConfig, standings: Standings, health: LearnerHealth) -> dict[str, Any]:
     """Everything the report says. Candidates are in order of training; the last one is the final policy."""
-    bots = spec(config.game).bots[config.rules]
+    bots, guests = spec(config.game).bots[config.rules], guest_ids(config)
     measured = sorted(candidates(standings), key=lambda name: version_of(name)[1:][::-1])
-    first = next((name for name in measured if version_of(name)[2] == 0), "")
+    # Without scripted bots step 0 is only met as an opponent.
+    met = [pair.second for pair in standings.pairs if is_version(pair.second) and not is_guest(pair.second)]
+    first = next((name for name in [*measured, *met] if version_of(name)[2] == 0), "")
     final = final_candidate(measured)
+    labels = {name: "final" if name == final else "step 0" if name == first else f"step {version_of(name)[2]}"
+              for name in measured}  # fmt: skip
     seconds = health.metrics.get("elapsed_seconds", 0.0)
     folder = Path(config.directory)
     return {
@@ -63,13 +74,19 @@ def build_summary(config: RunConfig, standings: Standings, health: LearnerHealth
         "candidates": [
             {
                 "policy": name,
-                "label": "final" if name == final else "step 0" if name == first else f"step {version_of(name)[2]}",
+                "label": labels[name],
                 "step": version_of(name)[2],
-                "rows": [_row(row) for row in panel_rows(standings, name, panel_opponents(name, bots, first))],
+                "rows": [_row(row) for row in panel_rows(standings, name, panel_opponents(name, bots, first, guests))],
             }
             for name in measured
         ],
         "regimes": _regimes(config, standings, final, panel_opponents(final, bots, first)),
+        "returns": [
+            {"policy": row.candidate, "label": labels[row.candidate], "step": version_of(row.candidate)[2],
+             "n": row.episodes, "mean": row.mean, "low": row.low, "high": row.high, "std": row.std,
+             "decisions": row.decisions}
+            for row in return_rows(standings)
+        ],
         "paths": {
             "weights": str(folder / "weights" / "final.safetensors"),
             "report": str(folder / "report.md"),
@@ -106,20 +123,49 @@ def win_rate_chart(config: RunConfig, summary: dict[str, Any]) -> str:
         millions = candidate["step"] * config.learner.batch_decisions / 1e6
         for row in candidate["rows"]:
             if row["n"]:
-                name = row["opponent"].removeprefix("bot:") if row["opponent"].startswith("bot:") else "step 0"
-                series.setdefault(name, []).append((millions, row["win_rate"]))
+                series.setdefault(_short(row["opponent"]), []).append((millions, row["win_rate"]))
     return line_chart("Win rate on evaluation seeds", "million decisions", series)
+
+
+def return_chart(config: RunConfig, summary: dict[str, Any]) -> str:
+    """The learning curve: mean return with its interval over the decisions trained on."""
+    per_step = config.learner.batch_decisions / 1e3
+    points = [(row["step"] * per_step, row["low"], row["mean"], row["high"]) for row in summary["returns"]]
+    return band_chart("Return on evaluation seeds, mean and 95 % interval", "thousand decisions", points)
+
+
+def render_returns(config: RunConfig, summary: dict[str, Any]) -> str:
+    """report.md of a game of one seat."""
+    lines = [
+        *_head(summary),
+        f"![Return on evaluation seeds]({RETURNS_FILE})",
+        "",
+        "| policy | | episodes | mean return | 95 % interval | standard deviation | decisions per episode |",
+        "|---|---|---:|---:|---|---:|---:|",
+        *(
+            f"| {row['policy']} | {row['label']} | {row['n']} | {row['mean']:,.2f} | {row['low']:,.2f} … "
+            f"{row['high']:,.2f} | {row['std']:,.2f} | {row['decisions']:,.1f} |"
+            for row in summary["returns"]
+        ),
+        "",
+        f"Undiscounted returns. Deterministic play: {config.evaluator.deterministic}. Seeds are never used in training "
+        "and are the same for every policy. Intervals: Student's t, 95 %.",
+        *_tail(config, summary),
+    ]
+    return "\n".join(lines)
+
+
+def _short(opponent: str) -> str:
+    """`ace` for a bot, the name of a guest, else the only version there is: `step 0`."""
+    if is_bot(opponent):
+        return opponent.removeprefix(BOT_PREFIX)
+    return agent_of(opponent) if is_guest(opponent) else "step 0"
 
 
 def render(config: RunConfig, summary: dict[str, Any]) -> str:
     """report.md."""
     lines = [
-        f"# {summary['run']}",
-        "",
-        f"{summary['game']} / {summary['rules']}, preset `{summary['preset']}`, seed {summary['seed']}: "
-        f"{summary['decisions']:,} decisions in {summary['steps']:,} updates, "
-        f"{summary['seconds']:,.0f} s, {summary['decisions_per_second']:,.0f} decisions/s.",
-        "",
+        *_head(summary),
         f"![Win rate on evaluation seeds]({CHART_FILE})",
         "",
     ]
@@ -129,10 +175,28 @@ def render(config: RunConfig, summary: dict[str, Any]) -> str:
                 lines += [f"## {label.capitalize()}: {candidate['policy']}", "", *_table(candidate["rows"]), ""]
     if summary["regimes"]:
         lines += ["## Regimes", "", *_regime_table(summary["regimes"]), ""]
-    refused = ", ".join(f"{reason} {count}" for reason, count in sorted(summary["refused"].items())) or "none"
     lines += [
         f"Deterministic play: {config.evaluator.deterministic}. Seeds are never used in training; both seats are "
         "played equally often. Intervals: Wilson, 95 %.",
+        *_tail(config, summary),
+    ]
+    return "\n".join(lines)
+
+
+def _head(summary: dict[str, Any]) -> list[str]:
+    return [
+        f"# {summary['run']}",
+        "",
+        f"{summary['game']} / {summary['rules']}, preset `{summary['preset']}`, seed {summary['seed']}: "
+        f"{summary['decisions']:,} decisions in {summary['steps']:,} updates, "
+        f"{summary['seconds']:,.0f} s, {summary['decisions_per_second']:,.0f} decisions/s.",
+        "",
+    ]
+
+
+def _tail(config: RunConfig, summary: dict[str, Any]) -> list[str]:
+    refused = ", ".join(f"{reason} {count}" for reason, count in sorted(summary["refused"].items())) or "none"
+    return [
         "",
         f"The ledger holds {summary['results']:,} rated results; refused: {refused}.",
         "",
@@ -143,7 +207,6 @@ def render(config: RunConfig, summary: dict[str, Any]) -> str:
         "```",
         "",
     ]
-    return "\n".join(lines)
 
 
 def _regime_table(regimes: Sequence[dict[str, Any]]) -> list[str]:

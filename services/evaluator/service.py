@@ -16,11 +16,11 @@ from ..kernel.topology import CONSUMERS, EVALUATE_POOL
 from ..play.arena import Arena
 from ..play.bank import PolicyBank
 from ..play.intake import Intake
+from ..play.showcase import Showcase
 from ..play.store import PolicyStore
 from ..play.tickets import OpenTickets
 from ..play.tuning import tune_process, tune_thread
 from .report import write_report
-from .showcase import Showcase
 
 #: Decisions played between two looks at the bus.
 CHUNK_STEPS = 32
@@ -86,7 +86,7 @@ async def serve(ctx: Context) -> None:
         **config.game_parameters,
     )
     bank = PolicyBank.for_run(config, game, device=config.evaluator.device, seed=config.seed)
-    showcase = Showcase(game, config)
+    showcase = Showcase(game, config, keep=config.evaluator.replays)
     arena = Arena(game, bank, worker=ctx.name, never_idle=False, seed=config.seed, tape=showcase.tape)
     store = await PolicyStore.open(ctx.bus, bank, config.learner.agent)
     tickets = OpenTickets(ctx.bus)

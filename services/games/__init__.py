@@ -1,4 +1,4 @@
-"""Games: the `Game` protocol, the registry and the bundled games. No torch here."""
+"""Games: the `Game` protocol, the registry, the bundled games and adapters for others. No torch here."""
 
 from .game import ActionSpec, AutoresetMode, Game, GameSpec, StepInfo, VariedGame
 from .registry import check, make, names, spec

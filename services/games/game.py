@@ -59,6 +59,8 @@ class GameSpec:
     """rules -> scripted bots"""
     parameters: Mapping[str, str] = field(default_factory=dict)
     """keyword of `make` -> meaning, default and unit, for errors and documentation"""
+    role_bots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """role -> the bots that can play it; a role that is not named takes all"""
     symmetric: bool = True
     max_decisions: int = 0
     """longest episode, in decisions"""
@@ -66,6 +68,8 @@ class GameSpec:
     """parameters in which the matches of one batch may differ; not empty: the game is a `VariedGame`"""
     regimes: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     """rules -> regime -> parameters out of `per_match`: named conditions to examine policies under"""
+    snapshots: bool = True
+    """`snapshot` and `restore` work; without them matches cannot be kept as replays"""
 
 
 @dataclass(slots=True)
@@ -75,7 +79,7 @@ class StepInfo:
     done: BoolArray
     """[B] the match ended in this step"""
     outcome: IntArray
-    """[B] 0 running, 1 seat 0 won, 2 draw, 3 seat 1 won; valid where done"""
+    """[B] 0 running, 1 seat 0 won, 2 draw, 3 seat 1 won, 4 one seat: nobody to beat; valid where done"""
     ending: IntArray
     """[B] index into the game's `endings`; valid where done"""
     decisions: IntArray
@@ -129,3 +133,11 @@ class VariedGame(Game, Protocol):
         Raises ValueError for a parameter that is not `per_match` or a value that `make` would refuse; then nothing
         changes.
         """
+
+
+@runtime_checkable
+class ShowsRaw(Protocol):
+    """A game that can show the rule set's own observation, whatever layout it was made with."""
+
+    def raw_observations(self) -> FloatArray:
+        """[B, S, D] of the present state; valid until the next call of the game."""

@@ -1,4 +1,4 @@
-"""Finding games by name: the bundled ones and those of the entry-point group `ludus.games`.
+"""Finding games by name: the bundled ones, those of the entry-point group `ludus.games`, and by scheme (`gym:...`).
 
 An entry point names a module with `SPEC: GameSpec` and `make(rules, batch, seed, device, **parameters) -> Game`, and
 possibly `check(rules, **parameters)`, which raises ValueError for values that `make` would refuse.
@@ -14,14 +14,15 @@ from numbers import Integral
 from types import ModuleType
 from typing import Any
 
+from .adapter import SCHEMES, Adapter, adapter
 from .game import Game, GameSpec
 
-BUNDLED = {"dogfight": "ludus.games.dogfight"}
+BUNDLED = {"dogfight": "ludus.games.dogfight", "pursuit": "ludus.games.pursuit"}
 ENTRY_POINT_GROUP = "ludus.games"
 
 
 def names() -> list[str]:
-    """Names of all games that can be made."""
+    """Names of all games that can be made, but for those of other libraries, which are made from their names."""
     return sorted({*BUNDLED, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
 
 
@@ -34,8 +35,14 @@ def expect(kind: str, value: str, known: list[str] | tuple[str, ...]) -> str:
     raise ValueError(f"unknown {kind} {value!r}: expected one of {', '.join(map(repr, known))}.{hint}")
 
 
-def _module(name: str) -> ModuleType:
-    expect("game", name, names())
+def _module(name: str) -> ModuleType | Adapter:
+    if foreign := adapter(name):
+        return foreign
+    try:
+        expect("game", name, names())
+    except ValueError as error:
+        others = ", ".join(f"{scheme}:NAME" for scheme in SCHEMES)
+        raise ValueError(f"{error} Environments of other libraries: {others}.") from error
     if name in BUNDLED:
         return import_module(BUNDLED[name])
     (point,) = entry_points(group=ENTRY_POINT_GROUP, name=name)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from .section import Section
 from .toolbox import (
@@ -43,6 +44,7 @@ class SimulatorConfig(Section):
     slabs: int = Field(4, ge=1, description="messages one window is split into, by matches")
     threads: int = Field(1, ge=1, description="CPU threads of the policy networks")
     device: str = Field("cpu", description="'cpu' or 'cuda' (games and acting)")
+    replay_every: int = Field(0, ge=0, description="keep every so many-th training match as a replay; 0: none")
 
     @model_validator(mode="after")
     def _divides(self) -> SimulatorConfig:
@@ -103,6 +105,9 @@ class LearnerConfig(Section):
     max_lag: int = Field(4, ge=0, description="rollouts of versions more steps behind are dropped and counted")
     buffer_slabs: int = Field(4, ge=1, description="depth of the ROLLOUTS stream; producers wait when it is full")
     threads: int = Field(1, ge=1, description="CPU threads of an update")
+    engine: Literal["fused", "autograd"] = Field(
+        "fused", description="of gradients; fused is by hand and by threads, for networks without residual blocks"
+    )
     device: str = "cpu"
     checkpoint_seconds: float = Field(15.0, gt=0, description="at most this long between checkpoints")
     checkpoints_kept: int = Field(3, ge=1, description="newest ones, beside the pinned ones")
@@ -142,13 +147,19 @@ class BotPool(Section):
 
 
 class PhaseConfig(Section):
-    name: Literal["curriculum", "transition", "self-play"]
+    name: Literal["curriculum", "transition", "self-play", "practice"]
     share: float = Field(gt=0, le=1, description="of all updates")
-    scripted_share: Ramp = Field(description="share of matches against scripted bots")
-    bots: tuple[BotPool, ...] = Field(min_length=1)
+    scripted_share: Ramp = Field(Ramp(start=0, end=0), description="share of matches against scripted bots")
+    bots: tuple[BotPool, ...] = Field((), description="who they are; none in games without scripted bots")
     opponents: Sampler | Literal["mixed"] | dict[Sampler, Ramp] = Field(
         "mixed", description="sampler of the pool, or samplers with their shares, e.g. {peers = 0.4, exploitable = 0.6}"
     )
+
+    @model_validator(mode="after")
+    def _scripted_by_somebody(self) -> PhaseConfig:
+        if not self.bots and max(self.scripted_share.start, self.scripted_share.end) > 0:
+            raise ValueError(f"bots: phase {self.name!r} has a scripted_share above 0 and nobody to take it")
+        return self
 
     @model_validator(mode="after")
     def _drawn_by_somebody(self) -> PhaseConfig:
@@ -177,6 +188,19 @@ class RandomisationStage(Section):
         return self.from_update if self.from_update is not None else (self.from_progress or 0.0) * total_updates
 
 
+class GuestConfig(Section):
+    """A policy from elsewhere. In a hand-written file its path alone is enough; the rest is filled in."""
+
+    file: str = Field(min_length=1, description="ONNX file that meets the submission contract; copied into the run")
+    name: str = Field("", pattern=r"^$|" + NAME_PATTERN, description="in standings; empty: made of the file's name")
+    sha256: str = Field("", description="of the file; filled in when the run is created")
+
+    @property
+    def player(self) -> str:
+        """`name`, or the file's name with what a name may not have replaced by '-'; may be empty."""
+        return self.name or re.sub(r"[^a-z0-9]+", "-", Path(self.file).stem.lower()).strip("-")[:48]
+
+
 class LeagueConfig(Section):
     phases: tuple[PhaseConfig, ...] = Field(min_length=1)
     randomisation: tuple[RandomisationStage, ...] = Field(
@@ -187,6 +211,17 @@ class LeagueConfig(Section):
     elo_k: int = Field(16, ge=1, description="step of the online Elo rating, in points")
     matches_per_ticket: int = Field(8, ge=2, multiple_of=2, description="half of them with the seats swapped")
     tickets_ahead: int = Field(16, ge=1, description="training tickets kept waiting beyond those in play")
+    guests: tuple[GuestConfig, ...] = Field((), description="ONNX files that take part as opponents; a path is enough")
+    guest_share: float = Field(
+        0.1, ge=0, le=1, description="share of training matches against guests, drawn evenly; 0: they are only measured"
+    )
+
+    @field_validator("guests", mode="before")
+    @classmethod
+    def _path_is_enough(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple({"file": entry} if isinstance(entry, str) else entry for entry in value)
 
     @model_validator(mode="after")
     def _whole(self) -> LeagueConfig:
@@ -199,13 +234,14 @@ class LeagueConfig(Section):
 class EvaluatorConfig(Section):
     matches: int = Field(256, ge=1, description="matches played side by side")
     every_updates: int = Field(40, ge=1, description="updates between two evaluations of the newest version")
-    matches_per_opponent: int = Field(40, ge=2, multiple_of=2)
-    final_matches_per_opponent: int = Field(200, ge=2, multiple_of=2)
+    matches_per_opponent: int = Field(40, ge=2, multiple_of=2, description="episodes, where one plays alone")
+    final_matches_per_opponent: int = Field(200, ge=2, multiple_of=2, description="for step 0 and the last version")
     regimes: tuple[str, ...] = Field(
         ("default",), description="conditions the last version is measured in, beside the default ones of the panel"
     )
     regime_matches_per_opponent: int = Field(100, ge=2, multiple_of=2, description="in each of the other regimes")
     deterministic: bool = True
+    replays: Literal["first", "all"] = Field("first", description="matches kept: the first of every pairing, or all")
     threads: int = Field(1, ge=1)
     device: str = "cpu"
 

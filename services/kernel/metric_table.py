@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 SERVICES = ("simulator", "learner", "league", "evaluator")
-PHASES = ("curriculum", "transition", "self-play")
+PHASES = ("curriculum", "transition", "self-play", "practice")
 STATES = ("starting", "training", "paused", "evaluating", "finished", "stopped", "failed")
 PURPOSES = ("train", "evaluate", "probe")
-OUTCOMES = ("win", "draw", "loss", "void")
+OUTCOMES = ("win", "draw", "loss", "void", "scored")
 POOLS = ("train", "evaluate")
 
 Kind = Literal["gauge", "counter", "info"]
@@ -211,6 +211,7 @@ _LEAGUE = (
     _of(
         "league", "win_ratio", "gauge", "score of the learner against an opponent, draws half", "", "rises", opponent=()
     ),
+    _of("league", "recent_return", "gauge", "of a training episode, undiscounted, where one plays alone", "", "rises"),
     _of("league", "pool_size", "gauge", "snapshots in the opponent pool", "snapshots", "<= league.pool_size"),
     _of("league", "snapshots_total", "counter", "snapshots taken by this process", "snapshots", "rises"),
     _of("league", "phase", "gauge", "1 for the phase of the schedule, 0 for the others", "", "", phase=PHASES),

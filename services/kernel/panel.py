@@ -1,18 +1,23 @@
 """Evaluation results of one candidate against the fixed panel, read from standings.
 
-The panel is every scripted bot of the game and the untrained policy of step 0.
+The panel is every scripted bot of the game, every guest and the untrained policy of step 0. In a game of one seat there
+is nobody to beat: a candidate is measured by its return.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import sqrt
 
-from ..api.v1.standings_pb2 import PairRow, Standings
+from ..api.v1.standings_pb2 import PairRow, SoloRow, Standings
 from .players import bot_id, version_of
+from .student import mean_interval
 from .wilson import wilson_interval
 
 EVALUATE = "evaluate"
+#: An opponent counts as mastered from this share of wins on.
+MASTERED = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +47,39 @@ class PanelRow:
         return wilson_interval(self.wins, self.matches)
 
 
-def panel_opponents(candidate: str, bots: Iterable[str], step_0: str) -> tuple[str, ...]:
-    """Player ids a candidate is measured against: every bot, then step 0 unless the candidate is step 0 itself."""
+@dataclass(frozen=True, slots=True)
+class ReturnRow:
+    """Undiscounted returns of `candidate` playing alone, in evaluation episodes only."""
+
+    candidate: str
+    episodes: int
+    mean: float
+    low: float
+    high: float
+    """95 % interval of the mean, Student's t"""
+    std: float
+    decisions: float
+    """mean length of an episode"""
+
+
+def return_rows(standings: Standings) -> list[ReturnRow]:
+    """One row per candidate that was measured alone, in the order of training."""
+    solos = [solo for solo in standings.solos if solo.purpose == EVALUATE and solo.episodes]
+    return [_return_row(solo) for solo in sorted(solos, key=lambda solo: version_of(solo.player)[1:][::-1])]
+
+
+def _return_row(solo: SoloRow) -> ReturnRow:
+    low, high = mean_interval(solo.episodes, solo.return_mean, solo.return_m2)
+    std = sqrt(solo.return_m2 / (solo.episodes - 1)) if solo.episodes > 1 else 0.0
+    length = solo.decisions / solo.episodes
+    return ReturnRow(solo.player, solo.episodes, solo.return_mean, low, high, std, length)
+
+
+def panel_opponents(candidate: str, bots: Iterable[str], step_0: str, guests: Iterable[str] = ()) -> tuple[str, ...]:
+    """Player ids a candidate is measured against: every bot, every guest (given by id), then step 0 unless the
+    candidate is step 0 itself."""
     versions = (step_0,) if step_0 and step_0 != candidate else ()
-    return (*(bot_id(bot) for bot in bots), *versions)
+    return (*(bot_id(bot) for bot in bots), *guests, *versions)
 
 
 def panel_rows(
@@ -70,8 +104,31 @@ def final_candidate(ordered: Iterable[str]) -> str:
 
 
 def candidates(standings: Standings) -> list[str]:
-    """Versions that have been evaluated against at least one opponent, in the order of the standings."""
-    return list(dict.fromkeys(pair.first for pair in standings.pairs if pair.purpose == EVALUATE))
+    """Versions that have been evaluated, against at least one opponent or alone, in the order of the standings."""
+    paired = [pair.first for pair in standings.pairs if pair.purpose == EVALUATE]
+    return list(dict.fromkeys([*paired, *(row.candidate for row in return_rows(standings))]))
+
+
+def regressions(standings: Standings) -> list[PanelRow]:
+    """Measurements of the newest version that are a step back, worst first.
+
+    Only where some version has won 80 % against an opponent: it is one if the newest wins less than that, and so little
+    that the 95 % intervals of best and newest do not meet.
+    """
+    ordered = sorted(candidates(standings), key=lambda name: version_of(name)[1:][::-1])
+    pairs = [pair for pair in standings.pairs if pair.purpose == EVALUATE and pair.first in ordered]
+    found = []
+    for opponent in dict.fromkeys(pair.second for pair in pairs):
+        rows = [row for name in ordered for row in panel_rows(standings, name, [opponent]) if row.matches]
+        if rows[-1].candidate == ordered[-1] and _is_regression(rows):
+            found.append(rows[-1])
+    return sorted(found, key=lambda row: row.win_rate)
+
+
+def _is_regression(rows: Sequence[PanelRow]) -> bool:
+    """`rows` of one opponent, oldest first."""
+    newest, best = rows[-1], max(rows, key=lambda row: row.win_rate)
+    return newest.win_rate < MASTERED <= best.win_rate and newest.interval[1] < best.interval[0]
 
 
 def _row(candidate: str, opponent: str, pair: PairRow | None) -> PanelRow:

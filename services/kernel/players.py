@@ -1,6 +1,7 @@
 """Names of players in standings and reports.
 
-`main` is the live seat of agent "main", `main@1.40` its version (epoch 1, step 40), `bot:ace` a scripted bot.
+`main` is the live seat of agent "main", `main@1.40` its version (epoch 1, step 40), `bot:ace` a scripted bot,
+`starter@0.0` a guest: a file from elsewhere. Epochs of learners begin at 1.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from ..api.v1.match_pb2 import Player
 from ..api.v1.policy_pb2 import PolicyRef
 
 BOT_PREFIX = "bot:"
+#: Stands where an opponent would, for a player that plays alone.
+NOBODY = ""
+GUEST_EPOCH = 0
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 _VERSION = re.compile(r"(?P<agent>[a-z0-9][a-z0-9-]{0,47})@(?P<epoch>\d{1,20})\.(?P<step>\d{1,20})")
 
@@ -45,6 +49,16 @@ def is_bot(player: str) -> bool:
 def is_version(player: str) -> bool:
     """A fixed version, neither live nor a bot."""
     return "@" in player
+
+
+def guest_ref(name: str, sha256: str) -> PolicyRef:
+    """Identity of a guest."""
+    return PolicyRef(agent=name, epoch=GUEST_EPOCH, step=0, sha256=sha256)
+
+
+def is_guest(player: str) -> bool:
+    """A version that no learner of the run has made."""
+    return is_version(player) and version_of(player)[1] == GUEST_EPOCH
 
 
 def agent_of(player: str) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from ..api.v1 import run_pb2 as run
 from ..api.v1.policy_pb2 import PolicyRef
-from ..kernel.players import version_id
+from ..kernel.players import NOBODY, version_id
 from .examiner import evaluate, evaluate_on_schedule, evaluate_regimes, gaps, order_again
-from .opponents import draw_opponent
+from .opponents import draw_guest, draw_opponent
 from .phases import Stage, randomisation_at, stage_at
 from .plan import Plan
 from .pool import admit
@@ -71,6 +71,8 @@ def _randomise(turn: Turn, head: PolicyRef) -> None:
 
 def _snapshot(turn: Turn, head: PolicyRef) -> None:
     every, size = turn.plan.config.league.snapshot_updates, turn.plan.config.league.pool_size
+    if turn.plan.alone:
+        return
     if head.step // every <= turn.record.last_snapshot_step // every or not turn.keep(head):
         return
     turn.record.last_snapshot_step = head.step
@@ -81,11 +83,15 @@ def _snapshot(turn: Turn, head: PolicyRef) -> None:
 def _order_training(turn: Turn, stage: Stage, head: PolicyRef) -> None:
     config, view = turn.plan.config, turn.view
     pool = [member for member in turn.record.pool if member in turn.catalog]
+    guests = turn.plan.guest_ids
     for _ in range(training_shortage(config, view.training_waiting, view.training_undelivered)):
-        number = turn.printer.next_ticket
-        opponent = draw_opponent(stage, config.learner.agent, pool, view.standings, config.seed, number)
-        player, level = player_of(opponent, turn.catalog), turn.record.randomisation
-        turn.publish([turn.printer.training(head, player, stage.name, level)])
+        number, opponent = turn.printer.next_ticket, NOBODY
+        if not turn.plan.alone:
+            opponent = draw_guest(guests, config.league.guest_share, config.seed, number) or draw_opponent(
+                stage, config.learner.agent, pool, view.standings, config.seed, number, guests
+            )
+        players = [player_of(opponent, turn.catalog)] if opponent else []
+        turn.publish([turn.printer.training(head, players, stage.name, turn.record.randomisation)])
 
 
 def _end_training(turn: Turn, last: PolicyRef) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..games.conditions import DEFAULT_REGIME
 from ..kernel.panel import EVALUATE
+from ..kernel.players import NOBODY
 from .ledger import State
 
 #: A pairing is ordered again where results stay away or are void, until this many times its target has been ordered.
@@ -15,11 +16,12 @@ PATIENCE = 10
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`matches` of one pairing, on evaluation seeds `first_pair`, `first_pair` + 1, … (one seed per two matches)."""
+    """`matches` of one pairing, on evaluation seeds `first_seed`, `first_seed` + 1, …: one seed per two matches, or per
+    match of a candidate alone (`opponent` is NOBODY)."""
 
     candidate: str
     opponent: str
-    first_pair: int
+    first_seed: int
     matches: int
     regime: str = DEFAULT_REGIME
 
@@ -28,8 +30,11 @@ def remaining(
     candidate: str, opponents: Sequence[str], ordered: int, target: int, regime: str = DEFAULT_REGIME
 ) -> list[Order]:
     """Orders that bring every pairing of a candidate from `ordered` to `target` matches."""
-    matches = even(target - ordered)
-    return [Order(candidate, opponent, ordered // 2, matches, regime) for opponent in opponents if matches > 0]
+    return [
+        Order(candidate, opponent, _seeds(opponent, ordered), _whole(opponent, target - ordered), regime)
+        for opponent in opponents
+        if target > ordered
+    ]
 
 
 def missing(
@@ -45,7 +50,7 @@ def missing(
     if ordered >= PATIENCE * target:
         return []
     lacking = remaining_in(state, candidate, opponents, target, regime)
-    return [Order(candidate, order.opponent, ordered // 2, order.matches, regime) for order in lacking]
+    return [Order(candidate, one.opponent, _seeds(one.opponent, ordered), one.matches, regime) for one in lacking]
 
 
 def remaining_in(
@@ -53,14 +58,19 @@ def remaining_in(
 ) -> list[Order]:
     """What the ledger lacks of `target` matches per opponent."""
     booked = "" if regime == DEFAULT_REGIME else regime
-    played = {opponent: state.pair(EVALUATE, candidate, opponent, booked).matches for opponent in opponents}
+    played = {opponent: state.played(EVALUATE, candidate, opponent, booked) for opponent in opponents}
     return [
-        Order(candidate, opponent, matches // 2, even(target - matches), regime)
+        Order(candidate, opponent, _seeds(opponent, matches), _whole(opponent, target - matches), regime)
         for opponent, matches in played.items()
         if matches < target
     ]
 
 
-def even(matches: int) -> int:
-    """The next even number: seats are paired."""
-    return matches + matches % 2
+def _seeds(opponent: str, matches: int) -> int:
+    """How many seeds so many matches have used up."""
+    return matches if opponent == NOBODY else matches // 2
+
+
+def _whole(opponent: str, matches: int) -> int:
+    """The next number of matches that can be ordered: even where seats are paired."""
+    return matches if opponent == NOBODY else matches + matches % 2

@@ -8,7 +8,7 @@ from ..api.v1 import run_pb2 as run
 from ..api.v1.policy_pb2 import PolicyRef
 from ..games.conditions import DEFAULT_REGIME
 from ..kernel.panel import final_candidate, panel_opponents
-from ..kernel.players import version_id
+from ..kernel.players import NOBODY, version_id
 from .evaluation import Order, missing, remaining, remaining_in
 from .turn import Turn
 
@@ -19,7 +19,8 @@ def evaluate(turn: Turn, candidate: str) -> None:
     orders = remaining(candidate, opponents(turn, candidate), ordered, wanted)
     turn.record.evaluation_matches[candidate] = max(ordered, wanted)
     if orders:
-        turn.announce("evaluation", f"{candidate} is measured on the panel", matches=orders[0].matches)
+        where = "by its return" if turn.plan.alone else "on the panel"
+        turn.announce("evaluation", f"{candidate} is measured {where}", matches=orders[0].matches)
     _publish(turn, orders)
 
 
@@ -87,7 +88,9 @@ def final(turn: Turn) -> str:
 
 
 def opponents(turn: Turn, candidate: str) -> tuple[str, ...]:
-    return panel_opponents(candidate, turn.plan.bots, turn.genesis)
+    if turn.plan.alone:
+        return (NOBODY,)
+    return panel_opponents(candidate, turn.plan.bots, turn.genesis, turn.plan.guest_ids.values())
 
 
 def gaps(turn: Turn) -> list[str]:
@@ -96,10 +99,8 @@ def gaps(turn: Turn) -> list[str]:
     found = []
     for exam in (last, turn.genesis, *(f"{last}/{regime}" for regime in turn.plan.regimes)):
         candidate, regime = candidate_and_regime(exam)
-        lacking = remaining_in(
-            turn.view.standings, candidate, opponents(turn, candidate), target(turn, exam), regime
-        )
-        found += [f"{exam} against {order.opponent}" for order in lacking]
+        lacking = remaining_in(turn.view.standings, candidate, opponents(turn, candidate), target(turn, exam), regime)
+        found += [f"{exam} against {order.opponent or 'nobody'}" for order in lacking]
     return found
 
 

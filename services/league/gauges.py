@@ -68,3 +68,6 @@ class Gauges:
         for key, pair in state.pairs.items():
             if key.purpose == TRAIN and is_bot(key.second) and not is_version(key.first):
                 self._metrics.set("ludus_league_win_ratio", pair.recent_score, opponent=key.second)
+        for solo, returns in state.solos.items():
+            if solo.purpose == TRAIN:
+                self._metrics.set("ludus_league_recent_return", returns.recent_return)

@@ -14,6 +14,8 @@ from ..kernel.players import orient, player_id
 PURPOSES = {match.PURPOSE_TRAIN: "train", match.PURPOSE_EVALUATE: "evaluate", match.PURPOSE_PROBE: "probe"}
 #: Halves of a point for player 0 of the message.
 _HALVES = {match.OUTCOME_FIRST_WINS: 2, match.OUTCOME_DRAW: 1, match.OUTCOME_SECOND_WINS: 0}
+#: Outcomes that are possible, by number of players.
+_OUTCOMES = {1: {match.OUTCOME_SCORED}, 2: set(_HALVES)}
 #: Seeds from here on are kept for evaluation, so that nothing is measured on a spawn that was trained on.
 FIRST_EVALUATION_SEED = 2**63
 
@@ -42,6 +44,16 @@ class Bout(NamedTuple):
     regime: str = ""
 
 
+class Solo(NamedTuple):
+    """An episode of a player alone."""
+
+    purpose: str
+    player: str
+    score: float
+    """undiscounted return"""
+    decisions: int
+
+
 def decode(data: bytes) -> match.MatchResult | None:
     """The message of one record of the ledger, or None when it is none."""
     try:
@@ -50,14 +62,16 @@ def decode(data: bytes) -> match.MatchResult | None:
         return None
 
 
-def judge(result: match.MatchResult | None) -> Bout:
-    """The bout to book. Raises Refused when the result is void or cannot be believed."""
+def judge(result: match.MatchResult | None) -> Bout | Solo:
+    """The bout or the episode to book. Raises Refused when the result is void or cannot be believed."""
     if result is None:
         raise Refused(INVALID, "not a MatchResult")
     if result.outcome == match.OUTCOME_VOID:
         raise Refused(VOID, result.void_reason or "no reason given")
     _check(result)
     players = [_player(player) for player in result.players]
+    if len(players) == 1:
+        return Solo(PURPOSES[result.purpose], players[0], result.scores[0], result.decisions)
     if players[0] == players[1]:
         raise Refused(INVALID, f"{players[0]} plays against itself: nothing to book")
     first, second = orient(*players)
@@ -68,14 +82,14 @@ def judge(result: match.MatchResult | None) -> Bout:
 
 
 def _check(result: match.MatchResult) -> None:
-    evaluation_seed = result.seed >= FIRST_EVALUATION_SEED
+    evaluation_seed, seats = result.seed >= FIRST_EVALUATION_SEED, len(result.players)
     complaints = {
         "no match number": result.match == 0,
         f"unknown purpose {result.purpose}": result.purpose not in PURPOSES,
-        f"unknown outcome {result.outcome}": result.outcome not in _HALVES,
-        f"{len(result.players)} players instead of 2": len(result.players) != 2,
-        f"seat {result.first_seat} of 2": result.first_seat > 1,
-        f"{len(result.scores)} scores instead of 2": len(result.scores) != 2,
+        f"{seats} players instead of 1 or 2": seats not in _OUTCOMES,
+        f"unknown outcome {result.outcome} of {seats}": result.outcome not in _OUTCOMES.get(seats, ()),
+        f"seat {result.first_seat} of {seats}": result.first_seat >= seats,
+        f"{len(result.scores)} scores instead of {seats}": len(result.scores) != seats,
         "a score is not finite": not all(map(isfinite, result.scores)),
         "a reason to be void, but not void": bool(result.void_reason),
         "a training match on an evaluation seed": result.purpose == match.PURPOSE_TRAIN and evaluation_seed,

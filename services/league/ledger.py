@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..api.v1.match_pb2 import MatchResult
-from ..kernel.players import agent_of, is_version
+from ..kernel.players import NOBODY, agent_of, is_version
 from .elo import START_MILLI_ELO, gain_milli
-from .judge import DUPLICATE, Bout, Refused, decode, judge
+from .judge import DUPLICATE, Bout, Refused, Solo, decode, judge
 from .rangeset import RangeSet
 
 #: Weight of the newest match in `recent_score` once a pair has met often; until then it is the plain average.
@@ -62,6 +62,33 @@ class Pair(NamedTuple):
                     self.draws_in_seat_0 + (drew and seat_0))  # fmt: skip
 
 
+class Returns(NamedTuple):
+    """Episodes of a player alone, for one purpose: undiscounted returns, summed up as Welford (1962) does.
+
+    Welford, "Note on a method for calculating corrected sums of squares and products", Technometrics 4, 419–420.
+    """
+
+    episodes: int = 0
+    return_mean: float = 0.0
+    return_m2: float = 0.0
+    """sum of squared distances from the mean"""
+    recent_return: float = 0.0
+    """exponential average, like `Pair.recent_score`"""
+    decisions: int = 0
+
+    def booked(self, solo: Solo) -> Returns:
+        n, distance = self.episodes + 1, solo.score - self.return_mean
+        mean = self.return_mean + distance / n
+        recent = self.recent_return + max(1 / n, RECENT_WEIGHT) * (solo.score - self.recent_return)
+        m2 = self.return_m2 + distance * (solo.score - mean)
+        return Returns(n, mean, m2, recent, self.decisions + solo.decisions)
+
+
+class SoloKey(NamedTuple):
+    purpose: str
+    player: str
+
+
 class PairKey(NamedTuple):
     purpose: str
     first: str
@@ -80,6 +107,13 @@ class State:
     pairs: Mapping[PairKey, Pair] = field(default_factory=dict)
     refused: Mapping[str, int] = field(default_factory=dict)
     results: int = 0
+    solos: Mapping[SoloKey, Returns] = field(default_factory=dict)
+
+    def played(self, purpose: str, player: str, opponent: str, regime: str = "") -> int:
+        """Matches of a player, in the place of `first`, against one opponent or NOBODY."""
+        if opponent == NOBODY:
+            return self.solos.get(SoloKey(purpose, player), Returns()).episodes
+        return self.pair(purpose, player, opponent, regime).matches
 
     def pair(self, purpose: str, first: str, second: str, regime: str = "") -> Pair:
         return self.pairs.get(PairKey(purpose, first, second, regime), Pair())
@@ -104,6 +138,8 @@ def fold(state: State, sequence: int, result: MatchResult | None, *, k: int) -> 
     except Refused as refusal:
         count = state.refused.get(refusal.reason, 0) + 1
         return replace(state, position=sequence, refused={**state.refused, refusal.reason: count})
+    if isinstance(bout, Solo):
+        return _book_solo(state, sequence, result.match, bout)
     return _book(state, sequence, result.match, bout, k)
 
 
@@ -112,15 +148,27 @@ def fold_bytes(state: State, sequence: int, data: bytes, *, k: int) -> State:
     return fold(state, sequence, decode(data), k=k)
 
 
+def _book_solo(state: State, sequence: int, match: int, solo: Solo) -> State:
+    """Counted, but no rating moves: there was nobody to win against."""
+    key = SoloKey(solo.purpose, solo.player)
+    return replace(
+        state,
+        position=sequence,
+        applied=state.applied.add(match),
+        solos={**state.solos, key: state.solos.get(key, Returns()).booked(solo)},
+        results=state.results + 1,
+    )
+
+
 def _book(state: State, sequence: int, match: int, bout: Bout, k: int) -> State:
     """Ratings compare play under the run's own conditions: a match in another regime only enters its pair."""
     key = PairKey(bout.purpose, bout.first, bout.second, bout.regime)
-    return State(
+    return replace(
+        state,
         position=sequence,
         applied=state.applied.add(match),
         players=state.players if bout.regime else _rated(state, bout, k),
         pairs={**state.pairs, key: state.pairs.get(key, Pair()).booked(bout)},
-        refused=state.refused,
         results=state.results + 1,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..kernel.players import bot_id
 from .elo import MILLI
@@ -16,10 +16,29 @@ TRAIN = "train"
 _MATCHES_REMEMBERED = (2 - RECENT_WEIGHT) / RECENT_WEIGHT
 
 
-def draw_opponent(stage: Stage, learner: str, pool: Sequence[str], state: State, seed: int, ticket: int) -> str:
-    """Id of a bot or of a member of the pool. An empty pool leaves the bots."""
+def draw_guest(guests: Mapping[str, str], share: float, seed: int, ticket: int) -> str:
+    """Id of a guest, drawn evenly, in a `share` of the tickets; "" in the others. `guests`: id by name."""
+    if not guests or unit(seed, "guest share", ticket) >= share:
+        return ""
+    return list(guests.values())[int(unit(seed, "guest", ticket) * len(guests))]
+
+
+def draw_opponent(
+    stage: Stage,
+    learner: str,
+    pool: Sequence[str],
+    state: State,
+    seed: int,
+    ticket: int,
+    guests: Mapping[str, str] | None = None,
+) -> str:
+    """Id of a bot, of a guest that a phase lists among its bots, or of a member of the pool. An empty pool leaves the
+    bots. Raises ValueError without anybody."""
+    if not pool and not stage.bots:
+        raise ValueError(f"phase {stage.name!r} has neither bots nor a pool to draw from")
     if not pool or unit(seed, "scripted", ticket) < stage.scripted_share:
-        return bot_id(stage.bots[int(unit(seed, "bot", ticket) * len(stage.bots))])
+        name = stage.bots[int(unit(seed, "bot", ticket) * len(stage.bots))]
+        return (guests or {}).get(name) or bot_id(name)
     probabilities = weights(stage.opponents, [_record(state, learner, member) for member in pool])
     return pool[choose(probabilities, unit(seed, "opponent", ticket))]
 

@@ -36,10 +36,10 @@ class Stage:
 
     @property
     def bots(self) -> tuple[str, ...]:
-        """The pool that was entered last; the earliest one before any was."""
+        """The pool that was entered last; the earliest one before any was; () if the phase has none."""
         pools = sorted(self.phase.bots, key=lambda pool: pool.from_progress)
         entered = [pool for pool in pools if pool.from_progress <= self.progress]
-        return (entered[-1] if entered else pools[0]).bots
+        return (entered or pools[:1])[-1].bots if pools else ()
 
 
 def stage_at(phases: Sequence[PhaseConfig], step: int, total_updates: int) -> Stage:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ..api.v1.policy_pb2 import PolicyRef
 from ..games import GameSpec, registry
 from ..games.conditions import DEFAULT_REGIME, in_regime, randomised
 from ..kernel.config import ConfigError, RunConfig
+from ..kernel.guests import guests_of
+from ..kernel.players import version_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +19,17 @@ class Plan:
     config: RunConfig
     bots: tuple[str, ...]
     """every scripted bot of the game: the panel"""
+    guests: Mapping[str, PolicyRef] = field(default_factory=dict)
+    """policies from elsewhere by name: on the panel too"""
+    alone: bool = False
+    """a game of one seat: nobody to meet, no pool, and returns are measured instead of wins"""
     regimes: tuple[str, ...] = ()
     """those the last version is measured in beside the default one"""
+
+    @property
+    def guest_ids(self) -> dict[str, str]:
+        """Player id of each guest by its name."""
+        return {name: version_id(ref) for name, ref in self.guests.items()}
 
 
 def make_plan(config: RunConfig) -> Plan:
@@ -27,14 +39,14 @@ def make_plan(config: RunConfig) -> Plan:
         rules = registry.expect(f"rule set of {config.game}", config.rules, spec.rules)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    bots = tuple(spec.bots[rules])
+    bots, guests = tuple(spec.bots[rules]), guests_of(config)
     for index, phase in enumerate(config.league.phases):
         for bot in (bot for pool in phase.bots for bot in pool.bots):
             try:
-                registry.expect(f"bot of {config.game}", bot, bots)
+                registry.expect(f"bot of {config.game}", bot, (*bots, *guests))
             except ValueError as error:
                 raise ConfigError(f"league.phases.{index}.bots ({phase.name}): {error}") from error
-    return Plan(config, bots, _conditions(config, spec))
+    return Plan(config, bots, guests, alone=spec.seats == 1, regimes=_conditions(config, spec))
 
 
 def _conditions(config: RunConfig, spec: GameSpec) -> tuple[str, ...]:
@@ -46,6 +58,8 @@ def _conditions(config: RunConfig, spec: GameSpec) -> tuple[str, ...]:
     for index, regime in enumerate(config.evaluator.regimes):
         with _blame(f"evaluator.regimes.{index} ({regime})"):
             registry.check(config.game, rules=config.rules, **in_regime(spec, config.rules, parameters, regime))
+            if regime != DEFAULT_REGIME and spec.seats == 1:
+                raise ValueError(f"{spec.name} has one seat: returns are only kept for the default regime")
     return tuple(name for name in dict.fromkeys(config.evaluator.regimes) if name != DEFAULT_REGIME)
 
 

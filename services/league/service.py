@@ -14,6 +14,7 @@ from .commands import is_over, revived, state_name
 from .director import step
 from .folder import RunDirectory
 from .gauges import Gauges
+from .guests import admit_guests
 from .keeper import Keeper, LedgerGap
 from .phases import stage_at
 from .plan import make_plan
@@ -51,6 +52,7 @@ class League:
         if ctx.resume:
             await store.change(revived)
             RunDirectory(ctx.config.directory).forget_outcome()
+        await admit_guests(ctx.bus, ctx.config)
         keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k)
         rater = Rater(ctx.metrics, await ctx.bus.bucket(RUN_BUCKET))
         return cls(ctx, store, keeper, await World.open(ctx.bus, ctx.config.learner.agent), rater)

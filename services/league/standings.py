@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..api.v1.standings_pb2 import MatchRange, PairRow, PlayerRow, Standings
-from .ledger import Pair, PairKey, Rating, State
+from ..api.v1.standings_pb2 import MatchRange, PairRow, PlayerRow, SoloRow, Standings
+from .ledger import Pair, PairKey, Rating, Returns, SoloKey, State
 from .rangeset import RangeSet
 
 
@@ -16,6 +16,7 @@ def to_proto(state: State) -> Standings:
         pairs=[PairRow(**key._asdict(), **pair._asdict()) for key, pair in sorted(state.pairs.items())],
         refused=state.refused,
         results=state.results,
+        solos=[SoloRow(**key._asdict(), **returns._asdict()) for key, returns in sorted(state.solos.items())],
     )
 
 
@@ -28,6 +29,7 @@ def from_proto(standings: Standings) -> State:
         pairs={PairKey(row.purpose, row.first, row.second, row.regime): _pair(row) for row in standings.pairs},
         refused=dict(standings.refused),
         results=standings.results,
+        solos={SoloKey(row.purpose, row.player): _returns(row) for row in standings.solos},
     )
 
 
@@ -42,6 +44,10 @@ def from_bytes(data: bytes) -> State:
 
 def _rating(row: PlayerRow) -> Rating:
     return Rating(row.milli_elo, row.initial_milli_elo, row.wins, row.draws, row.losses)
+
+
+def _returns(row: SoloRow) -> Returns:
+    return Returns(row.episodes, row.return_mean, row.return_m2, row.recent_return, row.decisions)
 
 
 def _pair(row: PairRow) -> Pair:

@@ -8,6 +8,7 @@ from ..api.v1 import run_pb2 as run
 from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.standings_pb2 import Standings
 from ..kernel.config import RunConfig
+from ..kernel.panel import MASTERED, regressions
 from .phases import stage_at
 
 
@@ -52,6 +53,12 @@ def _eta_seconds(config: RunConfig, record: run.RunRecord, health: LearnerHealth
 def _warnings(health: LearnerHealth, standings: Standings) -> Iterable[str]:
     if health.warning:
         yield f"learner: {health.warning}"
+    for row in regressions(standings):
+        low, high = row.interval
+        yield (
+            f"{row.candidate} has lost ground against {row.opponent}: {row.win_rate:.0%} wins "
+            f"({low:.0%}–{high:.0%}, n = {row.matches}), where an earlier version had {MASTERED:.0%} or more"
+        )
     refused = {reason: count for reason, count in sorted(standings.refused.items()) if reason != "duplicate"}
     if refused:
         yield "results refused: " + ", ".join(f"{count} {reason}" for reason, count in refused.items())

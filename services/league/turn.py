@@ -19,8 +19,8 @@ class Turn:
         self.record = RunRecord()
         self.record.CopyFrom(record)
         self.effects: list[Effect] = []
-        self.catalog = dict(view.catalog)
-        """kept versions, with those this turn keeps"""
+        self.catalog = {**view.catalog, **{version_id(guest): guest for guest in plan.guests.values()}}
+        """kept versions, with those this turn keeps, and the guests"""
         self.printer = Printer(plan.config, record.next_ticket, record.next_match)
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -18,13 +19,14 @@ from torch import Tensor
 from ..kernel.config import LearnerConfig
 from ..play import distribution
 from ..play.network import Actor, Critic
-from .gae import FloatArray, explained_variance, gae, normalised
+from .crew import Crew
+from .gae import FloatArray, explained_variance, gae, normalised, with_final_values
 from .slab import Slab
 from .state import State
 from .vtrace import vtrace
 
 #: Rows per pass of a network: large enough for the matrix products, small enough for the cache.
-PASS_ROWS = 8192
+PASS_ROWS = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +109,9 @@ class BatchFacts:
 class Batcher:
     """Builds batches; keeps its buffer from one to the next. `state` is the live one."""
 
-    def __init__(self, config: LearnerConfig, state: State) -> None:
+    def __init__(self, config: LearnerConfig, state: State, crew: Crew) -> None:
         self._config = config
+        self._crew = crew
         self._state = state
         architecture = state.architecture
         penalty = bool(config.kl_penalty.coefficient)
@@ -127,9 +130,9 @@ class Batcher:
         rows = self._pack(slabs)
         state.normaliser.see_observations(rows.observations, state.actor, state.critic)
         device = rows.packed.device
-        values_N = evaluate(state.critic, rows.observations)
+        values_N = evaluate(state.critic, rows.observations, self._crew)
         last = torch.from_numpy(np.concatenate([slab.last_observations_BO for slab in slabs]))
-        last_values = evaluate(state.critic, last.to(device))
+        last_values = evaluate(state.critic, last.to(device), self._crew)
         rewards = [slab.rewards_TB * np.float32(config.reward_scale) for slab in slabs]
         bonuses = self._bonuses(slabs) if state.rnd is not None else []
         rewards = [reward + bonus for reward, bonus in zip(rewards, bonuses, strict=True)] if bonuses else rewards
@@ -213,7 +216,10 @@ class Batcher:
         for slab, rewards_TB in zip(slabs, rewards, strict=True):
             shape, end = rewards_TB.shape, start + slab.decisions
             values_TB, last_B = values_N[start:end].reshape(shape), last_values[slot : slot + shape[1]]
-            common = (rewards_TB, values_TB, last_B, slab.terminated_TB, slab.truncated_TB)
+            ends = (slab.terminated_TB, slab.truncated_TB)
+            if (final_values := self._final_values(slab)) is not None:
+                rewards_TB = with_final_values(rewards_TB, values_TB, final_values, *ends, config.gamma)
+            common = (rewards_TB, values_TB, last_B, *ends)
             if ratios_N is None:
                 estimated = gae(*common, config.gamma, config.gae_lambda)
             else:
@@ -224,6 +230,14 @@ class Batcher:
             returns.append(estimated[1].reshape(-1))
             start, slot = end, slot + shape[1]
         return np.concatenate(advantages), np.concatenate(returns)
+
+    def _final_values(self, slab: Slab) -> FloatArray | None:
+        """[N] of the observations after its truncated decisions; None where there are none, or they are not known."""
+        finals = slab.final_observations_NO
+        if finals is None or not len(finals):
+            return None
+        critic = self._state.critic
+        return evaluate(critic, torch.from_numpy(finals.copy()).to(critic.head.weight.device), self._crew)
 
     def _facts(
         self, slabs: Sequence[Slab], values_N: FloatArray, advantages_N: FloatArray, returns_N: FloatArray
@@ -239,11 +253,18 @@ class Batcher:
         )
 
 
-def evaluate(critic: Critic, observations: Tensor) -> FloatArray:
+def evaluate(critic: Critic, observations: Tensor, crew: Crew) -> FloatArray:
     """V of every observation [N, obs] -> [N], on the CPU."""
+    values = torch.empty(len(observations), device=observations.device)
+    parts = zip(torch.split(observations, PASS_ROWS), torch.split(values, PASS_ROWS), strict=True)
+    crew.run([partial(_evaluate, critic, part, out) for part, out in parts])
+    found: FloatArray = values.cpu().numpy()
+    return found
+
+
+def _evaluate(critic: Critic, observations: Tensor, out: Tensor) -> None:
     with torch.no_grad():
-        values: FloatArray = torch.cat([critic(part) for part in torch.split(observations, PASS_ROWS)]).cpu().numpy()
-    return values
+        out.copy_(critic(observations))
 
 
 def log_probs(actor: Actor, observations: Tensor, actions: Tensor) -> Tensor:

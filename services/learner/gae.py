@@ -27,8 +27,8 @@ def gae(
     δ_t = r_t + γ V(s_{t+1}) − V(s_t);  A_t = δ_t + γ λ A_{t+1} (equations 11 and 16).
     `last_values_B` is V of the observation after the last decision. A terminated decision has no future:
     V(s_{t+1}) = 0. A truncated one has a future, but its successor was replaced by the first observation of the next
-    episode; V(s_t) stands in for V(s_{t+1}), which is exact up to one step of change. Neither lets anything through
-    from the next episode.
+    episode; V(s_t) stands in for V(s_{t+1}), which is exact up to one step of change, and exact with rewards from
+    `with_final_values`. Neither lets anything through from the next episode.
     """
     steps = rewards_TB.shape[0]
     next_values_TB = np.concatenate((values_TB[1:], last_values_B[None]))
@@ -42,6 +42,25 @@ def gae(
         running_B = deltas_TB[t] + decay_TB[t] * running_B
         advantages_TB[t] = running_B
     return advantages_TB, advantages_TB + values_TB
+
+
+def with_final_values(
+    rewards_TB: FloatArray,
+    values_TB: FloatArray,
+    final_values_N: FloatArray,
+    terminated_TB: BoolArray,
+    truncated_TB: BoolArray,
+    gamma: float,
+) -> FloatArray:
+    """Rewards [T, B] with which `gae` bootstraps truncated decisions from what was really seen after them.
+
+    `final_values_N` are V of those observations, in the order of `truncated_TB`. γ (V(s_{t+1}) − V(s_t)) is added, so
+    that V(s_t) cancels out of δ_t. A decision that is terminated too has no future.
+    """
+    corrected_TB = rewards_TB.copy()
+    difference_N = np.float32(gamma) * (final_values_N - values_TB[truncated_TB])
+    corrected_TB[truncated_TB] += np.where(terminated_TB[truncated_TB], np.float32(0), difference_N)
+    return corrected_TB
 
 
 def normalised(advantages: FloatArray) -> FloatArray:

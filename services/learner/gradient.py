@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from ..kernel.config import LearnerConfig
 from .batch import Rows
 from .objective import Outputs, Scales, Terms, objective
@@ -19,9 +21,7 @@ class Gradients:
         """Replace `state.optimizer.gradient` by the gradient over these rows. No weight is changed."""
         state = self._state
         means, logits = state.actor(rows.observations)
-        values = state.critic(rows.observations)
-        outputs = Outputs(means, state.actor.log_std, logits, values, state.architecture.categorical)
-        loss, terms = objective(self._config, scales, outputs, rows)
+        loss, terms = self._loss(means, logits, state.critic(rows.observations), rows, scales)
         state.optimizer.zero_gradient()
         if scales.loss == 1.0:
             loss.backward()  # type: ignore[no-untyped-call]
@@ -29,3 +29,10 @@ class Gradients:
             (loss * scales.loss).backward()  # type: ignore[no-untyped-call]
             state.optimizer.gradient.div_(scales.loss)
         return terms
+
+    def _loss(
+        self, means: Tensor, logits: Tensor, values: Tensor, rows: Rows, scales: Scales
+    ) -> tuple[Tensor, Terms]:
+        state = self._state
+        outputs = Outputs(means, state.actor.log_std, logits, values, state.architecture.categorical)
+        return objective(self._config, scales, outputs, rows)

@@ -28,7 +28,7 @@ from .export import export_final
 from .publisher import Publisher, next_epoch
 from .reference import WrongReference
 from .reporter import Reporter
-from .setup import components_of, manifest_of, state_of
+from .setup import components_of, manifest_of, state_of, threads_per_operation
 from .slab import Slab
 from .state import State, Versions
 from .track import open_tracks
@@ -44,8 +44,9 @@ MAX_UNDONE = 20
 
 async def serve(ctx: Context) -> None:
     """Run until the training is done and the run is over, or until told to stop."""
-    tune_process(ctx.config.learner.threads)
-    threads = ThreadPoolExecutor(1, "update", initializer=tune_thread, initargs=(ctx.config.learner.threads,))
+    per_operation = threads_per_operation(ctx.config)
+    tune_process(per_operation)
+    threads = ThreadPoolExecutor(1, "update", initializer=tune_thread, initargs=(per_operation,))
     try:
         await Learner(ctx, threads).run()
     finally:

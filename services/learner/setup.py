@@ -9,6 +9,7 @@ from ..kernel.service import Fatal
 from ..play.architecture import Architecture
 from ..play.precision import resolve
 from ..play.weights import Manifest
+from .fused import fits
 from .state import State
 
 
@@ -45,3 +46,8 @@ def state_of(config: RunConfig, architecture: Architecture) -> State:
         return State(architecture, config.learner, dtype, seed=config.seed)
     except (ValueError, RuntimeError, AssertionError) as error:
         raise Fatal(f"learner.device = {config.learner.device!r}: {error}") from error
+
+
+def threads_per_operation(config: RunConfig) -> int:
+    """CPU threads of one matrix product: all of the learner's, unless its crew shares the rows out among them."""
+    return 1 if fits(config.learner, manifest_of(config).architecture) else config.learner.threads

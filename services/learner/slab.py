@@ -49,6 +49,8 @@ class Slab:
     truncated_TB: BoolArray
     last_observations_BO: FloatArray
     simulator: str
+    final_observations_NO: FloatArray | None = None
+    """what was seen after each truncated decision, in the order of `truncated_TB`; None: not known"""
 
     @property
     def decisions(self) -> int:
@@ -81,6 +83,10 @@ def _arrays(message: Rollout, architecture: Architecture) -> Slab:
         except ValueError as error:
             raise Refused("invalid", f"{name}: {error}") from error
 
+    truncated_TB = array("truncated", "uint8", steps, slots) != 0
+    finals = None
+    if message.HasField("final_observations"):
+        finals = array("final_observations", "float32", int(truncated_TB.sum()), obs)
     return Slab(
         rollout_id=message.rollout_id,
         behaviour=message.behaviour,
@@ -89,15 +95,19 @@ def _arrays(message: Rollout, architecture: Architecture) -> Slab:
         log_probs_TB=array("log_probs", "float32", steps, slots),
         rewards_TB=array("rewards", "float32", steps, slots),
         terminated_TB=array("terminated", "uint8", steps, slots) != 0,
-        truncated_TB=array("truncated", "uint8", steps, slots) != 0,
+        truncated_TB=truncated_TB,
         last_observations_BO=array("last_observations", "float32", slots, obs),
         simulator=message.simulator,
+        final_observations_NO=finals,
     )
 
 
 def _check_numbers(slab: Slab, architecture: Architecture) -> None:
-    for name in ("observations_TBO", "actions_TBA", "log_probs_TB", "rewards_TB", "last_observations_BO"):
+    names = ("observations_TBO", "actions_TBA", "log_probs_TB", "rewards_TB", "last_observations_BO")
+    for name in (*names, "final_observations_NO"):
         array = getattr(slab, name)
+        if array is None:
+            continue
         # abs of NaN compares false with everything, so NaN and infinity fail here as well as the absurdly large
         if array.size and not float(np.abs(array).max()) <= MAX_MAGNITUDE:
             raise Refused("not_finite", f"{name} holds NaN, infinity or more than {MAX_MAGNITUDE:g}")

@@ -13,7 +13,8 @@ from ..kernel.config import LearnerConfig, RunConfig
 from ..play.weights import non_finite
 from . import loss_scale, ppo, reference, tools
 from .batch import Batcher, BatchFacts, Rows
-from .gradient import Gradients
+from .crew import Crew
+from .fused import fits, gradients
 from .objective import Scales, Terms
 from .slab import Slab
 from .state import State, Versions
@@ -83,8 +84,11 @@ class Updater:
         self._total_updates = config.total_updates
         self._state = state
         self._versions = versions
-        self._gradients = Gradients(config.learner, state)
-        self._batcher = Batcher(config.learner, state)
+        # without the fused engine every matrix product uses all threads by itself
+        shared = fits(config.learner, state.architecture) and config.learner.device == "cpu"
+        self._crew = Crew(config.learner.threads if shared else 1)
+        self._gradients = gradients(config.learner, state, self._crew)
+        self._batcher = Batcher(config.learner, state, self._crew)
 
     def update(self, slabs: Sequence[Slab]) -> Report:
         """Learn from the slabs; afterwards the state is either a new committed version or what it was.
@@ -92,7 +96,7 @@ class Updater:
         Of one that is taken back only the random numbers remain used, and what the adaptive tools learned from it.
         Every slab's version must be in `versions`. Raises WrongReference (nothing is changed then).
         """
-        state, config, clock = self._state, self._config, _Clock()
+        state, config, clock = self._state, self._config, _Clock(self._crew)
         before = state.remember()
         rows, facts = self._batcher.build(slabs)
         sampled = reference.sample(slabs, rows, self._versions)
@@ -192,17 +196,21 @@ class Updater:
 
 
 class _Clock:
-    """Wall and CPU seconds of the parts of an update, on this thread."""
+    """Wall and CPU seconds of the parts of an update, on this thread and its crew."""
 
-    def __init__(self) -> None:
+    def __init__(self, crew: Crew) -> None:
         self.wall: dict[str, float] = {}
         self.cpu: dict[str, float] = {}
-        self._last = (time.perf_counter(), time.thread_time())
+        self._crew = crew
+        self._last = self._now()
 
     def lap(self, name: str) -> None:
-        now = (time.perf_counter(), time.thread_time())
+        now = self._now()
         self.wall[name], self.cpu[name] = now[0] - self._last[0], now[1] - self._last[1]
         self._last = now
+
+    def _now(self) -> tuple[float, float]:
+        return time.perf_counter(), time.thread_time() + self._crew.helper_cpu_seconds
 
 
 def _metrics(

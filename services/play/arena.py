@@ -17,6 +17,7 @@ import numpy.typing as npt
 from ..api.v1.match_pb2 import MatchResult, Ticket
 from ..api.v1.policy_pb2 import PolicyRef
 from ..games import Game, StepInfo, VariedGame
+from ..games.game import ShowsRaw
 from ..games.registry import expect
 from .bank import LIVE, PolicyBank
 from .matches import Match, matches_of, parameters_of, result_of
@@ -36,8 +37,9 @@ class Recorder(Protocol):
         rewards: FloatArray,
         terminated: BoolArray,
         truncated: BoolArray,
+        after: FloatArray,
     ) -> None:
-        """Arrays [B, S, ...]; views that are only valid during the call."""
+        """Arrays [B, S, ...]; views that are only valid during the call. `after` is seen once the decision is made."""
 
 
 class Tape(Protocol):
@@ -77,6 +79,7 @@ class Arena:
         self.observations: FloatArray = game.reset()
         self.decisions = 0
         self.unrated_matches = 0
+        self._raw = game.raw_observations if isinstance(game, ShowsRaw) else None
         self._seeds = np.random.default_rng(seed)
         self._slots: list[_Slot | None] = [None] * game.batch
         self._actions = np.zeros((game.batch, game.num_seats, game.act_size), np.float32)
@@ -110,7 +113,7 @@ class Arena:
 
     def step(self, recorder: Recorder | None = None) -> list[MatchResult]:
         """One decision in every slot. Returns the results of the rated matches that ended."""
-        self.bank.act(self.observations, self._actions, self._log_probs)
+        self.bank.act(self.observations, self._actions, self._log_probs, self._raw)
         if self._tape:
             self._tape.acted(self._actions)
         before = self.observations.copy() if recorder else self.observations
@@ -118,7 +121,7 @@ class Arena:
         self._scores += rewards
         self.decisions += self.playing
         if recorder:
-            recorder.record(before, self._actions, self._log_probs, rewards, terminated, truncated)
+            recorder.record(before, self._actions, self._log_probs, rewards, terminated, truncated, after)
         self.observations = after
         ended = np.flatnonzero(info.done)
         return self._finish(ended, info) if len(ended) else []
@@ -163,7 +166,8 @@ class Arena:
             return None
         self.unrated_matches += 1
         seed = int(self._seeds.integers(0, 2**62))
-        return Match(last.ticket, 0, seed, first_seat=1 - last.first_seat, rated=False)
+        first_seat = (last.first_seat + 1) % self.game.num_seats
+        return Match(last.ticket, 0, seed, first_seat=first_seat, rated=False)
 
     def _clear(self, index: int) -> None:
         self._slots[index] = None

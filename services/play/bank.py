@@ -6,7 +6,7 @@ B slots, S seats, N rows = seats held by policies. Seats of the same version are
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -95,18 +95,30 @@ class PolicyBank:
         self._modes[slot, seat] = deterministic
         self._groups = None
 
-    def act(self, observations: FloatArray, actions: FloatArray, log_probs: FloatArray) -> None:
+    def act(
+        self,
+        observations: FloatArray,
+        actions: FloatArray,
+        log_probs: FloatArray,
+        raw: Callable[[], FloatArray] | None = None,
+    ) -> None:
         """Choose for every seat held by a policy.
 
         observations [B, S, obs] in; actions [B, S, act] and log_probs [B, S] are written where a policy sits (log_probs
-        only where it samples; a FixedPolicy never does). Call under `torch.inference_mode()`.
+        only where it samples; a FixedPolicy never does). `raw` gives the raw observations [B, S, D] that a FixedPolicy
+        reads, asked for only when one is seated; without it those are the `observations`. Call under
+        `torch.inference_mode()`.
         """
         flat = _flat(observations).to(self._device)
         choices = self.architecture.categorical
+        flat_raw: Tensor | None = None
         flat_actions, flat_log_probs = _flat(actions), torch.from_numpy(log_probs).view(-1)
         for group in self._plan():
             actor = self._versions[group.key][1]
-            means, logits = actor(flat.index_select(0, group.rows))
+            seen = flat
+            if raw and isinstance(actor, FixedPolicy):
+                seen = flat_raw = _flat(raw()).to(self._device) if flat_raw is None else flat_raw
+            means, logits = actor(seen.index_select(0, group.rows))
             if group.deterministic or isinstance(actor, FixedPolicy):
                 chosen = mode(means, logits, choices)
             else:

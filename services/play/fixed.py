@@ -44,7 +44,8 @@ class DeployedActor(FixedPolicy):
 
     def clamp(self, means: Tensor) -> Tensor:
         """[n, C], each component within its limits."""
-        return torch.cat([means[:, k : k + 1].clamp(*limit) for k, limit in enumerate(self.limits)], dim=1)
+        columns = [means[:, k : k + 1].clamp(*limit) for k, limit in enumerate(self.limits)]
+        return torch.cat(columns, dim=1) if columns else means
 
 
 def raw_layout(game: GameSpec, rules: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from ..api.v1.match_pb2 import (
     OUTCOME_DRAW,
     OUTCOME_FIRST_WINS,
+    OUTCOME_SCORED,
     OUTCOME_SECOND_WINS,
     MatchResult,
     Outcome,
@@ -65,22 +66,27 @@ def parameters_of(text: str) -> Mapping[str, Any]:
 
 
 def matches_of(ticket: Ticket) -> list[Match]:
-    """The matches a ticket orders. Raises ValueError for a ticket that cannot be played."""
-    if len(ticket.players) < 2 or ticket.matches < 1:
-        raise ValueError(f"ticket {ticket.ticket_id!r}: at least two players and one match are needed")
-    if len(ticket.seeds) * 2 < ticket.matches:
-        raise ValueError(f"ticket {ticket.ticket_id!r}: {ticket.matches} matches need a seed per pair of matches")
+    """The matches a ticket orders: each seed once from every seat. Raises ValueError for one that cannot be played."""
+    seats = len(ticket.players)
+    if seats not in (1, 2) or ticket.matches < 1:
+        raise ValueError(f"ticket {ticket.ticket_id!r}: one or two players and at least one match are needed")
+    if len(ticket.seeds) * seats < ticket.matches:
+        needed = "a seed per pair of matches" if seats == 2 else "a seed each"
+        raise ValueError(f"ticket {ticket.ticket_id!r}: {ticket.matches} matches need {needed}")
     return [
-        Match(ticket, ticket.first_match + i, ticket.seeds[i // 2], first_seat=i % 2) for i in range(ticket.matches)
+        Match(ticket, ticket.first_match + i, ticket.seeds[i // seats], first_seat=i % seats)
+        for i in range(ticket.matches)
     ]
 
 
 def outcome_for_players(seat_outcome: int, first_seat: int) -> Outcome:
-    """Turn a game's outcome (1: seat 0 won, 2: draw, 3: seat 1 won) into the one seen from the players' order."""
+    """Turn a game's outcome (1: seat 0 won, 2: draw, 3: seat 1 won, 4: score only) into that of the players' order."""
     if seat_outcome == 2:
         return OUTCOME_DRAW
+    if seat_outcome == 4:
+        return OUTCOME_SCORED
     if seat_outcome not in (1, 3):
-        raise ValueError(f"a finished match has outcome 1, 2 or 3, not {seat_outcome}")
+        raise ValueError(f"a finished match has outcome 1, 2, 3 or 4, not {seat_outcome}")
     winner_seat = 0 if seat_outcome == 1 else 1
     return OUTCOME_FIRST_WINS if winner_seat == first_seat else OUTCOME_SECOND_WINS
 

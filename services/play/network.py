@@ -4,6 +4,8 @@ N rows, obs inputs, h hidden width, C Gaussian components, L logits: one per Ber
 each categorical component. With 0 blocks the trunk is
 Linear-ReLU-Linear-ReLU; with blocks it is Linear-ReLU followed by x + Linear(ReLU(Linear(LayerNorm(x)))) per block.
 
+The plain trunk is computed by hand (`mlp`), with and without gradient alike: acting and learning round the same way.
+
 Precision: the matrix products of the hidden layers run in `compute_dtype` (inputs and weights are cast, gradients
 flow back through the cast into float32 weights). The heads are float32 always: a simulator that acts with the same
 `compute_dtype` gets the log-probabilities that the learner recomputes, whatever the number of rows.
@@ -17,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from . import mlp
 from .architecture import Architecture
 
 __all__ = ["Actor", "Architecture", "Critic", "Dense", "Residual", "Standardise", "Trunk", "activate"]
@@ -40,9 +43,9 @@ class Dense(nn.Module):
         self._cast: tuple[Tensor, Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, *self._parameters_as(x.dtype))
+        return F.linear(x, *self.parameters_as(x.dtype))
 
-    def _parameters_as(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    def parameters_as(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Weight and bias in `dtype`. A frozen network (one whose weights need no gradient) casts them once."""
         if dtype == self.weight.dtype:
             return self.weight, self.bias
@@ -105,15 +108,34 @@ class Trunk(nn.Module):
         self.blocks = nn.ModuleList(Residual(architecture.hidden, generator) for _ in range(architecture.blocks))
 
     def forward(self, obs: Tensor) -> Tensor:
-        if self.standardise is not None:
-            obs = self.standardise(obs)
-        x = activate(self.input(obs.to(self.compute_dtype)), self.activation)
+        x = self.prepare(obs)
         if self.hidden is not None:
-            x = activate(self.hidden(x), self.activation)
-        x = x.float()
+            return self._plain(x)
+        x = activate(self.input(x), self.activation).float()
         for block in self.blocks:
             x = block(x, self.activation, self.compute_dtype)
         return x
+
+    def prepare(self, obs: Tensor) -> Tensor:
+        """float32 [N, obs] -> what the first layer takes: standardised where the network does, in the compute dtype."""
+        if self.standardise is not None:
+            obs = self.standardise(obs)
+        return obs.to(self.compute_dtype)
+
+    def layers(self) -> mlp.Layers:
+        """Both layers of a plain trunk in the compute dtype, detached; casts once if the network is frozen."""
+        assert self.hidden is not None, "a network of residual blocks has no two layers"
+        parameters = (*self.input.parameters_as(self.compute_dtype), *self.hidden.parameters_as(self.compute_dtype))
+        return mlp.Layers(*(tensor.detach() for tensor in parameters))
+
+    def _plain(self, x: Tensor) -> Tensor:
+        assert self.hidden is not None
+        first, second = self.input, self.hidden
+        if torch.is_grad_enabled() and (first.weight.requires_grad or x.requires_grad):
+            weights = (first.weight, first.bias, second.weight, second.bias)
+            hidden: Tensor = mlp.Trunk.apply(x, *weights, self.activation, self.compute_dtype)  # type: ignore[no-untyped-call]
+            return hidden
+        return mlp.forward(x, self.layers(), self.activation).hidden_2.float()
 
 
 class Actor(nn.Module):
@@ -142,7 +164,10 @@ class Actor(nn.Module):
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """float32 [N, obs] -> means [N, C] (not squashed), logits [N, L], both float32."""
-        out: Tensor = self.head(self.trunk(obs))
+        return self.split(self.head(self.trunk(obs)))
+
+    def split(self, out: Tensor) -> tuple[Tensor, Tensor]:
+        """What the head gives [N, C + L] -> means [N, C], logits [N, L]."""
         continuous = self.architecture.continuous
         return out[:, :continuous], out[:, continuous:]
 
@@ -170,7 +195,11 @@ class Critic(nn.Module):
 
     def forward(self, obs: Tensor) -> Tensor:
         """float32 [N, obs] -> float32 [N], in the units of the rewards."""
-        out: Tensor = self.head(self.trunk(obs)).squeeze(-1)
+        return self.finish(self.head(self.trunk(obs)))
+
+    def finish(self, out: Tensor) -> Tensor:
+        """What the head gives [N, 1] -> values [N] in the units of the rewards."""
+        out = out.squeeze(-1)
         if self.architecture.normalise_returns:
             out = out * self.return_std + self.return_mean
         return out

@@ -8,9 +8,13 @@ from ..api.v1.match_pb2 import Ticket
 from ..api.v1.policy_pb2 import PolicyHead, PolicyRef
 from ..kernel.blobs import BlobMissing, get_blob
 from ..kernel.bus import Bucket, Bus
+from ..kernel.guests import ONNX
+from ..kernel.players import version_id, version_key
 from ..kernel.topology import POLICIES_BUCKET
 from .architecture import ArchitectureMismatch
 from .bank import PolicyBank
+from .fixed import FixedPolicy
+from .guests import UnplayableGuest, load_guest
 from .network import Actor
 from .weights import CorruptWeights, from_bytes
 
@@ -67,10 +71,16 @@ class PolicyStore:
             return ""
         try:
             data = await get_blob(self._bus, ref.sha256)
-            self._bank.add(ref, self._actor(data))
-        except (BlobMissing, CorruptWeights, ArchitectureMismatch) as error:
+            self._bank.add(ref, await self._policy(ref, data))
+        except (BlobMissing, CorruptWeights, ArchitectureMismatch, UnplayableGuest) as error:
             return f"policy {ref.agent}@{ref.epoch}.{ref.step}: {error}"
         return ""
+
+    async def _policy(self, ref: PolicyRef, data: bytes) -> Actor | FixedPolicy:
+        """Weights of this run's network, or a guest's ONNX file, which is checked against the contract once more."""
+        entry = await self._heads.get(version_key(version_id(ref)))
+        head = PolicyHead.FromString(entry.value) if entry else PolicyHead()
+        return load_guest(data, head.game, head.rules) if head.format == ONNX else self._actor(data)
 
     def _actor(self, data: bytes) -> Actor:
         actor, _ = from_bytes(data, self._bank.architecture, compute_dtype=None)

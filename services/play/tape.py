@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
+from ..api.v1.match_pb2 import Player
 from ..api.v1.policy_pb2 import PolicyRef
 from ..games import Game, StepInfo
 from ..kernel.players import player_id
@@ -31,20 +32,30 @@ class _Take:
 class Tape:
     """An arena's `tape`: keeps the actions of the matches that `wanted` picks. A slot without one costs nothing."""
 
-    def __init__(self, game: Game, parameters: Mapping[str, Any], wanted: Callable[[Match], bool]) -> None:
-        """`parameters`: those the game was made with, but for `autoreset`; a ticket that names its own has its own."""
+    def __init__(
+        self,
+        game: Game,
+        parameters: Mapping[str, Any],
+        wanted: Callable[[Match], bool],
+        name: Callable[[Player], str] = player_id,
+    ) -> None:
+        """`parameters`: those the game was made with, but for `autoreset`; a ticket that names its own has its own.
+
+        `name`: of a player, for people.
+        """
         self._game = game
         self._parameters = dict(parameters)
         self._wanted = wanted
+        self._name = name
         self._open: dict[int, _Take] = {}
         self._finished: list[Replay] = []
 
     def began(self, slot: int, match: Match, policies: Sequence[PolicyRef]) -> None:
-        """A match starts; `policies` are per player. A live seat changes its weights, so it cannot be named by one."""
+        """A match starts; `policies` are per player. A live seat is named by the weights it starts with."""
         self._open.pop(slot, None)
-        if any(player.live for player in match.ticket.players) or not self._wanted(match):
+        if not self._wanted(match):
             return
-        seats = tuple(_seat(match, number, policies) for number in range(self._game.num_seats))
+        seats = tuple(self._seat(match, number, policies) for number in range(self._game.num_seats))
         outside = [number for number, seat in enumerate(seats) if not seat.bot]
         self._open[slot] = _Take(match, seats, outside)
 
@@ -83,9 +94,8 @@ class Tape:
         finished, self._finished = self._finished, []
         return finished
 
-
-def _seat(match: Match, number: int, policies: Sequence[PolicyRef]) -> Seat:
-    entry = match.player_in(number)
-    if entry.bot:
-        return Seat(name=player_id(entry), bot=entry.bot)
-    return Seat(name=player_id(entry), policy=policies[match.player_index(number)].sha256)
+    def _seat(self, match: Match, number: int, policies: Sequence[PolicyRef]) -> Seat:
+        entry = match.player_in(number)
+        if entry.bot:
+            return Seat(name=self._name(entry), bot=entry.bot)
+        return Seat(name=self._name(entry), policy=policies[match.player_index(number)].sha256)

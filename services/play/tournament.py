@@ -5,7 +5,7 @@ A pairing is played by itself, so what two participants reach against each other
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -15,11 +15,15 @@ from ..api.v1.match_pb2 import PURPOSE_EVALUATE, MatchResult, Player, Ticket
 from ..api.v1.policy_pb2 import PolicyRef
 from ..games import Game, make
 from ..kernel.config import NetworkConfig
+from ..kernel.players import bot_id
 from .architecture import Architecture
 from .arena import Arena
 from .bank import PolicyBank
 from .fixed import FixedPolicy, raw_layout
 from .points import Tally, tally
+from .replay import Replay
+from .tape import Tape
+from .tuning import like_services
 
 #: Matches played side by side.
 SLOTS = 256
@@ -57,12 +61,21 @@ class Pairing:
         return tally(self.results, 0 if entrant == self.first else 1)
 
 
-def play_all(entrants: Sequence[Entrant], game: str, rules: str, seeds: Sequence[int]) -> Iterator[Pairing]:
-    """Every pair in turn, two matches per seed. Raises ValueError for an unknown game, rule set or bot."""
+def play_all(
+    entrants: Sequence[Entrant],
+    game: str,
+    rules: str,
+    seeds: Sequence[int],
+    keep: Callable[[Replay], None] | None = None,
+) -> Iterator[Pairing]:
+    """Every pair in turn, two matches per seed; `keep` is given each match that has ended.
+
+    Raises ValueError for an unknown game, rule set or bot.
+    """
     batch = min(SLOTS, 2 * len(seeds))
     table = make(game, rules=rules, batch=batch, autoreset="disabled")
     for first, second in combinations(range(len(entrants)), 2):
-        yield Pairing(first, second, _play(table, entrants[first], entrants[second], seeds))
+        yield Pairing(first, second, _play(table, entrants[first], entrants[second], seeds, keep))
 
 
 def standing(pairings: Sequence[Pairing], entrant: int) -> Tally:
@@ -70,7 +83,14 @@ def standing(pairings: Sequence[Pairing], entrant: int) -> Tally:
     return sum((pairing.of(entrant) for pairing in pairings), Tally())
 
 
-def _play(game: Game, first: Entrant, second: Entrant, seeds: Sequence[int]) -> list[MatchResult]:
+def _name(player: Player) -> str:
+    """Participants may have names that no run would give, like `starter.onnx`."""
+    return bot_id(player.bot) if player.bot else player.policy.agent
+
+
+def _play(
+    game: Game, first: Entrant, second: Entrant, seeds: Sequence[int], keep: Callable[[Replay], None] | None
+) -> list[MatchResult]:
     """All matches of one pairing, by number."""
     # No seat is live, so the network that live weights would need to have does not matter.
     anything = Architecture.of(
@@ -80,7 +100,8 @@ def _play(game: Game, first: Entrant, second: Entrant, seeds: Sequence[int]) -> 
     for entrant in (first, second):
         if entrant.policy is not None:
             bank.add(entrant.player().policy, entrant.policy)
-    arena = Arena(game, bank, worker="tournament", never_idle=False, seed=0)
+    tape = Tape(game, {}, lambda match: True, _name) if keep else None
+    arena = Arena(game, bank, worker="tournament", never_idle=False, seed=0, tape=tape)
     arena.offer(
         Ticket(
             ticket_id=f"{first.name} - {second.name}",
@@ -95,7 +116,10 @@ def _play(game: Game, first: Entrant, second: Entrant, seeds: Sequence[int]) -> 
     )
     arena.fill()
     results = []
-    with torch.inference_mode():
+    with torch.inference_mode(), like_services():
         while arena.playing:
             results += arena.step()
+            if tape and keep:
+                for replay in tape.take():
+                    keep(replay)
     return sorted(results, key=lambda result: result.match)

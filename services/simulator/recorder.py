@@ -27,6 +27,8 @@ class Window:
         self._rewards = np.empty((steps, slots), np.float32)
         self._terminated = np.empty((steps, slots), np.uint8)
         self._truncated = np.empty((steps, slots), np.uint8)
+        self._finals: list[tuple[int, int, FloatArray]] = []
+        """decision, slot and what was seen after it, for every truncated decision"""
         self._rows = np.arange(slots)
         self._seats = np.zeros(slots, np.int64)
         self._next = 0
@@ -43,8 +45,9 @@ class Window:
         rewards: FloatArray,
         terminated: BoolArray,
         truncated: BoolArray,
+        after: FloatArray,
     ) -> None:
-        """One decision of every slot, from the seat that learns there."""
+        """One decision of every slot, from the seat that learns there. `after` [B, S, obs]: before any reset."""
         t, rows, seats = self._next, self._rows, self._seats
         self._observations[t] = observations[rows, seats]
         self._actions[t] = actions[rows, seats]
@@ -52,6 +55,8 @@ class Window:
         self._rewards[t] = rewards[rows, seats]
         self._terminated[t] = terminated
         self._truncated[t] = truncated
+        for slot in np.flatnonzero(truncated):
+            self._finals.append((t, int(slot), after[slot, seats[slot]].copy()))
         self._next = t + 1
 
     def slabs(
@@ -60,6 +65,7 @@ class Window:
         """Cut into `count` messages by slots and restart. `last_observations` [B, obs] follow the last decision."""
         assert self._next == self.steps, "a window is cut when it is full"
         self._next = 0
+        finals, self._finals = self._finals, []
         width = self.slots // count
         for k in range(count):
             part = slice(k * width, (k + 1) * width)
@@ -75,4 +81,10 @@ class Window:
                 truncated=to_tensor(self._truncated[:, part]),
                 last_observations=to_tensor(last_observations[part]),
                 simulator=simulator,
+                final_observations=to_tensor(self._rows_of(finals, part)),
             )
+
+    def _rows_of(self, finals: list[tuple[int, int, FloatArray]], part: slice) -> FloatArray:
+        """[N, obs]: those of the slots of one slab, in the order of `truncated`."""
+        rows = [seen for _, slot, seen in sorted(finals, key=lambda one: one[:2]) if part.start <= slot < part.stop]
+        return np.stack(rows) if rows else np.empty((0, self._observations.shape[2]), np.float32)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import torch
 
-from ..api.v1.match_pb2 import OUTCOME_DRAW, OUTCOME_FIRST_WINS, OUTCOME_SECOND_WINS, MatchResult
+from ..api.v1.match_pb2 import OUTCOME_DRAW, OUTCOME_FIRST_WINS, OUTCOME_SCORED, OUTCOME_SECOND_WINS, MatchResult
 from ..api.v1.rollout_pb2 import Rollout
 from ..games import make
 from ..kernel.bus import Bus, StreamFull
@@ -21,20 +21,34 @@ from ..kernel.topology import CONSUMERS, ROLLOUTS, TRAIN_POOL
 from ..play.arena import Arena
 from ..play.bank import PolicyBank
 from ..play.intake import Intake
+from ..play.showcase import Showcase
 from ..play.store import PolicyStore
 from ..play.tickets import OpenTickets
 from ..play.tuning import tune_process, tune_thread
 from .recorder import Window
 
 ROOM_POLL_SECONDS = 0.01
+#: A simulator that has waited long looks less often: this share of the time that it has waited already.
+ROOM_POLL_SHARE = 0.2
+MAX_ROOM_POLL_SECONDS = 0.1
 WAIT_SECONDS = 0.2
-OUTCOME_NAMES = {OUTCOME_FIRST_WINS: "win", OUTCOME_DRAW: "draw", OUTCOME_SECOND_WINS: "loss"}
+OUTCOME_NAMES = {
+    OUTCOME_FIRST_WINS: "win", OUTCOME_DRAW: "draw", OUTCOME_SECOND_WINS: "loss", OUTCOME_SCORED: "scored",
+}  # fmt: skip
 
 
 class Simulator:
     """One worker: an arena of match slots, a window to record into, the tickets in play."""
 
-    def __init__(self, ctx: Context, arena: Arena, store: PolicyStore, intake: Intake, tickets: OpenTickets) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        arena: Arena,
+        store: PolicyStore,
+        intake: Intake,
+        tickets: OpenTickets,
+        showcase: Showcase | None = None,
+    ) -> None:
         config = ctx.config
         self._ctx = ctx
         self._bus: Bus = ctx.bus
@@ -42,6 +56,7 @@ class Simulator:
         self._store = store
         self._intake = intake
         self._tickets = tickets
+        self._showcase = showcase
         game = arena.game
         self._window = Window(config.simulator.steps, game.batch, game.obs_size, game.act_size)
         self._windows = 0
@@ -68,6 +83,8 @@ class Simulator:
             if publishing:
                 await publishing
             publishing = asyncio.create_task(self._tickets.publish(results))
+            if self._showcase:
+                self._showcase.write()
             # The slabs must be in the stream before its room is looked at again, or the next window starts too early.
             await asyncio.gather(*(self._send(slab) for slab in self._cut()))
             self._report(results)
@@ -94,7 +111,8 @@ class Simulator:
         while await self._bus.room(ROLLOUTS) < slabs:
             if self._ctx.stopping.is_set() or self._ctx.paused:
                 return False
-            await asyncio.sleep(ROOM_POLL_SECONDS)
+            waited = time.monotonic() - started
+            await asyncio.sleep(max(ROOM_POLL_SECONDS, min(ROOM_POLL_SHARE * waited, MAX_ROOM_POLL_SECONDS)))
         self._ctx.metrics.inc("ludus_simulator_backpressure_seconds_total", time.monotonic() - started)
         return True
 
@@ -160,14 +178,17 @@ async def serve(ctx: Context) -> None:
         **config.game_parameters,
     )
     bank = PolicyBank.for_run(config, game, device=config.simulator.device, seed=_worker_seed(ctx))
-    arena = Arena(game, bank, worker=ctx.name, never_idle=True, seed=_worker_seed(ctx))
+    every = config.simulator.replay_every
+    showcase = Showcase(game, config, keep="all", every=every) if every else None
+    tape = showcase.tape if showcase else None
+    arena = Arena(game, bank, worker=ctx.name, never_idle=True, seed=_worker_seed(ctx), tape=tape)
     store = await PolicyStore.open(ctx.bus, bank, config.learner.agent)
     tickets = OpenTickets(ctx.bus)
     puller = await ctx.bus.puller(CONSUMERS["simulator"], TRAIN_POOL)
     intake = Intake(ctx, puller, arena, store, tickets, config.game_parameters)
     keeper = asyncio.create_task(tickets.keep_alive())
     try:
-        await Simulator(ctx, arena, store, intake, tickets).run()
+        await Simulator(ctx, arena, store, intake, tickets, showcase).run()
     finally:
         keeper.cancel()
 

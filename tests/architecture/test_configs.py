@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ludus.games import make, spec
+from ludus.games.adapter import SCHEMES
 from ludus.kernel.config import ConfigError, RunConfig, check, dump, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -12,16 +13,19 @@ CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
 
 
 def test_there_are_presets() -> None:
-    assert {"dogfight", "dogfight-quick", "dogfight-original", "dogfight-competition", "dogfight-full"} <= {
-        path.stem for path in CONFIGS
-    }
+    expected = {"dogfight", "dogfight-quick", "dogfight-original", "dogfight-competition", "dogfight-full"}
+    assert expected | {"gym", "gym-Pendulum-v1"} <= {path.stem for path in CONFIGS}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_shipped_configuration_is_whole(path: Path) -> None:
     config = load(path, (), {})
-    game, _, preset = path.stem.partition("-")
-    assert (config.game, config.preset) == (game, preset or "default")
+    scheme, _, rest = path.stem.partition("-")
+    if scheme in SCHEMES:
+        assert config.game.startswith(f"{scheme}:{rest}")
+        assert config.preset == "default"
+    else:
+        assert (config.game, config.preset) == (scheme, rest or "default")
     bots = set(spec(config.game).bots[config.rules])
     for phase in config.league.phases:
         for pool in phase.bots:

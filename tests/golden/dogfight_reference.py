@@ -37,6 +37,7 @@ WEIGHTS = {
     "alive": 0.0,
     "proximity": 1e-3,
     "facing": 5e-4,
+    "opening": 0.0,
 }
 
 
@@ -230,6 +231,8 @@ class World:
                 ahead = (cos(me.yaw) * self.short(other.x - me.x) + sin(me.yaw) * (other.y - me.y)) / d
                 if ahead > 0.866:
                     total += weights["facing"]
+                    if cos(me.yaw - other.yaw) <= cos(self.physics["rear_aspect_cone"]):
+                        total += weights["opening"]
         return total
 
     # ---------------------------------------------------------------- observation

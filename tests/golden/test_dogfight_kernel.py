@@ -13,7 +13,7 @@ from .dogfight_bridge import Rules, compare, history_kept
 from .dogfight_reference import WEIGHTS
 
 BOTS = ("do_nothing", "chaser", "dogfighter", "ace", "brawler")
-ALL_TERMS = WEIGHTS | {"alive": 0.01, "approach": 1e-3}
+ALL_TERMS = WEIGHTS | {"alive": 0.01, "approach": 1e-3, "opening": 2e-3}
 FULL_RANGES = {
     "gravity": (40, 120),
     "drag_coeff": (0.5, 1.3),

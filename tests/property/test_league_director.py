@@ -13,7 +13,7 @@ from ludus.api.v1 import run_pb2 as run
 from ludus.api.v1.policy_pb2 import PolicyRef
 from ludus.kernel.config import RunConfig, load
 from ludus.kernel.panel import panel_opponents
-from ludus.kernel.players import is_bot, player_id, version_id
+from ludus.kernel.players import NOBODY, is_bot, player_id, version_id
 from ludus.league.director import step
 from ludus.league.judge import FIRST_EVALUATION_SEED
 from ludus.league.ledger import State, fold
@@ -22,7 +22,7 @@ from ludus.league.view import Announce, Keep, Publish, View
 
 FOLDER = Path(__file__).parents[2] / "configs"
 CONFIGS = sorted(FOLDER.glob("*.toml"))
-DEFAULT, QUICK = FOLDER / "dogfight.toml", FOLDER / "dogfight-quick.toml"
+DEFAULT, QUICK, ALONE = FOLDER / "dogfight.toml", FOLDER / "dogfight-quick.toml", FOLDER / "gym.toml"
 
 
 class World:
@@ -78,10 +78,12 @@ class World:
     def book(self, ticket: m.Ticket, index: int) -> None:
         number = ticket.first_match + index
         void = self.void_every and number % self.void_every == 0
+        seats = len(ticket.players)
+        outcome = m.OUTCOME_SCORED if seats == 1 else 1 + number % 3
         result = m.MatchResult(
             match=number, ticket_id=ticket.ticket_id, purpose=ticket.purpose, players=ticket.players,
-            first_seat=index % 2, outcome=m.OUTCOME_VOID if void else 1 + number % 3, scores=[0.0, 0.0],
-            seed=ticket.seeds[index // 2], policies_at_end=[player.policy for player in ticket.players],
+            first_seat=index % seats, outcome=m.OUTCOME_VOID if void else outcome, scores=[0.0] * seats,
+            seed=ticket.seeds[index // seats], policies_at_end=[player.policy for player in ticket.players],
             regime=ticket.regime,
         )  # fmt: skip
         self.state = fold(self.state, self.state.position + 1, result, k=16)
@@ -108,6 +110,10 @@ def finished() -> World:
     return league
 
 
+def panel(league: World, candidate: str) -> tuple[str, ...]:
+    return (NOBODY,) if league.plan.alone else panel_opponents(candidate, league.plan.bots, "main@1.0")
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_shipped_configuration_runs_to_its_end(path: Path) -> None:
     league = world(path)
@@ -117,16 +123,16 @@ def test_every_shipped_configuration_runs_to_its_end(path: Path) -> None:
     evaluator = league.plan.config.evaluator
     final = version_id(league.head)
     for candidate in ("main@1.0", final):
-        for opponent in panel_opponents(candidate, league.plan.bots, "main@1.0"):
-            assert league.state.pair("evaluate", candidate, opponent).matches == evaluator.final_matches_per_opponent
+        for opponent in panel(league, candidate):
+            assert league.state.played("evaluate", candidate, opponent) == evaluator.final_matches_per_opponent
     for regime in set(evaluator.regimes) - {"default"}:
-        for opponent in panel_opponents(final, league.plan.bots, "main@1.0"):
-            played = league.state.pair("evaluate", final, opponent, regime).matches
-            assert played == evaluator.regime_matches_per_opponent
+        for opponent in panel(league, final):
+            assert league.state.played("evaluate", final, opponent, regime) == evaluator.regime_matches_per_opponent
     levels = [event.message.removesuffix(" begins") for event in league.events if event.kind == "randomisation"]
     assert levels == [stage.level for stage in league.plan.config.league.randomisation]
     assert league.record.pool[0] == "main@1.0"
-    assert len(league.record.pool) == 1 + league.plan.config.total_updates // league.plan.config.league.snapshot_updates
+    snapshots = league.plan.config.total_updates // league.plan.config.league.snapshot_updates
+    assert len(league.record.pool) == 1 + (0 if league.plan.alone else snapshots)
     assert "gap" not in league.record.reason
 
 
@@ -225,6 +231,36 @@ def test_versions_whose_weights_are_gone_are_neither_kept_nor_measured() -> None
     assert not [effect for effect in effects if isinstance(effect, Keep)]
     assert (record.last_snapshot_step, record.last_evaluation_step) == (0, 0)
     assert [effect for effect in effects if isinstance(effect, Publish)]  # training goes on
+
+
+@settings(max_examples=8, deadline=None)
+@given(lose=st.integers(2, 12), void=st.sampled_from([0, 3, 13]))
+def test_a_player_alone_is_measured_in_full_whatever_gets_lost(lose: int, void: int) -> None:
+    league = world(ALONE, lose_every=lose, void_every=void)
+    league.run(updates=4, tickets=40)
+    wanted = league.plan.config.evaluator.final_matches_per_opponent
+    for candidate in ("main@1.0", version_id(league.head)):
+        assert league.state.played("evaluate", candidate, NOBODY) >= wanted
+    assert not league.state.pairs
+    assert not league.state.players, "nobody was beaten, so nobody is rated"
+
+
+def test_tickets_of_a_player_alone_have_a_seed_per_episode() -> None:
+    league = world(ALONE)
+    league.run(updates=4, tickets=40)
+    seeds: dict[str, list[int]] = {}
+    for ticket in league.issued:
+        assert len(ticket.players) == 1
+        assert len(ticket.seeds) == ticket.matches
+        assert all((seed >= FIRST_EVALUATION_SEED) == (ticket.pool == "evaluate") for seed in ticket.seeds)
+        player = player_id(ticket.players[0])
+        assert ticket.players[0].live == (ticket.pool == "train")
+        seeds.setdefault(player, []).extend(ticket.seeds)
+    longest = seeds["main@1.0"]
+    assert len(longest) == len(set(longest)) == league.plan.config.evaluator.final_matches_per_opponent
+    assert len(seeds["main"]) == len(set(seeds["main"]))
+    for player, used in seeds.items():
+        assert player == "main" or used == longest[: len(used)], "every version meets the same starts"
 
 
 def test_gives_up_on_a_panel_that_only_sends_void_matches() -> None:

@@ -25,6 +25,7 @@ class Model:
         self.elo: dict[str, int] = {}
         self.counts: dict[str, list[int]] = {}
         self.pairs: dict[tuple[str, str, str, str], list[tuple[float, bool]]] = {}
+        self.solos: dict[tuple[str, str], list[float]] = {}
         self.seen: set[int] = set()
         self.refused = {"duplicate": 0, "void": 0, "invalid": 0}
         self.position = 0
@@ -60,6 +61,15 @@ class Model:
         self.counts[other][int(2 * score)] += 1
 
 
+    def score(self, match: int, purpose: str, name: str, score: float) -> None:
+        if match in self.seen:
+            return self.refuse("duplicate")
+        self.position += 1
+        self.seen.add(match)
+        self.solos.setdefault((purpose, name), []).append(score)
+        return None
+
+
 def player(name: str) -> m.Player:
     if name.startswith("bot:"):
         return m.Player(bot=name[4:])
@@ -76,6 +86,13 @@ def result(match: int, one: str, other: str, outcome: int, seat: int = 0, evalua
         players=both, first_seat=seat, outcome=outcome, ending="timeout", seed=2**63 + 1 if evaluate else 1,
         decisions=10, policies_at_end=[one.policy for one in both], scores=[0.5, -0.5],
     )  # fmt: skip
+
+
+def solo(match: int, name: str, score: float, evaluate: bool = False) -> m.MatchResult:
+    message = result(match, name, name, m.OUTCOME_SCORED, evaluate=evaluate)
+    del message.players[1:], message.policies_at_end[1:], message.scores[:]
+    message.scores.append(score)
+    return message
 
 
 def spoil(message: m.MatchResult, how: str) -> None:
@@ -146,6 +163,24 @@ class LedgerMachine(RuleBasedStateMachine):
             purpose = "evaluate" if evaluate else "train"
             self.model.rate(match, purpose, one, other, OUTCOMES[outcome], seat == 0, regime)
 
+    @rule(match=st.integers(1, 400), name=st.sampled_from([LIVE, *VERSIONS]), evaluate=st.booleans(),
+          score=st.floats(-1000, 1000, width=32))  # fmt: skip
+    def play_alone(self, match: int, name: str, evaluate: bool, score: float) -> None:
+        self.offer(solo(match, name, score, evaluate))
+        self.model.score(match, "evaluate" if evaluate else "train", name, score)
+
+    @rule(outcome=st.sampled_from(list(OUTCOMES)))
+    def win_against_nobody(self, outcome: int) -> None:
+        message = solo(778, VERSIONS[0], 1.0)
+        message.outcome = outcome  # type: ignore[assignment]
+        self.offer(message)
+        self.model.refuse("invalid")
+
+    @rule()
+    def score_against_somebody(self) -> None:
+        self.offer(result(779, VERSIONS[0], BOTS[0], m.OUTCOME_SCORED))
+        self.model.refuse("invalid")
+
     @rule(match=st.integers(1, 400))
     def void(self, match: int) -> None:
         self.offer(result(match, LIVE, BOTS[0], m.OUTCOME_VOID))
@@ -190,6 +225,15 @@ class LedgerMachine(RuleBasedStateMachine):
                 scores.count((1.0, True)), sum(seat for _, seat in scores))  # fmt: skip
             if len(scores) <= 64:
                 assert pair.recent_score == pytest.approx(sum(score for score, _ in scores) / len(scores))
+        assert {tuple(key): row.episodes for key, row in state.solos.items()} == {
+            key: len(scores) for key, scores in model.solos.items()
+        }
+        for solo_key, row in state.solos.items():
+            returns = model.solos[tuple(solo_key)]
+            mean = sum(returns) / len(returns)
+            assert row.return_mean == pytest.approx(mean, abs=1e-6)
+            assert row.return_m2 == pytest.approx(sum((score - mean) ** 2 for score in returns), rel=1e-6, abs=1e-3)
+            assert row.decisions == 10 * len(returns)
         assert len(state.applied) == state.results == len(model.seen)
         assert dict(state.refused) == {reason: count for reason, count in model.refused.items() if count}
 

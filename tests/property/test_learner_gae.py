@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ludus.learner.gae import explained_variance, gae, normalised
+from ludus.learner.gae import explained_variance, gae, normalised, with_final_values
 
 NUMBERS = st.floats(-10, 10, width=32)
 
@@ -102,3 +102,38 @@ def test_explained_variance_of_a_perfect_a_constant_and_a_wrong_critic() -> None
     assert explained_variance(np.full(4, 9, np.float32), returns) == 0
     assert explained_variance(-returns, returns) == -3
     assert explained_variance(returns, np.ones(4, np.float32)) == 0, "nothing to explain"
+
+
+@settings(max_examples=80, deadline=None)
+@given(data=st.data(), steps=st.integers(1, 8), slots=st.integers(1, 3), gamma=st.floats(0, 1), lam=st.floats(0, 1))
+def test_truncated_decisions_are_bootstrapped_from_what_was_seen_after_them(
+    data: st.DataObject, steps: int, slots: int, gamma: float, lam: float
+) -> None:
+    """Against each episode on its own, with V of its true last observation behind it and nothing else."""
+    shape = (steps, slots)
+    rewards, values, finals = (data.draw(hnp.arrays(np.float32, shape, elements=NUMBERS)) for _ in range(3))
+    terminated, truncated = (data.draw(hnp.arrays(np.bool_, shape)) for _ in range(2))
+    last = data.draw(hnp.arrays(np.float32, slots, elements=NUMBERS))
+    corrected = with_final_values(rewards, values, finals[truncated], terminated, truncated, gamma)
+    found, _ = gae(corrected, values, last, terminated, truncated, gamma, lam)
+    for slot in range(slots):
+        begin = 0
+        for t in range(steps):
+            cut = bool(truncated[t, slot] and not terminated[t, slot])
+            if not (terminated[t, slot] or cut or t == steps - 1):
+                continue
+            part = (slice(begin, t + 1), slot)
+            after = float(finals[t, slot]) if cut else float(last[slot])
+            none = np.zeros(t + 1 - begin, np.bool_)
+            expected = plain(rewards[part], values[part], after, terminated[part], none, gamma, lam)
+            np.testing.assert_allclose(found[part], expected, rtol=1e-4, atol=1e-3)
+            begin = t + 1
+
+
+def test_a_golden_truncated_decision() -> None:
+    """r = 1, V(s) = 10, V(what was seen) = 20, gamma = 0.5: the advantage is 1 + 0.5 * 20 - 10 = 1."""
+    column = (np.ones((1, 1), np.float32), np.full((1, 1), 10, np.float32))
+    ended, cut = np.zeros((1, 1), np.bool_), np.ones((1, 1), np.bool_)
+    corrected = with_final_values(*column, np.array([20], np.float32), ended, cut, 0.5)
+    advantages, returns = gae(corrected, column[1], np.array([-99], np.float32), ended, cut, 0.5, 0.95)
+    assert (advantages[0, 0], returns[0, 0]) == (1, 11)

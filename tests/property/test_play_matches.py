@@ -50,9 +50,9 @@ def test_a_loss_is_a_loss_in_either_seat(seat_outcome: int, first_seat: int, exp
     assert outcome_for_players(seat_outcome, first_seat) == expected
 
 
-@pytest.mark.parametrize("running", [0, 4, -1])
+@pytest.mark.parametrize("running", [0, 5, -1])
 def test_an_unfinished_match_has_no_outcome(running: int) -> None:
-    with pytest.raises(ValueError, match="outcome 1, 2 or 3"):
+    with pytest.raises(ValueError, match="outcome 1, 2, 3 or 4"):
         outcome_for_players(running, 0)
 
 

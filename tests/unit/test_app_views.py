@@ -24,7 +24,7 @@ from ludus.app.deaths import cause_of
 from ludus.app.draw import deaths_table, live, services_table
 from ludus.app.errors import UsageError, unknown
 from ludus.app.home import Home, RunFolder, append_row, last_row, read_rows, write_json
-from ludus.app.presets import presets
+from ludus.app.presets import preset_file, presets
 from ludus.app.processes import Identity, describe_exit
 from ludus.app.summary import final_table, print_summary
 from ludus.app.view import evaluations, opponents, run_view
@@ -250,6 +250,24 @@ def test_presets_come_from_the_given_folder_first(tmp_path: Path, monkeypatch: p
     assert {"default", "mine", "quick"} <= set(found)
     assert found["quick"].parent == tmp_path
     assert "er" not in found
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("default", "dogfight.toml"),
+        ("training", "dogfight.toml"),
+        ("dogfight-training", "dogfight.toml"),
+        ("dogfight-competition", "dogfight-competition.toml"),
+    ],
+)
+def test_a_preset_answers_to_its_rule_set_and_to_its_full_name(name: str, file: str) -> None:
+    assert preset_file("dogfight", name).name == file
+
+
+def test_an_unknown_preset_is_refused_with_the_choices() -> None:
+    with pytest.raises(UsageError, match=r"'default', 'competition'.*Did you mean 'competition'"):
+        preset_file("dogfight", "dogfight-competitoin")
 
 
 def test_addresses_and_versions() -> None:

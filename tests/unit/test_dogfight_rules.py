@@ -173,6 +173,19 @@ def test_the_alive_weight_counts(every: str, total: float) -> None:
     assert game.step(act(IDLE, IDLE))[1][0].tolist() == pytest.approx([total, total])
 
 
+def test_opening_is_paid_where_a_shot_would_hurt() -> None:
+    """Behind the opponent's armour the nose may point at him for nothing; from the side and from ahead it is paid."""
+    weights = {"approach": 0, "proximity": 0, "facing": 0, "opening": 1}
+    for their_yaw, paid in ((0.0, 0), (0.7, 0), (-0.7, 0), (0.9, 1), (pi / 2, 1), (pi, 1)):
+        game = make(ticks_per_decision=1, rewards=weights)
+        place(game, x=[-50, 50], yaw=[0, their_yaw])
+        reward = game.step(act(IDLE, IDLE))[1][0]
+        assert reward[0] == paid, f"his nose {their_yaw} off mine"
+    game = make(ticks_per_decision=1, rewards=weights)
+    place(game, x=[-200, 200], yaw=[0, pi])
+    assert game.step(act(IDLE, IDLE))[1][0].tolist() == [0, 0], "400 m are too far"
+
+
 def test_no_shot_is_lost_however_many_fly() -> None:
     physics = {"gun_cooldown_ticks": 1, "bullet_lifetime_ticks": 50, "max_hp": 30}
     game = make(ticks_per_decision=1, physics=physics)

@@ -7,9 +7,9 @@ import pytest
 
 from ludus.api.v1.health_pb2 import LearnerHealth
 from ludus.api.v1.policy_pb2 import PolicyRef
-from ludus.api.v1.standings_pb2 import PairRow, Standings
+from ludus.api.v1.standings_pb2 import PairRow, SoloRow, Standings
 from ludus.evaluator.chart import line_chart
-from ludus.evaluator.report import build_summary, render, win_rate_chart
+from ludus.evaluator.report import build_summary, render, render_returns, return_chart, win_rate_chart
 from ludus.kernel.config import RunConfig, load
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,6 +18,16 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture
 def config() -> RunConfig:
     return load(ROOT / "configs" / "dogfight.toml", [("run", "r1"), ("directory", "/tmp/r1")], {})
+
+
+def solos() -> Standings:
+    """Returns 400 and 500 twice at step 40, one episode of 20 at step 0."""
+    rows = [
+        SoloRow(purpose="evaluate", player="main@1.0", episodes=1, return_mean=20, return_m2=0, decisions=20),
+        SoloRow(purpose="evaluate", player="main@1.40", episodes=4, return_mean=450, return_m2=1e4, decisions=1800),
+        SoloRow(purpose="train", player="main", episodes=9, return_mean=99, return_m2=1, decisions=900),
+    ]
+    return Standings(results=14, solos=rows)
 
 
 def standings() -> Standings:
@@ -80,3 +90,41 @@ def test_labels_of_equal_lines_do_not_cover_each_other() -> None:
     assert len(heights) == 6
     gaps = [b - a for a, b in zip(sorted(heights), sorted(heights)[1:], strict=False)]
     assert min(gaps) >= 13
+
+
+@pytest.fixture
+def alone() -> RunConfig:
+    return load(ROOT / "configs" / "gym.toml", [("run", "r1"), ("directory", "/tmp/r1")], {})
+
+
+def test_returns_are_reported_with_their_interval(alone: RunConfig) -> None:
+    summary = build_summary(alone, solos(), health())
+    first, final = summary["returns"]
+    assert (first["label"], first["n"], first["low"], first["high"]) == ("step 0", 1, 20, 20)
+    assert (final["label"], final["policy"], final["n"], final["mean"]) == ("final", "main@1.40", 4, 450)
+    # t(3) = 3.18245, standard error = sqrt(1e4 / 3 / 4)
+    assert (final["low"], final["high"]) == (pytest.approx(450 - 91.87, abs=0.01), pytest.approx(541.87, abs=0.01))
+    assert (final["std"], final["decisions"]) == (pytest.approx(57.735, abs=1e-3), 450)
+    text = render_returns(alone, summary)
+    assert "| main@1.40 | final | 4 | 450.00 | 358.13 … 541.87 | 57.74 | 450.0 |" in text
+    assert "win" not in text
+    assert "ludus train gym:CartPole-v1 --config" in text
+
+
+def test_the_learning_curve_is_valid_svg_scaled_to_the_returns(alone: RunConfig) -> None:
+    tree = ElementTree.fromstring(return_chart(alone, build_summary(alone, solos(), health())))
+    (line,) = [node for node in tree.iter() if node.tag.endswith("polyline")]
+    (band,) = [node for node in tree.iter() if node.tag.endswith("polygon")]
+    assert (len(line.attrib["points"].split()), len(band.attrib["points"].split())) == (2, 4)
+    labels = [node.text for node in tree.iter() if node.tag.endswith("text")]
+    assert {"20", "541.9", "450"} <= set(labels)
+    heights = [float(point.split(",")[1]) for point in line.attrib["points"].split()]
+    assert heights[1] < heights[0], "up is more"
+
+
+def test_without_bots_the_first_version_is_met_as_an_opponent(config: RunConfig) -> None:
+    only = PairRow(purpose="evaluate", first="main@1.40", second="main@1.0", wins=15, draws=1, losses=4)
+    (candidate,) = build_summary(config, Standings(pairs=[only]), health())["candidates"]
+    assert candidate["label"] == "final"
+    found = {row["opponent"]: row["wins"] for row in candidate["rows"] if row["n"]}
+    assert found == {"main@1.0": 15}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from ludus.games import ActionSpec, GameSpec
+from ludus.games import ActionSpec, GameSpec, spec
 from ludus.kernel.config import NetworkConfig
 from ludus.learner import reference
 from ludus.learner.slab import Refused, decode
@@ -16,6 +16,8 @@ from ludus.learner.state import State, Versions
 from ludus.learner.update import Updater
 from ludus.play.architecture import Architecture
 from ludus.play.network import Actor
+from ludus.play.onnx_graph import actor_model
+from ludus.play.parity import check_parity
 from ludus.play.weights import Manifest, from_bytes, to_bytes
 
 from . import learner_kit as kit
@@ -103,3 +105,13 @@ def test_the_stamped_log_probabilities_are_checked_with_choices() -> None:
     updater = Updater(kit.config(), state, versions)
     with pytest.raises(reference.WrongReference):
         updater.update([wrong, wrong])
+
+
+@pytest.mark.parametrize("game", ["gym:CartPole-v1", "gym:Pendulum-v1"])
+def test_the_exported_file_answers_with_the_logits_of_every_choice(game: str) -> None:
+    architecture = Architecture.of(spec(game), "default", "flat", NetworkConfig.model_validate({"hidden": 8}))
+    actor = Actor(architecture, generator=torch.Generator().manual_seed(1)).requires_grad_(False)
+    manifest = Manifest(architecture, "main", 1, 2, game, "default", "flat")
+    data = actor_model(actor, manifest)
+    assert check_parity(data, actor, manifest, rows=200).worst < 1e-5
+    assert (b"action=0,action=1" in data) == (game == "gym:CartPole-v1")

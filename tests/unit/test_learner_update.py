@@ -146,6 +146,22 @@ def test_a_single_foreign_row_is_found() -> None:
         updater.update([good, replace(bad, log_probs_TB=log_probs)])
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 1e-2)])
+def test_every_single_ratio_counts(dtype: torch.dtype, tolerance: float) -> None:
+    """Just within the tolerance is rounding, just beyond is not, if only in one row of all."""
+    for off, wrong in ((0.5 * tolerance, False), (2.0 * tolerance, True)):
+        _, versions, updater = learner(config(), dtype=dtype)
+        good, changed = batch(versions, 0, seed=1)
+        log_probs = changed.log_probs_TB.copy()
+        log_probs[3, 2] += off
+        slabs = [good, replace(changed, log_probs_TB=log_probs)]
+        if wrong:
+            with pytest.raises(WrongReference, match=f"expected below {tolerance:g}"):
+                updater.update(slabs)
+        else:
+            assert updater.update(slabs).metrics["ratio_error_max"] == pytest.approx(off, rel=0.2)
+
+
 def test_each_slab_is_held_against_its_own_version() -> None:
     """Rollouts of several versions in one batch: each one's reference is the version that played it."""
     state, versions, updater = learner(config(learning_rate=5e-3, target_kl=1.0))

@@ -117,7 +117,7 @@ def test_the_recorder_sees_the_learning_seat_before_the_action() -> None:
     seen = []
 
     class Keep:
-        def record(self, observations, actions, log_probs, rewards, terminated, truncated):  # type: ignore[no-untyped-def]
+        def record(self, observations, actions, log_probs, *_: object) -> None:  # type: ignore[no-untyped-def]
             seen.append((observations.copy(), actions.copy(), log_probs.copy()))
 
     with torch.inference_mode():

@@ -121,20 +121,6 @@ def test_the_arena_records_what_was_played_beside_others() -> None:
         re_simulate(from_bytes(to_bytes(replay)))
 
 
-def test_a_live_seat_is_not_recorded() -> None:
-    game = make("dogfight", batch=1, autoreset="disabled")
-    bank = PolicyBank(ARCHITECTURE, 1, 2, device="cpu", seed=5)
-    me = pilot(1)
-    assert me.ref is not None
-    assert me.actor is not None
-    bank.set_live(me.ref, me.actor)
-    tape = Tape(game, {}, lambda match: True)
-    table = Arena(game, bank, worker="test", never_idle=False, seed=1, tape=tape)
-    table.offer(Ticket(players=[Player(policy=me.ref, live=True), Player(bot="ace")], matches=1, seeds=[1]))
-    table.fill()
-    assert not tape._open
-
-
 def test_an_altered_action_is_found_out(match: Replay) -> None:
     actions = match.actions.copy()
     actions[match.decisions // 2, 0, 0] *= -1

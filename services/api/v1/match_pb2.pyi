@@ -22,6 +22,7 @@ class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_DRAW: _ClassVar[Outcome]
     OUTCOME_SECOND_WINS: _ClassVar[Outcome]
     OUTCOME_VOID: _ClassVar[Outcome]
+    OUTCOME_SCORED: _ClassVar[Outcome]
 PURPOSE_UNSPECIFIED: Purpose
 PURPOSE_TRAIN: Purpose
 PURPOSE_EVALUATE: Purpose
@@ -31,6 +32,7 @@ OUTCOME_FIRST_WINS: Outcome
 OUTCOME_DRAW: Outcome
 OUTCOME_SECOND_WINS: Outcome
 OUTCOME_VOID: Outcome
+OUTCOME_SCORED: Outcome
 
 class Player(_message.Message):
     __slots__ = ("policy", "bot", "live")

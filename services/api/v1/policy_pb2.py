@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ludus/api/v1/policy.proto\x12\x0cludus.api.v1\"G\n\tPolicyRef\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0c\n\x04step\x18\x03 \x01(\x04\x12\x0e\n\x06sha256\x18\x04 \x01(\t\"\x95\x02\n\nPolicyHead\x12\'\n\x06policy\x18\x01 \x01(\x0b\x32\x17.ludus.api.v1.PolicyRef\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x19\n\x11\x61rchitecture_json\x18\x03 \x01(\t\x12\x1b\n\x13\x61rchitecture_sha256\x18\x04 \x01(\t\x12\x0c\n\x04game\x18\x05 \x01(\t\x12\r\n\x05rules\x18\x06 \x01(\t\x12\x13\n\x0bobservation\x18\x07 \x01(\t\x12\x11\n\tdecisions\x18\x08 \x01(\x04\x12\x14\n\x0c\x63ode_version\x18\t \x01(\t\x12\'\n\x06parent\x18\n \x01(\x0b\x32\x17.ludus.api.v1.PolicyRef\x12\x0e\n\x06pinned\x18\x0b \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ludus/api/v1/policy.proto\x12\x0cludus.api.v1\"G\n\tPolicyRef\x12\r\n\x05\x61gent\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\x04\x12\x0c\n\x04step\x18\x03 \x01(\x04\x12\x0e\n\x06sha256\x18\x04 \x01(\t\"\xa5\x02\n\nPolicyHead\x12\'\n\x06policy\x18\x01 \x01(\x0b\x32\x17.ludus.api.v1.PolicyRef\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x19\n\x11\x61rchitecture_json\x18\x03 \x01(\t\x12\x1b\n\x13\x61rchitecture_sha256\x18\x04 \x01(\t\x12\x0c\n\x04game\x18\x05 \x01(\t\x12\r\n\x05rules\x18\x06 \x01(\t\x12\x13\n\x0bobservation\x18\x07 \x01(\t\x12\x11\n\tdecisions\x18\x08 \x01(\x04\x12\x14\n\x0c\x63ode_version\x18\t \x01(\t\x12\'\n\x06parent\x18\n \x01(\x0b\x32\x17.ludus.api.v1.PolicyRef\x12\x0e\n\x06pinned\x18\x0b \x01(\x08\x12\x0e\n\x06\x66ormat\x18\x0e \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,5 +34,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POLICYREF']._serialized_start=43
   _globals['_POLICYREF']._serialized_end=114
   _globals['_POLICYHEAD']._serialized_start=117
-  _globals['_POLICYHEAD']._serialized_end=394
+  _globals['_POLICYHEAD']._serialized_end=410
 # @@protoc_insertion_point(module_scope)

@@ -18,7 +18,7 @@ class PolicyRef(_message.Message):
     def __init__(self, agent: _Optional[str] = ..., epoch: _Optional[int] = ..., step: _Optional[int] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class PolicyHead(_message.Message):
-    __slots__ = ("policy", "size_bytes", "architecture_json", "architecture_sha256", "game", "rules", "observation", "decisions", "code_version", "parent", "pinned")
+    __slots__ = ("policy", "size_bytes", "architecture_json", "architecture_sha256", "game", "rules", "observation", "decisions", "code_version", "parent", "pinned", "format")
     POLICY_FIELD_NUMBER: _ClassVar[int]
     SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
     ARCHITECTURE_JSON_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,7 @@ class PolicyHead(_message.Message):
     CODE_VERSION_FIELD_NUMBER: _ClassVar[int]
     PARENT_FIELD_NUMBER: _ClassVar[int]
     PINNED_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
     policy: PolicyRef
     size_bytes: int
     architecture_json: str
@@ -41,4 +42,5 @@ class PolicyHead(_message.Message):
     code_version: str
     parent: PolicyRef
     pinned: bool
-    def __init__(self, policy: _Optional[_Union[PolicyRef, _Mapping]] = ..., size_bytes: _Optional[int] = ..., architecture_json: _Optional[str] = ..., architecture_sha256: _Optional[str] = ..., game: _Optional[str] = ..., rules: _Optional[str] = ..., observation: _Optional[str] = ..., decisions: _Optional[int] = ..., code_version: _Optional[str] = ..., parent: _Optional[_Union[PolicyRef, _Mapping]] = ..., pinned: bool = ...) -> None: ...
+    format: str
+    def __init__(self, policy: _Optional[_Union[PolicyRef, _Mapping]] = ..., size_bytes: _Optional[int] = ..., architecture_json: _Optional[str] = ..., architecture_sha256: _Optional[str] = ..., game: _Optional[str] = ..., rules: _Optional[str] = ..., observation: _Optional[str] = ..., decisions: _Optional[int] = ..., code_version: _Optional[str] = ..., parent: _Optional[_Union[PolicyRef, _Mapping]] = ..., pinned: bool = ..., format: _Optional[str] = ...) -> None: ...

@@ -26,7 +26,7 @@ from ludus.api.v1 import policy_pb2 as ludus_dot_api_dot_v1_dot_policy__pb2
 from ludus.api.v1 import tensor_pb2 as ludus_dot_api_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aludus/api/v1/rollout.proto\x12\x0cludus.api.v1\x1a\x19ludus/api/v1/policy.proto\x1a\x19ludus/api/v1/tensor.proto\"\x90\x03\n\x07Rollout\x12\x12\n\nrollout_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12*\n\tbehaviour\x18\x03 \x01(\x0b\x32\x17.ludus.api.v1.PolicyRef\x12*\n\x0cobservations\x18\x04 \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12%\n\x07\x61\x63tions\x18\x05 \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12\'\n\tlog_probs\x18\x06 \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12%\n\x07rewards\x18\x07 \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12(\n\nterminated\x18\x08 \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12\'\n\ttruncated\x18\t \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12/\n\x11last_observations\x18\n \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12\x11\n\tsimulator\x18\x0b \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aludus/api/v1/rollout.proto\x12\x0cludus.api.v1\x1a\x19ludus/api/v1/policy.proto\x1a\x19ludus/api/v1/tensor.proto\"\xc2\x03\n\x07Rollout\x12\x12\n\nrollout_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12*\n\tbehaviour\x18\x03 \x01(\x0b\x32\x17.ludus.api.v1.PolicyRef\x12*\n\x0cobservations\x18\x04 \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12%\n\x07\x61\x63tions\x18\x05 \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12\'\n\tlog_probs\x18\x06 \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12%\n\x07rewards\x18\x07 \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12(\n\nterminated\x18\x08 \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12\'\n\ttruncated\x18\t \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12/\n\x11last_observations\x18\n \x01(\x0b\x32\x14.ludus.api.v1.Tensor\x12\x11\n\tsimulator\x18\x0b \x01(\t\x12\x30\n\x12\x66inal_observations\x18\x0e \x01(\x0b\x32\x14.ludus.api.v1.Tensorb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,5 +34,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ludus.api.v1.rollout_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ROLLOUT']._serialized_start=99
-  _globals['_ROLLOUT']._serialized_end=499
+  _globals['_ROLLOUT']._serialized_end=549
 # @@protoc_insertion_point(module_scope)

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Rollout(_message.Message):
-    __slots__ = ("rollout_id", "run", "behaviour", "observations", "actions", "log_probs", "rewards", "terminated", "truncated", "last_observations", "simulator")
+    __slots__ = ("rollout_id", "run", "behaviour", "observations", "actions", "log_probs", "rewards", "terminated", "truncated", "last_observations", "simulator", "final_observations")
     ROLLOUT_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     BEHAVIOUR_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class Rollout(_message.Message):
     TRUNCATED_FIELD_NUMBER: _ClassVar[int]
     LAST_OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
     SIMULATOR_FIELD_NUMBER: _ClassVar[int]
+    FINAL_OBSERVATIONS_FIELD_NUMBER: _ClassVar[int]
     rollout_id: str
     run: str
     behaviour: _policy_pb2.PolicyRef
@@ -31,4 +32,5 @@ class Rollout(_message.Message):
     truncated: _tensor_pb2.Tensor
     last_observations: _tensor_pb2.Tensor
     simulator: str
-    def __init__(self, rollout_id: _Optional[str] = ..., run: _Optional[str] = ..., behaviour: _Optional[_Union[_policy_pb2.PolicyRef, _Mapping]] = ..., observations: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., actions: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., log_probs: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., rewards: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., terminated: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., truncated: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., last_observations: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., simulator: _Optional[str] = ...) -> None: ...
+    final_observations: _tensor_pb2.Tensor
+    def __init__(self, rollout_id: _Optional[str] = ..., run: _Optional[str] = ..., behaviour: _Optional[_Union[_policy_pb2.PolicyRef, _Mapping]] = ..., observations: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., actions: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., log_probs: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., rewards: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., terminated: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., truncated: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., last_observations: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ..., simulator: _Optional[str] = ..., final_observations: _Optional[_Union[_tensor_pb2.Tensor, _Mapping]] = ...) -> None: ...

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Standings(_message.Message):
-    __slots__ = ("position", "applied", "players", "pairs", "refused", "results")
+    __slots__ = ("position", "applied", "players", "pairs", "refused", "results", "solos")
     class RefusedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -21,13 +21,15 @@ class Standings(_message.Message):
     PAIRS_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
+    SOLOS_FIELD_NUMBER: _ClassVar[int]
     position: int
     applied: _containers.RepeatedCompositeFieldContainer[MatchRange]
     players: _containers.RepeatedCompositeFieldContainer[PlayerRow]
     pairs: _containers.RepeatedCompositeFieldContainer[PairRow]
     refused: _containers.ScalarMap[str, int]
     results: int
-    def __init__(self, position: _Optional[int] = ..., applied: _Optional[_Iterable[_Union[MatchRange, _Mapping]]] = ..., players: _Optional[_Iterable[_Union[PlayerRow, _Mapping]]] = ..., pairs: _Optional[_Iterable[_Union[PairRow, _Mapping]]] = ..., refused: _Optional[_Mapping[str, int]] = ..., results: _Optional[int] = ...) -> None: ...
+    solos: _containers.RepeatedCompositeFieldContainer[SoloRow]
+    def __init__(self, position: _Optional[int] = ..., applied: _Optional[_Iterable[_Union[MatchRange, _Mapping]]] = ..., players: _Optional[_Iterable[_Union[PlayerRow, _Mapping]]] = ..., pairs: _Optional[_Iterable[_Union[PairRow, _Mapping]]] = ..., refused: _Optional[_Mapping[str, int]] = ..., results: _Optional[int] = ..., solos: _Optional[_Iterable[_Union[SoloRow, _Mapping]]] = ...) -> None: ...
 
 class MatchRange(_message.Message):
     __slots__ = ("first", "last")
@@ -52,6 +54,24 @@ class PlayerRow(_message.Message):
     draws: int
     losses: int
     def __init__(self, player: _Optional[str] = ..., milli_elo: _Optional[int] = ..., initial_milli_elo: _Optional[int] = ..., wins: _Optional[int] = ..., draws: _Optional[int] = ..., losses: _Optional[int] = ...) -> None: ...
+
+class SoloRow(_message.Message):
+    __slots__ = ("purpose", "player", "episodes", "return_mean", "return_m2", "recent_return", "decisions")
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    PLAYER_FIELD_NUMBER: _ClassVar[int]
+    EPISODES_FIELD_NUMBER: _ClassVar[int]
+    RETURN_MEAN_FIELD_NUMBER: _ClassVar[int]
+    RETURN_M2_FIELD_NUMBER: _ClassVar[int]
+    RECENT_RETURN_FIELD_NUMBER: _ClassVar[int]
+    DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    purpose: str
+    player: str
+    episodes: int
+    return_mean: float
+    return_m2: float
+    recent_return: float
+    decisions: int
+    def __init__(self, purpose: _Optional[str] = ..., player: _Optional[str] = ..., episodes: _Optional[int] = ..., return_mean: _Optional[float] = ..., return_m2: _Optional[float] = ..., recent_return: _Optional[float] = ..., decisions: _Optional[int] = ...) -> None: ...
 
 class PairRow(_message.Message):
     __slots__ = ("purpose", "first", "second", "wins", "draws", "losses", "recent_score", "wins_in_seat_0", "matches_in_seat_0", "draws_in_seat_0", "regime")

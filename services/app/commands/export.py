@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from ...games import spec
 from ...kernel.files import write_atomically
 from ..errors import FAILED, CommandError
 from ..extras import need
@@ -55,10 +56,14 @@ def _onnx(policy: Trained, path: Path, console: Console, run: RunFolder) -> int:
         raise CommandError(f"{run.name} {policy.label} is not exported: {error}") from error
     _write(path, data)
     _say(console, f"{run.name} {_version(policy)} -> {path} ({len(data):,} bytes)")
+    action, parts = spec(manifest.game).action, []
+    if action.continuous:
+        parts.append(f"{parity.means:.1e} ({', '.join(action.continuous)})")
+    if discrete := ", ".join((*action.binary, *action.categorical)):
+        parts.append(f"{parity.logits:.1e} ({discrete} logit{'s' if action.categorical else ''}, relative)")
     _say(
         console,
-        f"checked in ONNX Runtime on {parity.rows:,} observations from matches: largest difference "
-        f"{parity.means:.1e} (yaw, throttle), {parity.logits:.1e} (shoot logit, relative)",
+        f"checked in ONNX Runtime on {parity.rows:,} observations from matches: largest difference {', '.join(parts)}",
     )
     broken = problems(data, manifest.rules) if manifest.game == GAME and manifest.rules in WIDTHS else []
     for problem in broken:

@@ -78,7 +78,7 @@ def ratings(options: argparse.Namespace, home: Home, console: Console) -> int:
 
 async def _compare(home: Home, run: RunFolder) -> Comparison:
     async with _Ledger(home, run) as bus:
-        return await compare(bus, k=int(run.config()["league"]["elo_k"]))
+        return await compare(bus, k=int(run.whole_config()["league"]["elo_k"]))
 
 
 async def _stored(home: Home, run: RunFolder) -> Standings:
@@ -93,7 +93,7 @@ class _Ledger:
     """A connection to the bus that holds a run's ledger."""
 
     def __init__(self, home: Home, run: RunFolder) -> None:
-        url = str(run.config().get("bus", {}).get("url") or "")
+        url = str(run.whole_config()["bus"]["url"])
         stack = read_json(home.stack_file)
         if not url and not (is_up(home) and stack.get("nats_ready")):
             raise CommandError("the stack is down, and the ledger is in its NATS server: ludus up")

@@ -19,6 +19,7 @@ from ..draw import (
     opponents_table,
     plain_table,
     progress_line,
+    returns_table,
     services_table,
     state_text,
 )
@@ -52,7 +53,10 @@ def status(options: argparse.Namespace, home: Home, console: Console) -> int:
             console.print("No run yet. Start one: ludus train dogfight")
         return 0
     run = home.pick(options.run)
+    run.whole_config()
     view = run_view(home, run, fetch_status(run))
+    if run.wanted and not is_up(home):
+        view["warnings"].append(f"nobody supervises this run: the stack is down. Go on: ludus resume {run.name}")
     if options.json:
         names = [one.name for one in home.runs()]
         print(json.dumps({"stack": stack, "run": view, "runs": names}, indent=2))
@@ -96,7 +100,10 @@ def print_status(console: Console, run: RunFolder, stack: Json, view: Json) -> N
     for part in (headline(view), progress_line(view), numbers_line(view)):
         console.print(part)
     console.print(f"kept in {view['directory']}", style="dim", highlight=False, soft_wrap=True)
-    if view["opponents"] or view["evaluations"]:
+    if view["recent_return"] is not None or view["returns"]:
+        console.print()
+        console.print(returns_table(view))
+    elif view["opponents"] or view["evaluations"]:
         console.print()
         console.print(opponents_table(view))
         console.print(legend(view))
@@ -153,7 +160,11 @@ def resume(options: argparse.Namespace, home: Home, console: Console) -> int:
     check_space(home.root)
     check_bus(home, str(run.config().get("bus", {}).get("url") or ""), 0)
     if run.wanted:
+        supervised = is_up(home)
         ensure_up(home)
+        if not supervised:
+            console.print(f"{run.name} goes on where it was. Watch it: ludus attach {run.name}", highlight=False)
+            return 0
         status_now = fetch_status(run)
         if status_now and status_now.record.state == RunState.RUN_STATE_PAUSED:
             command(run, "resume")
@@ -187,11 +198,20 @@ def list_runs(options: argparse.Namespace, home: Home, console: Console) -> int:
         console.print("No run yet. Start one: ludus train dogfight")
         return 0
     table = plain_table("run", "game", "preset", "seed", "state", "progress", "created", right=(3, 5))
+    broken: list[CommandError] = []
     for run in runs:
+        try:
+            run.whole_config()
+        except CommandError as error:
+            broken.append(error)
+            table.add_row(run.name, "-", "-", "-", "unreadable", "-", clock_text(run.config_file.stat().st_mtime))
+            continue
         view = run_view(home, run, None)
         table.add_row(
             run.name, str(view["game"]), str(view["preset"]), str(view["seed"]), state_text(view["state"]),
             percent(view["progress"]), clock_text(run.config_file.stat().st_mtime),
         )  # fmt: skip
     console.print(table)
+    for problem in broken:
+        console.print(f"! {problem}", style="yellow", highlight=False, markup=False, soft_wrap=True)
     return 0

@@ -7,15 +7,19 @@ import os
 
 from rich.console import Console
 
+from ...games import spec
 from ...kernel.config import RunConfig
 from ..checks import check_packages, check_run, check_space
 from ..create import Request, choose_name, create, resolve
+from ..guests import invite
 from ..home import Home, RunFolder, read_json
 from ..stack import check_bus, ensure_up, is_up
 from ..words import count_text, percent, seconds_text
 
 #: Decisions per second on two CPU cores with the default network, as long as this machine has no finished run to tell.
 TYPICAL_RATE = 80_000
+#: The same for environments of other libraries, which are stepped one by one in Python.
+TYPICAL_FOREIGN_RATE = 4_000
 
 
 def train(options: argparse.Namespace, home: Home, console: Console) -> int:
@@ -27,18 +31,20 @@ def train(options: argparse.Namespace, home: Home, console: Console) -> int:
         seed=options.seed,
         decisions=options.decisions,
         assignments=options.set or (),
+        guests=options.guest or (),
         nats_url=options.nats_url or "",
     )
     config = resolve(request)
     check_run(config)
     check_packages()
+    config, guests = invite(config)
     name = choose_name(home, request)
     check_space(home.root)
     config = _with_bus(config, home)
     check_bus(home, config.bus.url, options.nats_port or 0)
     others = [run.name for run in home.runs() if run.wanted]
     ensure_up(home, nats_port=0 if is_up(home) else options.nats_port or 0, bus=not config.bus.url)
-    run = create(home, config, name)
+    run = create(home, config, name, guests)
     announce(console, home, config, run, others)
     if options.detach:
         console.print(f"Watch it: ludus attach {name}", highlight=False)
@@ -60,13 +66,17 @@ def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, ot
     """What will happen and where it is kept."""
     phases = " → ".join(f"{phase.name} {percent(phase.share)}" for phase in config.league.phases)
     bots = list(dict.fromkeys(bot for phase in config.league.phases for pool in phase.bots for bot in pool.bots))
+    opponents = f"{', '.join(bots)}; then earlier versions of itself" if bots else "earlier versions of itself"
+    if spec(config.game).seats == 1:
+        opponents = "none: it plays alone and is measured by its return"
     rate, source = expected_rate(home, config)
     updates, decisions = config.total_updates, config.total_updates * config.learner.batch_decisions
     rows = {
         "training": f"{config.game}, rules {config.rules}, preset {config.preset}, seed {config.seed}",
         "length": f"{count_text(decisions)} decisions in {updates} updates, "
         f"about {seconds_text(decisions / rate)} of training {source} ({os.cpu_count()} cores)",
-        "opponents": f"{', '.join(bots)}; then earlier versions of itself",
+        "opponents": opponents,
+        **_guests(config),
         "phases": phases,
         **_randomisation(config),
         "services": f"{config.simulator.workers} simulator, learner, league, evaluator, on NATS "
@@ -92,13 +102,18 @@ def _randomisation(config: RunConfig) -> dict[str, str]:
     return {"random": " → ".join(stages)} if stages else {}
 
 
+def _guests(config: RunConfig) -> dict[str, str]:
+    names = ", ".join(guest.player for guest in config.league.guests)
+    return {"guests": f"{names}, {percent(config.league.guest_share)} of training matches"} if names else {}
+
+
 def expected_rate(home: Home, config: RunConfig) -> tuple[float, str]:
     """Decisions per second to expect, and where that is known from."""
     for run in reversed(home.runs()):
         summary = run.summary()
         if summary.get("game") == config.game and summary.get("seconds", 0) > 0:
             return summary["decisions"] / summary["seconds"], f"at the speed of {run.name}"
-    return TYPICAL_RATE, "at a usual speed"
+    return TYPICAL_FOREIGN_RATE if ":" in config.game else TYPICAL_RATE, "at a usual speed"
 
 
 def show_config(options: argparse.Namespace, home: Home, console: Console) -> int:

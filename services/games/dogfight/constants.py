@@ -155,6 +155,7 @@ REWARDS: Final = {
     "alive": 0.0,
     "proximity": 1e-3,
     "facing": 5e-4,
+    "opening": 0.0,
 }
 """reward terms and the weights of the original training; the sign is part of the weight"""
 PROXIMITY_RANGE: Final = 250.0

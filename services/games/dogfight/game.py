@@ -13,7 +13,7 @@ from ..game import AutoresetMode, BoolArray, FloatArray, GameSpec, IntArray, Ste
 from ..registry import expect
 from . import SPEC
 from .arrays import Mirror
-from .constants import BOTS, ENDINGS, EXTERNAL, OBSERVATIONS
+from .constants import BOTS, ENDINGS, EXTERNAL, FRAMES, OBSERVATIONS, ORIGINAL_FLOATS
 from .kernels import launch
 from .kernels.frame import Frame
 from .options import Options, varied
@@ -183,6 +183,23 @@ class Dogfight:
         self._observe.launch()
         self._observation.pull()
         return self._observation.host
+
+    def raw_observations(self) -> FloatArray:
+        """What the layout "original" shows of the present state, [B, 2, 46] or [B, 2, 224], whatever layout is seen.
+
+        Valid until the next call.
+        """
+        if self.options.observation == "original":
+            return self._observation.host
+        if not self.options.competition:
+            return np.ascontiguousarray(self._observation.host[..., :ORIGINAL_FLOATS])
+        history, match = self._state.history, self._state.match
+        history.pull()
+        match.pull()
+        rows = np.arange(self.batch)[:, None]
+        newest_first = (match.host["decisions"][:, None] - np.arange(FRAMES)) % FRAMES
+        frames = history.host[rows, :, newest_first].swapaxes(1, 2)
+        return np.ascontiguousarray(frames).reshape(self.batch, SEATS, -1)
 
     def _chosen(self, matches: IntArray | None) -> IntArray:
         if matches is None:

@@ -137,6 +137,7 @@ class Rules:
     alive: float
     proximity: float
     facing: float
+    opening: float
 
 
 @wp.func

@@ -1,4 +1,4 @@
-"""The eight reward terms of one player, and who has won."""
+"""The nine reward terms of one player, and who has won."""
 
 import warp as wp
 
@@ -28,7 +28,7 @@ def separation(a: Fighter, b: Fighter, p: Physics):
 
 @wp.func
 def shaping(me: Fighter, other: Fighter, before: float, now: float, p: Physics, r: Rules):
-    """Approach, alive, proximity and facing, from the distances before and after a tick (or decision)."""
+    """Approach, alive, proximity, facing and opening, from the distances before and after a tick (or decision)."""
     total = r.approach * (before - now)
     if me.alive > 0:
         total += r.alive
@@ -38,6 +38,8 @@ def shaping(me: Fighter, other: Fighter, before: float, now: float, p: Physics, 
             ahead = me.nose_x * shortest(other.x - me.x, p) + me.nose_y * (other.y - me.y)
             if ahead > FACING_COSINE * now:
                 total += r.facing
+                if me.nose_x * other.nose_x + me.nose_y * other.nose_y <= p.cone_cosine:
+                    total += r.opening
     return total
 
 
