@@ -1,7 +1,4 @@
-"""How fast are the bundled games? Decisions per second of one core, a decision being one match moved by one step.
-
-The time is CPU time of this process with one thread, so other load on the machine disturbs little. Each number is the
-median of several repetitions, its interval their lowest and highest. Matches auto-reset, actions are drawn beforehand.
+"""How fast are the bundled games? All of `ludus bench game dogfight`, and what else a simulator does; then pursuit.
 
     python benchmarks/game_speed.py [--quick] [--json FILE]
 """
@@ -22,8 +19,8 @@ import numpy as np
 from rows import Row, row, show
 
 import ludus.games
+from ludus.app.game_speed import MATCHES, benchmark, measure
 
-MATCHES = 256
 TARGET_EXTERNAL = 1.0e6
 TARGET_BOT = 0.5e6
 TARGET_COMPETITION = 0.9e6
@@ -33,37 +30,24 @@ TARGET_PURSUIT = 20 * 20_100
 TARGET_PURSUIT_MASKED = 20 * 5_600
 
 
-def decisions_per_second(game: Any, actions: np.ndarray, steps: int) -> float:
-    """One repetition: `steps` steps of the whole batch, cycling through prepared actions [k, B, S, act]."""
-    begin = process_time()
-    for k in range(steps):
-        game.step(actions[k % len(actions)])
-    return float(steps * game.batch / (process_time() - begin))
+def layouts(repetitions: int, steps: int) -> list[Row]:
+    """What the other observations cost, bots at 12 Hz, and physics of their own for every match."""
+    run = (repetitions, steps)
+    return [
+        measure("training, 66 floats, external", "dogfight", None, TARGET_EXTERNAL, *run, observation="egocentric"),
+        measure("training, against ace at 12 Hz", "dogfight", "ace", TARGET_BOT, *run, bot_period_ticks=10),
+        measure(
+            "training, 79 floats, drawn physics, external", "dogfight", None, TARGET_EXTERNAL, *run,
+            observation="egocentric+config", randomisation="full",
+        ),
+        measure(
+            "competition, 76 floats, external", "dogfight", None, TARGET_COMPETITION, *run,
+            rules="competition", observation="egocentric",
+        ),
+    ]  # fmt: skip
 
 
-def measure(
-    name: str,
-    opponent: str | None,
-    target: float,
-    repetitions: int,
-    steps: int,
-    rules: str = "training",
-    game: str = "dogfight",
-    **parameters: Any,
-) -> Row:
-    """Speed with random actions in seat 0 and an opponent (None: random actions too) in seat 1."""
-    played = ludus.games.make(game, rules=rules, batch=MATCHES, seed=1, **parameters)
-    played.reset()
-    played.seat_bots(1, opponent)
-    shape = (16, MATCHES, played.num_seats, played.act_size)
-    actions = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
-    decisions_per_second(played, actions, 300)  # so that bullets fly and matches are out of step
-    speeds = [decisions_per_second(played, actions, steps) for _ in range(repetitions)]
-    interval = (min(speeds), max(speeds))
-    return row(name, median(speeds), "decisions/s", n=repetitions, target=target, interval=interval)
-
-
-def measure_partial_reset(repetitions: int) -> Row:
+def partial_reset(repetitions: int) -> Row:
     """Restarting three matches of the batch, with a new bot each: what a simulator does after most steps."""
     game = ludus.games.make("dogfight", batch=MATCHES, seed=1, autoreset="disabled")
     game.reset()
@@ -77,32 +61,6 @@ def measure_partial_reset(repetitions: int) -> Row:
         times.append((process_time() - begin) * 1e3)
     name = "dogfight, restart 3 matches with seating"
     return row(name, median(times), "µs", n=repetitions, target=50.0, interval=(min(times), max(times)), at_most=True)
-
-
-def benchmark(quick: bool) -> list[Row]:
-    repetitions, steps = (3, 200) if quick else (7, 1000)
-    rows = [
-        measure("dogfight, external actions in both seats", None, TARGET_EXTERNAL, repetitions, steps),
-        measure("dogfight, 66 floats, external", None, TARGET_EXTERNAL, repetitions, steps, observation="egocentric"),
-    ]
-    for bot in ludus.games.spec("dogfight").bots["training"]:
-        target = TARGET_EXTERNAL if bot == "do_nothing" else TARGET_BOT
-        rows.append(measure(f"dogfight, against {bot} at 120 Hz", bot, target, repetitions, steps))
-    name = "dogfight, against ace at 12 Hz"
-    rows.append(measure(name, "ace", TARGET_BOT, repetitions, steps, bot_period_ticks=10))
-    rows += [*competition(repetitions, steps), measure_partial_reset(repetitions)]
-    return [*rows, *pursuit(repetitions, steps)]
-
-
-def competition(repetitions: int, steps: int) -> list[Row]:
-    """224 floats, everybody at 12 Hz."""
-    rules = "competition"
-    rows = [measure("competition, external actions", None, TARGET_COMPETITION, repetitions, steps, rules)]
-    name = "competition, 76 floats, external"
-    rows.append(measure(name, None, TARGET_COMPETITION, repetitions, steps, rules, observation="egocentric"))
-    for bot in ludus.games.spec("dogfight").bots[rules]:
-        rows.append(measure(f"competition, against {bot}", bot, TARGET_COMPETITION, repetitions, steps, rules))
-    return rows
 
 
 def pursuit(repetitions: int, steps: int) -> list[Row]:
@@ -122,7 +80,7 @@ def pursuit(repetitions: int, steps: int) -> list[Row]:
          {"observation": "sensor", "physics": crowded}),
     ]  # fmt: skip
     return [
-        measure(name, bot, target, repetitions, steps, "pursuit", "pursuit", actions="normalised", **parameters)
+        measure(name, "pursuit", bot, target, repetitions, steps, actions="normalised", **parameters)
         for name, bot, target, parameters in cases
     ]
 
@@ -132,7 +90,10 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer and shorter repetitions, a few seconds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows as JSON")
     arguments = parser.parse_args()
-    show(benchmark(arguments.quick), arguments.json)
+    repetitions, steps = (3, 200) if arguments.quick else (7, 1000)
+    rows = [*benchmark("dogfight", arguments.quick), *layouts(repetitions, steps), partial_reset(repetitions)]
+    rows += pursuit(repetitions, steps)
+    show(rows, arguments.json)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,28 @@ examples:
   ludus validate starter.onnx --rules competition
 """
 
+EVALUATE = """Measure the policy of a run against every scripted bot and against its own step 0, from both seats.
+
+It is played here, without the stack, on fresh starts: neither training nor the run's own evaluation has seen them.
+RUN is a run (its final policy) or RUN@STEP (that of a checkpoint). Regimes are named conditions, like other physics; a
+policy that sees its conditions sees the true ones. The game's page in docs/games names them.
+
+examples:
+  ludus evaluate                                  the newest run, 200 matches against everybody
+  ludus evaluate duel-1@500 --matches 400
+  ludus evaluate duel-1 --regime high_gravity --regime sniper
+  ludus evaluate duel-1 --regime all --json regimes.json
+"""
+BENCH = """How fast is a game? Decisions per second of one core, under external actions and against every scripted bot.
+
+The time is CPU time of this process with one thread, so other load disturbs little. Each number is the median of
+several repetitions, its interval their lowest and highest. Exit code 1 if a target is missed.
+
+examples:
+  ludus bench game dogfight
+  ludus bench game dogfight --quick --json rows.json
+"""
+
 TOURNAMENT = """Everybody against everybody: scripted bots, files (.onnx, .safetensors) and runs (their final policy).
 
 Every pair meets on the same starts, each from both seats. 3 points for an elimination, 2 for a win by time, 1 for a
@@ -143,6 +165,7 @@ def build_parser() -> Parser:
     _runs(add)
     _replays(add)
     _league(add)
+    _measures(add)
     _submissions(add)
     return parser
 
@@ -259,6 +282,23 @@ def _league(add: _Adder) -> None:
     ratings = inner("ratings", "league:ratings", "ratings of record: all measured matches at once, with errors")
     _run(ratings)
     ratings.add_argument("--json", action="store_true", help="for programs")
+
+
+def _measures(add: _Adder) -> None:
+    evaluate = add("evaluate", "evaluate:evaluate", "measure a run's policy against the bots, in any regime", EVALUATE)
+    evaluate.add_argument("run", nargs="?", metavar="RUN[@STEP]", help="a run, or one of its checkpoints by its step")
+    text = "conditions to play under, or 'all'; may be repeated (default: default)"
+    evaluate.add_argument("--regime", action="append", metavar="R", help=text)
+    text = "against each opponent in each regime (default %(default)s)"
+    evaluate.add_argument("--matches", type=int, default=200, metavar="N", help=text)
+    evaluate.add_argument("--seed", type=int, default=1, metavar="N", help="draws the starts (default %(default)s)")
+    evaluate.add_argument("--json", metavar="FILE", help="write the table for programs")
+    bench = add("bench", "", "measure speed, with targets")
+    what = bench.add_subparsers(dest="what", metavar="WHAT", required=True, parser_class=Parser)
+    game = _Adder(what, add._common)("game", "bench:game", "decisions per second of a game", BENCH)
+    game.add_argument("game", metavar="GAME", help="for example dogfight")
+    game.add_argument("--quick", action="store_true", help="fewer and shorter repetitions: some seconds")
+    game.add_argument("--json", type=Path, metavar="FILE", help="write the rows for programs")
 
 
 def _submissions(add: _Adder) -> None:

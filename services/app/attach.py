@@ -96,7 +96,7 @@ def line(view: Json) -> str:
     rate, eta = view.get("decisions_per_second"), view.get("eta_seconds")
     parts = [
         f"{percent(view['progress']):>5}",
-        str(view["state"]) + (f"/{view['phase']}" if view["phase"] else ""),
+        "/".join(str(view[key]) for key in ("state", "phase", "randomisation") if view[key]),
         f"{count_text(view['decisions'] or 0)} decisions",
         f"{'-' if rate is None else format(rate, ',.0f')}/s",
         f"KL {number_text(view['kl'], 4)}",

@@ -10,6 +10,7 @@ from pathlib import Path
 from ..games import registry
 from ..games.game import GameSpec
 from ..kernel.config import RunConfig
+from ..league.plan import make_plan
 from .errors import UsageError, unknown
 
 NEEDED_BYTES = 500 * 1024 * 1024
@@ -25,7 +26,10 @@ def check_game(name: str) -> GameSpec:
 
 
 def check_run(config: RunConfig) -> None:
-    """Names that only the game knows: rules, bots, observation, parameters. Raises UsageError."""
+    """Names that only the game knows: rules, bots, observation, parameters, levels of randomisation, regimes.
+
+    Raises UsageError, ConfigError.
+    """
     spec = check_game(config.game)
     if config.rules not in spec.rules:
         raise unknown(f"rule set of {config.game}", config.rules, spec.rules)
@@ -42,6 +46,7 @@ def check_run(config: RunConfig) -> None:
                     f"It stands in phase {phase.name!r} of the league.",
                 )  # fmt: skip
     _check_parameters(config)
+    make_plan(config)
     _check_devices(config)
 
 

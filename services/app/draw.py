@@ -46,6 +46,8 @@ def headline(view: Json) -> Text:
     if view.get("phase") and view["state"] in ("training", "paused"):
         share = view.get("scripted_share")
         line.append(f"  phase {view['phase']}" + ("" if share is None else f", {percent(share)} scripted"))
+        if view.get("randomisation"):
+            line.append(f", randomisation {view['randomisation']}")
     if view.get("reason") and view["state"] in ("failed", "stopped"):
         line.append(f"  {view['reason']}")
     return line

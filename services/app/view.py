@@ -127,6 +127,7 @@ def _progress_of_status(status: RunStatus) -> Json:
     health, record = status.health, status.record
     return {
         "phase": record.phase,
+        "randomisation": status.randomisation,
         "scripted_share": status.scripted_share,
         "step": health.policy.step,
         "epoch": health.policy.epoch,
@@ -155,6 +156,7 @@ def _progress_of_files(run: RunFolder) -> Json:
     step = beat.get("step") if beat.get("step") is not None else row.get("step")
     return {
         "phase": run.heartbeat("league").get("phase") or "",
+        "randomisation": run.heartbeat("league").get("randomisation") or "",
         "scripted_share": None,
         "step": int(step or 0),
         "epoch": row.get("epoch"),
@@ -205,8 +207,10 @@ def _opponent(name: str, pairs: list[PairRow]) -> Json:
 
 
 def evaluations(standings: Standings) -> list[Json]:
-    """Results on the panel, one entry per candidate, oldest first."""
-    pairs = [pair for pair in standings.pairs if pair.purpose == EVALUATE and is_version(pair.first)]
+    """Results on the panel in the default regime, one entry per candidate, oldest first."""
+    pairs = [
+        pair for pair in standings.pairs if pair.purpose == EVALUATE and is_version(pair.first) and not pair.regime
+    ]
     names = sorted({pair.first for pair in pairs}, key=lambda name: (version_of(name)[2], version_of(name)[1]))
     return [
         {

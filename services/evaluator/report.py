@@ -10,6 +10,7 @@ from typing import Any
 from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.standings_pb2 import Standings
 from ..games import spec
+from ..games.conditions import DEFAULT_REGIME
 from ..kernel.config import RunConfig
 from ..kernel.files import write_atomically
 from ..kernel.guests import guest_ids
@@ -79,6 +80,7 @@ def build_summary(config: RunConfig, standings: Standings, health: LearnerHealth
             }
             for name in measured
         ],
+        "regimes": _regimes(config, standings, final, panel_opponents(final, bots, first)),
         "returns": [
             {"policy": row.candidate, "label": labels[row.candidate], "step": version_of(row.candidate)[2],
              "n": row.episodes, "mean": row.mean, "low": row.low, "high": row.high, "std": row.std,
@@ -92,6 +94,20 @@ def build_summary(config: RunConfig, standings: Standings, health: LearnerHealth
             "logs": str(folder / "logs"),
         },
     }
+
+
+def _regimes(
+    config: RunConfig, standings: Standings, final: str, opponents: Sequence[str]
+) -> list[dict[str, Any]]:
+    """The last version in every regime of the configuration, the default one first; empty if there is no other."""
+    others = [name for name in dict.fromkeys(config.evaluator.regimes) if name != DEFAULT_REGIME]
+    if not others:
+        return []
+    measured = {DEFAULT_REGIME: "", **{name: name for name in others}}
+    return [
+        {"regime": name, "rows": [_row(row) for row in panel_rows(standings, final, opponents, booked)]}
+        for name, booked in measured.items()
+    ]
 
 
 def _row(row: PanelRow) -> dict[str, Any]:
@@ -157,6 +173,8 @@ def render(config: RunConfig, summary: dict[str, Any]) -> str:
         for candidate in summary["candidates"]:
             if candidate["label"] == label:
                 lines += [f"## {label.capitalize()}: {candidate['policy']}", "", *_table(candidate["rows"]), ""]
+    if summary["regimes"]:
+        lines += ["## Regimes", "", *_regime_table(summary["regimes"]), ""]
     lines += [
         f"Deterministic play: {config.evaluator.deterministic}. Seeds are never used in training; both seats are "
         "played equally often. Intervals: Wilson, 95 %.",
@@ -189,6 +207,15 @@ def _tail(config: RunConfig, summary: dict[str, Any]) -> list[str]:
         "```",
         "",
     ]
+
+
+def _regime_table(regimes: Sequence[dict[str, Any]]) -> list[str]:
+    """Every opponent in every regime, always with its interval."""
+    head = [
+        "| regime | opponent | wins | draws | losses | n | win rate | 95 % interval |",
+        "|---|---|---:|---:|---:|---:|---:|---|",
+    ]
+    return head + [f"| {one['regime']} {line}" for one in regimes for line in _table(one["rows"])[2:]]
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> list[str]:

@@ -64,6 +64,10 @@ class GameSpec:
     symmetric: bool = True
     max_decisions: int = 0
     """longest episode, in decisions"""
+    per_match: tuple[str, ...] = ()
+    """parameters in which the matches of one batch may differ; not empty: the game is a `VariedGame`"""
+    regimes: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
+    """rules -> regime -> parameters out of `per_match`: named conditions to examine policies under"""
     snapshots: bool = True
     """`snapshot` and `restore` work; without them matches cannot be kept as replays"""
 
@@ -116,6 +120,19 @@ class Game(Protocol):
 
     def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> FloatArray:
         """Take a state as given by `snapshot`; returns the observations [B, S, obs]."""
+
+
+@runtime_checkable
+class VariedGame(Game, Protocol):
+    """A game whose matches may differ in the parameters that its specification lists as `per_match`. Optional."""
+
+    def vary(self, parameters: Mapping[str, Any], matches: IntArray | None = None) -> None:
+        """From their next episode on, the given slots (all when None) are played with these values, and with those
+        of `make` for the parameters left out. Running episodes go on as they are, and the others' too.
+
+        Raises ValueError for a parameter that is not `per_match` or a value that `make` would refuse; then nothing
+        changes.
+        """
 
 
 @runtime_checkable

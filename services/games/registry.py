@@ -10,6 +10,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from importlib import import_module
 from importlib.metadata import entry_points
+from numbers import Integral
 from types import ModuleType
 from typing import Any
 
@@ -29,7 +30,7 @@ def expect(kind: str, value: str, known: list[str] | tuple[str, ...]) -> str:
     """Return `value` if it is known; otherwise raise a ValueError that names the choices and the nearest one."""
     if value in known:
         return value
-    near = get_close_matches(value, known, n=1)
+    near = get_close_matches(value, known, n=1) if isinstance(value, str) else []
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"unknown {kind} {value!r}: expected one of {', '.join(map(repr, known))}.{hint}")
 
@@ -84,7 +85,12 @@ def make(
     """
     rules = rules or spec(name).rules[0]
     check(name, rules=rules, **parameters)
-    if batch < 1:
-        raise ValueError(f"batch must be at least 1, not {batch}")
+    batch, seed = _whole("batch", batch, 1, 2**31 - 1), _whole("seed", seed, 0, 2**64 - 1)
     game: Game = _module(name).make(rules=rules, batch=batch, seed=seed, device=device, **parameters)
     return game
+
+
+def _whole(name: str, value: object, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral) or not low <= int(value) <= high:
+        raise ValueError(f"{name} must be a whole number in {low} … {high}, not {value!r}")
+    return int(value)

@@ -172,6 +172,24 @@ class PhaseConfig(Section):
         return self
 
 
+class RandomisationStage(Section):
+    """A level of domain randomisation, from a point of the run on."""
+
+    level: str = Field(pattern=NAME_PATTERN, description="a level the game knows, like 'none', 'narrow', 'full'")
+    from_progress: float | None = Field(None, ge=0, lt=1, description="share of all updates before it begins")
+    from_update: int | None = Field(None, ge=0, description="the same as a number of updates")
+
+    @model_validator(mode="after")
+    def _one_beginning(self) -> RandomisationStage:
+        if (self.from_progress is None) == (self.from_update is None):
+            raise ValueError(f"level {self.level!r} needs either from_progress or from_update")
+        return self
+
+    def begins(self, total_updates: int) -> float:
+        """The update with which it begins."""
+        return self.from_update if self.from_update is not None else (self.from_progress or 0.0) * total_updates
+
+
 class GuestConfig(Section):
     """A policy from elsewhere. In a hand-written file its path alone is enough; the rest is filled in."""
 
@@ -187,6 +205,9 @@ class GuestConfig(Section):
 
 class LeagueConfig(Section):
     phases: tuple[PhaseConfig, ...] = Field(min_length=1)
+    randomisation: tuple[RandomisationStage, ...] = Field(
+        (), description="levels of domain randomisation in training, whatever the phase; empty: as game_parameters say"
+    )
     snapshot_updates: int = Field(25, ge=1, description="the learner joins the pool every so many updates")
     pool_size: int = Field(40, ge=1)
     elo_k: int = Field(16, ge=1, description="step of the online Elo rating, in points")
@@ -217,6 +238,10 @@ class EvaluatorConfig(Section):
     every_updates: int = Field(40, ge=1, description="updates between two evaluations of the newest version")
     matches_per_opponent: int = Field(40, ge=2, multiple_of=2, description="episodes, where one plays alone")
     final_matches_per_opponent: int = Field(200, ge=2, multiple_of=2, description="for step 0 and the last version")
+    regimes: tuple[str, ...] = Field(
+        ("default",), description="conditions the last version is measured in, beside the default ones of the panel"
+    )
+    regime_matches_per_opponent: int = Field(100, ge=2, multiple_of=2, description="in each of the other regimes")
     deterministic: bool = True
     replays: Literal["first", "all"] = Field("first", description="matches kept: the first of every pairing, or all")
     threads: int = Field(1, ge=1)
@@ -280,6 +305,16 @@ class RunConfig(Section):
         wrong = [f"{key} must be {must!r}, not {found!r}" for key, (must, found) in wanted.items() if must != found]
         if wrong:
             raise ValueError(f"lockstep: {'; '.join(wrong)} (one window, matches * steps, is one update)")
+        return self
+
+    @model_validator(mode="after")
+    def _stages_come_about(self) -> RunConfig:
+        begins = [stage.begins(self.total_updates) for stage in self.league.randomisation]
+        if begins and (begins[0] != 0 or sorted(set(begins)) != begins or begins[-1] >= self.total_updates):
+            raise ValueError(
+                f"the stages of league.randomisation must begin at 0, in ascending order, and before update "
+                f"{self.total_updates}, the last one; found {', '.join(f'{begin:g}' for begin in begins)}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -217,6 +217,7 @@ _LEAGUE = (
     _of("league", "phase", "gauge", "1 for the phase of the schedule, 0 for the others", "", "", phase=PHASES),
     _of("league", "run_state", "gauge", "1 for the state of the run, 0 for the others", "", "training", state=STATES),
     _of("league", "scripted_share_ratio", "gauge", "share of new matches against scripted bots"),
+    _of("league", "randomisation", "gauge", "1 for the level of domain randomisation in new matches", level=()),
     _of("league", "progress_ratio", "gauge", "committed updates / all updates", "", "rises"),
 )
 

@@ -82,9 +82,15 @@ def panel_opponents(candidate: str, bots: Iterable[str], step_0: str, guests: It
     return (*(bot_id(bot) for bot in bots), *guests, *versions)
 
 
-def panel_rows(standings: Standings, candidate: str, opponents: Sequence[str]) -> list[PanelRow]:
-    """One row per opponent, in the given order; a pair that has not played yet has zeros."""
-    found = {pair.second: pair for pair in standings.pairs if pair.purpose == EVALUATE and pair.first == candidate}
+def panel_rows(
+    standings: Standings, candidate: str, opponents: Sequence[str], regime: str = ""
+) -> list[PanelRow]:
+    """One row per opponent, in the given order; a pair that has not played yet has zeros. "": the default regime."""
+    found = {
+        pair.second: pair
+        for pair in standings.pairs
+        if (pair.purpose, pair.first, pair.regime) == (EVALUATE, candidate, regime)
+    }
     return [_row(candidate, opponent, found.get(opponent)) for opponent in opponents]
 
 

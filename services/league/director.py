@@ -11,8 +11,8 @@ from ..api.v1 import run_pb2 as run
 from ..api.v1.policy_pb2 import PolicyRef
 from ..kernel.players import version_id
 from . import lockstep
-from .examiner import evaluate, evaluate_on_schedule, gaps, order_again
-from .phases import Stage, stage_at
+from .examiner import evaluate, evaluate_on_schedule, evaluate_regimes, gaps, order_again
+from .phases import Stage, randomisation_at, stage_at
 from .plan import Plan
 from .pool import admit
 from .tickets import training_shortage
@@ -53,6 +53,7 @@ def _train(turn: Turn, head: PolicyRef) -> None:
     if turn.record.phase != stage.name:
         turn.record.phase = stage.name
         turn.announce("phase", f"{stage.name} begins", scripted_share=stage.scripted_share)
+    _randomise(turn, head)
     _snapshot(turn, head)
     if turn.view.final is not None:
         _end_training(turn, turn.view.final)
@@ -73,6 +74,15 @@ def _wait(turn: Turn) -> None:
         order_again(turn)
 
 
+def _randomise(turn: Turn, head: PolicyRef) -> None:
+    """In every phase alike; matches in play keep the level they began with."""
+    config = turn.plan.config
+    level = randomisation_at(config.league.randomisation, head.step, config.total_updates)
+    if turn.record.randomisation != level:
+        turn.record.randomisation = level
+        turn.announce("randomisation", f"{level or 'as configured'} begins", update=head.step)
+
+
 def _snapshot(turn: Turn, head: PolicyRef) -> None:
     every, size = turn.plan.config.league.snapshot_updates, turn.plan.config.league.pool_size
     if turn.plan.alone:
@@ -85,15 +95,16 @@ def _snapshot(turn: Turn, head: PolicyRef) -> None:
 
 
 def _order_training(turn: Turn, stage: Stage, head: PolicyRef) -> None:
-    view = turn.view
+    view, level = turn.view, turn.record.randomisation
     for _ in range(training_shortage(turn.plan.config, view.training_waiting, view.training_undelivered)):
         players = turn.drawn(stage, view.standings, turn.printer.next_ticket)
-        turn.publish([turn.printer.training(head, players, stage.name)])
+        turn.publish([turn.printer.training(head, players, stage.name, level)])
 
 
 def _end_training(turn: Turn, last: PolicyRef) -> None:
     if turn.keep(last):
         evaluate(turn, version_id(last))
+        evaluate_regimes(turn, version_id(last))
         turn.record.state = run.RUN_STATE_EVALUATING
         turn.announce("evaluating", f"training is over; {version_id(last)} is the last version")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..games.conditions import DEFAULT_REGIME
 from ..kernel.panel import EVALUATE
 from ..kernel.players import NOBODY
 from .ledger import State
@@ -22,31 +23,44 @@ class Order:
     opponent: str
     first_seed: int
     matches: int
+    regime: str = DEFAULT_REGIME
 
 
-def remaining(candidate: str, opponents: Sequence[str], ordered: int, target: int) -> list[Order]:
+def remaining(
+    candidate: str, opponents: Sequence[str], ordered: int, target: int, regime: str = DEFAULT_REGIME
+) -> list[Order]:
     """Orders that bring every pairing of a candidate from `ordered` to `target` matches."""
     return [
-        Order(candidate, opponent, _seeds(opponent, ordered), _whole(opponent, target - ordered))
+        Order(candidate, opponent, _seeds(opponent, ordered), _whole(opponent, target - ordered), regime)
         for opponent in opponents
         if target > ordered
     ]
 
 
-def missing(state: State, candidate: str, opponents: Sequence[str], ordered: int, target: int) -> list[Order]:
+def missing(
+    state: State,
+    candidate: str,
+    opponents: Sequence[str],
+    ordered: int,
+    target: int,
+    regime: str = DEFAULT_REGIME,
+) -> list[Order]:
     """Orders for what the ledger lacks although everything ordered has been played: tickets that were reserved and then
     lost with the league's process, and void matches. Seeds continue after those already used."""
     if ordered >= PATIENCE * target:
         return []
-    lacking = remaining_in(state, candidate, opponents, target)
-    return [Order(candidate, one.opponent, _seeds(one.opponent, ordered), one.matches) for one in lacking]
+    lacking = remaining_in(state, candidate, opponents, target, regime)
+    return [Order(candidate, one.opponent, _seeds(one.opponent, ordered), one.matches, regime) for one in lacking]
 
 
-def remaining_in(state: State, candidate: str, opponents: Sequence[str], target: int) -> list[Order]:
+def remaining_in(
+    state: State, candidate: str, opponents: Sequence[str], target: int, regime: str = DEFAULT_REGIME
+) -> list[Order]:
     """What the ledger lacks of `target` matches per opponent."""
-    played = {opponent: state.played(EVALUATE, candidate, opponent) for opponent in opponents}
+    booked = "" if regime == DEFAULT_REGIME else regime
+    played = {opponent: state.played(EVALUATE, candidate, opponent, booked) for opponent in opponents}
     return [
-        Order(candidate, opponent, _seeds(opponent, matches), _whole(opponent, target - matches))
+        Order(candidate, opponent, _seeds(opponent, matches), _whole(opponent, target - matches), regime)
         for opponent, matches in played.items()
         if matches < target
     ]

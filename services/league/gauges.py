@@ -23,6 +23,7 @@ class Gauges:
     def __init__(self, metrics: Metrics, state: State) -> None:
         self._metrics = metrics
         self._counted = state
+        self._levels: list[str] = []
 
     def folded(self, state: State) -> None:
         """After results were applied."""
@@ -48,8 +49,16 @@ class Gauges:
         metrics.state("ludus_league_run_state", state_name(record.state).lower())
         metrics.state("ludus_league_phase", record.phase)
         metrics.set("ludus_league_scripted_share_ratio", stage.scripted_share)
+        self._level(record.randomisation)
         metrics.set("ludus_league_progress_ratio", min(view.head.step / total_updates, 1.0) if view.head else 0.0)
         self._ratings(view.standings)
+
+    def _level(self, level: str) -> None:
+        """1 for the level in force, 0 for those before it."""
+        if level:
+            self._levels = list(dict.fromkeys([*self._levels, level]))
+        for known in self._levels:
+            self._metrics.set("ludus_league_randomisation", float(known == level), level=known)
 
     def _ratings(self, state: State) -> None:
         """Of the learner and the bots only: versions would be labels without bound."""

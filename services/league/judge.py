@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ _HALVES = {match.OUTCOME_FIRST_WINS: 2, match.OUTCOME_DRAW: 1, match.OUTCOME_SEC
 _OUTCOMES = {1: {match.OUTCOME_SCORED}, 2: set(_HALVES)}
 #: Seeds from here on are kept for evaluation, so that nothing is measured on a spawn that was trained on.
 FIRST_EVALUATION_SEED = 2**63
+
+_REGIME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 
 DUPLICATE, VOID, INVALID = "duplicate", "void", "invalid"
 
@@ -38,6 +41,7 @@ class Bout(NamedTuple):
     halves: int
     """2 when `first` won, 1 for a draw, 0 when it lost"""
     first_in_seat_0: bool
+    regime: str = ""
 
 
 class Solo(NamedTuple):
@@ -74,7 +78,7 @@ def judge(result: match.MatchResult | None) -> Bout | Solo:
     swapped = first != players[0]
     halves = _HALVES[result.outcome]
     return Bout(PURPOSES[result.purpose], first, second, 2 - halves if swapped else halves,
-                first_in_seat_0=(result.first_seat == 0) != swapped)  # fmt: skip
+                first_in_seat_0=(result.first_seat == 0) != swapped, regime=result.regime)  # fmt: skip
 
 
 def _check(result: match.MatchResult) -> None:
@@ -90,6 +94,7 @@ def _check(result: match.MatchResult) -> None:
         "a reason to be void, but not void": bool(result.void_reason),
         "a training match on an evaluation seed": result.purpose == match.PURPOSE_TRAIN and evaluation_seed,
         "an evaluation match on a training seed": result.purpose == match.PURPOSE_EVALUATE and not evaluation_seed,
+        f"a regime outside evaluation, or with an odd name: {result.regime!r:.60}": not _plain_regime(result),
         "the weights of a fixed seat changed during the match": not _same_weights(result),
     }
     for complaint, applies in complaints.items():
@@ -115,3 +120,10 @@ def _player(player: match.Player) -> str:
         return player_id(player)
     except ValueError as error:
         raise Refused(INVALID, str(error)) from error
+
+
+def _plain_regime(result: match.MatchResult) -> bool:
+    """Only evaluations have one. It becomes part of a key, so that it must be a plain name."""
+    if not result.regime:
+        return True
+    return result.purpose == match.PURPOSE_EVALUATE and _REGIME.fullmatch(result.regime) is not None

@@ -93,6 +93,8 @@ class PairKey(NamedTuple):
     purpose: str
     first: str
     second: str
+    regime: str = ""
+    """conditions of an evaluation; "" are the default ones"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +109,14 @@ class State:
     results: int = 0
     solos: Mapping[SoloKey, Returns] = field(default_factory=dict)
 
-    def played(self, purpose: str, player: str, opponent: str) -> int:
+    def played(self, purpose: str, player: str, opponent: str, regime: str = "") -> int:
         """Matches of a player, in the place of `first`, against one opponent or NOBODY."""
         if opponent == NOBODY:
             return self.solos.get(SoloKey(purpose, player), Returns()).episodes
-        return self.pair(purpose, player, opponent).matches
+        return self.pair(purpose, player, opponent, regime).matches
 
-    def pair(self, purpose: str, first: str, second: str) -> Pair:
-        return self.pairs.get(PairKey(purpose, first, second), Pair())
+    def pair(self, purpose: str, first: str, second: str, regime: str = "") -> Pair:
+        return self.pairs.get(PairKey(purpose, first, second, regime), Pair())
 
     def rating(self, player: str) -> int:
         """The player's live rating, in milli-Elo: where it would enter if it has not played yet."""
@@ -159,21 +161,26 @@ def _book_solo(state: State, sequence: int, match: int, solo: Solo) -> State:
 
 
 def _book(state: State, sequence: int, match: int, bout: Bout, k: int) -> State:
-    first, second = _rating(state, bout.first), _rating(state, bout.second)
-    gain = gain_milli(first.milli_elo, second.milli_elo, bout.halves, k)
-    key = PairKey(bout.purpose, bout.first, bout.second)
+    """Ratings compare play under the run's own conditions: a match in another regime only enters its pair."""
+    key = PairKey(bout.purpose, bout.first, bout.second, bout.regime)
     return replace(
         state,
         position=sequence,
         applied=state.applied.add(match),
-        players={
-            **state.players,
-            bout.first: first.booked(bout.halves, gain),
-            bout.second: second.booked(2 - bout.halves, -gain),
-        },
+        players=state.players if bout.regime else _rated(state, bout, k),
         pairs={**state.pairs, key: state.pairs.get(key, Pair()).booked(bout)},
         results=state.results + 1,
     )
+
+
+def _rated(state: State, bout: Bout, k: int) -> Mapping[str, Rating]:
+    first, second = _rating(state, bout.first), _rating(state, bout.second)
+    gain = gain_milli(first.milli_elo, second.milli_elo, bout.halves, k)
+    return {
+        **state.players,
+        bout.first: first.booked(bout.halves, gain),
+        bout.second: second.booked(2 - bout.halves, -gain),
+    }
 
 
 def _rating(state: State, player: str) -> Rating:

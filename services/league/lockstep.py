@@ -29,6 +29,6 @@ def order(turn: Turn, stage: Stage, head: PolicyRef) -> None:
     tickets = []
     for _ in range(lockstep_shortage(config, printer.next_match - 1 - standings.results)):
         players = turn.drawn(stage, standings, printer.next_ticket)
-        tickets.append(printer.training(head, players, stage.name))
+        tickets.append(printer.training(head, players, stage.name, record.randomisation))
     record.orders.CopyFrom(Orders(window=turn.view.window, tickets=tickets,
                                   next_match=printer.next_match, next_ticket=printer.next_ticket))  # fmt: skip

@@ -1,11 +1,11 @@
-"""The schedule of a run: which phase an update belongs to, and whom the learner meets in it. Pure."""
+"""The schedule of a run: which phase an update belongs to, whom the learner meets in it, and how random. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..kernel.config import PhaseConfig
+from ..kernel.config import PhaseConfig, RandomisationStage
 from .matchmaking import MIXED
 
 
@@ -51,3 +51,9 @@ def stage_at(phases: Sequence[PhaseConfig], step: int, total_updates: int) -> St
             return Stage(phase, max(0.0, (step - begin) / length))
         begin += length
     return Stage(phases[-1], 1.0)
+
+
+def randomisation_at(stages: Sequence[RandomisationStage], step: int, total_updates: int) -> str:
+    """The level that began last; "" without stages. It follows the update alone, not the phase."""
+    entered = [stage.level for stage in stages if stage.begins(total_updates) <= step]
+    return entered[-1] if entered else ""

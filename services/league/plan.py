@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ..api.v1.policy_pb2 import PolicyRef
-from ..games import registry
+from ..games import GameSpec, registry
+from ..games.conditions import DEFAULT_REGIME, in_regime, randomised
 from ..kernel.config import ConfigError, RunConfig
 from ..kernel.guests import guests_of
 from ..kernel.players import version_id
@@ -21,6 +23,8 @@ class Plan:
     """policies from elsewhere by name: on the panel too"""
     alone: bool = False
     """a game of one seat: nobody to meet, no pool, and returns are measured instead of wins"""
+    regimes: tuple[str, ...] = ()
+    """those the last version is measured in beside the default one"""
 
     @property
     def guest_ids(self) -> dict[str, str]:
@@ -42,4 +46,26 @@ def make_plan(config: RunConfig) -> Plan:
                 registry.expect(f"bot of {config.game}", bot, (*bots, *guests))
             except ValueError as error:
                 raise ConfigError(f"league.phases.{index}.bots ({phase.name}): {error}") from error
-    return Plan(config, bots, guests, alone=spec.seats == 1)
+    return Plan(config, bots, guests, alone=spec.seats == 1, regimes=_conditions(config, spec))
+
+
+def _conditions(config: RunConfig, spec: GameSpec) -> tuple[str, ...]:
+    """Tries every level of randomisation and every regime on the game; returns the regimes beside the default one."""
+    parameters = config.game_parameters
+    for index, stage in enumerate(config.league.randomisation):
+        with _blame(f"league.randomisation.{index}.level ({stage.level})"):
+            registry.check(config.game, rules=config.rules, **randomised(spec, parameters, stage.level))
+    for index, regime in enumerate(config.evaluator.regimes):
+        with _blame(f"evaluator.regimes.{index} ({regime})"):
+            registry.check(config.game, rules=config.rules, **in_regime(spec, config.rules, parameters, regime))
+            if regime != DEFAULT_REGIME and spec.seats == 1:
+                raise ValueError(f"{spec.name} has one seat: returns are only kept for the default regime")
+    return tuple(name for name in dict.fromkeys(config.evaluator.regimes) if name != DEFAULT_REGIME)
+
+
+@contextmanager
+def _blame(key: str) -> Iterator[None]:
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigError(f"{key}: {error}") from error

@@ -63,7 +63,7 @@ class Rater:
 
 def measured(state: State) -> int:
     """Matches that ratings of record are made from."""
-    return sum(pair.matches for key, pair in state.pairs.items() if key.purpose in FIXED)
+    return sum(pair.matches for key, pair in state.pairs.items() if key.purpose in FIXED and not key.regime)
 
 
 def to_message(standings: Standings, record: Record) -> Ratings:

@@ -181,7 +181,7 @@ class League:
         total = self.ctx.config.total_updates
         stage = stage_at(self.ctx.config.league.phases, view.head.step if view.head else 0, total)
         self._gauges.directed(record, view, stage, total, snapshots)
-        self.ctx.beat(phase=record.phase, run_state=state_name(record.state))
+        self.ctx.beat(phase=record.phase, randomisation=record.randomisation, run_state=state_name(record.state))
 
 
 def _is_snapshot(effect: Effect) -> bool:

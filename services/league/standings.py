@@ -26,7 +26,7 @@ def from_proto(standings: Standings) -> State:
         position=standings.position,
         applied=RangeSet((span.first, span.last) for span in standings.applied),
         players={row.player: _rating(row) for row in standings.players},
-        pairs={PairKey(row.purpose, row.first, row.second): _pair(row) for row in standings.pairs},
+        pairs={PairKey(row.purpose, row.first, row.second, row.regime): _pair(row) for row in standings.pairs},
         refused=dict(standings.refused),
         results=standings.results,
         solos={SoloKey(row.purpose, row.player): _returns(row) for row in standings.solos},

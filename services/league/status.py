@@ -36,6 +36,7 @@ def build_status(
         warnings=[*warnings, *_warnings(health, standings)],
         tickets_waiting=tickets_waiting,
         scripted_share=stage.scripted_share,
+        randomisation=record.randomisation,
         elapsed_seconds=elapsed_seconds,
     )
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ..api.v1 import match_pb2 as match
 from ..api.v1.policy_pb2 import PolicyRef
+from ..games import registry
+from ..games.conditions import DEFAULT_REGIME, in_regime, randomised
 from ..kernel.config import RunConfig
 from ..kernel.players import BOT_PREFIX, NOBODY, is_bot
 from ..kernel.topology import EVALUATE_POOL, TRAIN_POOL
@@ -23,35 +26,49 @@ class Printer:
     def __init__(self, config: RunConfig, next_ticket: int, next_match: int) -> None:
         self.next_ticket, self.next_match = max(next_ticket, 1), max(next_match, 1)
         self._config = config
-        self._parameters = json.dumps(config.game_parameters, sort_keys=True)
+        self._spec = registry.spec(config.game)
 
-    def training(self, learner: PolicyRef, opponents: Sequence[match.Player], phase: str) -> match.Ticket:
-        """The learner's live seat against one opponent, or alone."""
+    def training(
+        self, learner: PolicyRef, opponents: Sequence[match.Player], phase: str, randomisation: str = ""
+    ) -> match.Ticket:
+        """The learner's live seat against one opponent, or alone, at a level of randomisation ("": as configured)."""
+        parameters = randomised(self._spec, self._config.game_parameters, randomisation)
         first = max(self.next_match, 1)
         count = self._config.league.matches_per_ticket
         players = [match.Player(policy=learner, live=True), *opponents]
         seeds = [training_seed(self._config.seed, first + index) for index in range(0, count, len(players))]
-        return self._ticket(TRAIN_POOL, match.PURPOSE_TRAIN, players, seeds, phase)
+        ticket = self._ticket(TRAIN_POOL, match.PURPOSE_TRAIN, players, seeds, parameters)
+        ticket.phase, ticket.randomisation = phase, randomisation
+        return ticket
 
     def evaluation(self, order: Order, catalog: Mapping[str, PolicyRef]) -> Iterable[match.Ticket]:
-        """The tickets of one order."""
+        """The tickets of one order. A regime is named only if it is not the default one."""
+        config = self._config
+        parameters = in_regime(self._spec, config.rules, config.game_parameters, order.regime)
         players = [player_of(player, catalog) for player in (order.candidate, order.opponent) if player != NOBODY]
         seats = len(players)
         for start in range(0, order.matches, EVALUATION_TICKET_MATCHES):
             count = min(EVALUATION_TICKET_MATCHES, order.matches - start)
             first_seed = order.first_seed + start // seats
-            seeds = [evaluation_seed(self._config.seed, first_seed + index) for index in range(count // seats)]
-            yield self._ticket(EVALUATE_POOL, match.PURPOSE_EVALUATE, players, seeds, "")
+            seeds = [evaluation_seed(config.seed, first_seed + index) for index in range(count // seats)]
+            ticket = self._ticket(EVALUATE_POOL, match.PURPOSE_EVALUATE, players, seeds, parameters)
+            ticket.regime = "" if order.regime == DEFAULT_REGIME else order.regime
+            yield ticket
 
     def _ticket(
-        self, pool: str, purpose: match.Purpose, players: list[match.Player], seeds: list[int], phase: str
+        self,
+        pool: str,
+        purpose: match.Purpose,
+        players: list[match.Player],
+        seeds: list[int],
+        parameters: Mapping[str, Any],
     ) -> match.Ticket:
         config = self._config
         ticket = match.Ticket(
             ticket_id=f"{pool}-{self.next_ticket}", run=config.run, pool=pool, purpose=purpose,
-            game=config.game, rules=config.rules, parameters_json=self._parameters,
+            game=config.game, rules=config.rules, parameters_json=json.dumps(parameters, sort_keys=True),
             players=players, first_match=self.next_match, matches=len(players) * len(seeds), seeds=seeds,
-            deterministic=pool == EVALUATE_POOL and config.evaluator.deterministic, phase=phase,
+            deterministic=pool == EVALUATE_POOL and config.evaluator.deterministic,
         )  # fmt: skip
         self.next_ticket += 1
         self.next_match += ticket.matches

@@ -17,12 +17,12 @@ import numpy.typing as npt
 from ..api.v1.lockstep_pb2 import ArenaState
 from ..api.v1.match_pb2 import MatchResult, Ticket
 from ..api.v1.policy_pb2 import PolicyRef
-from ..games import Game, StepInfo
+from ..games import Game, StepInfo, VariedGame
 from ..games.game import ShowsRaw
 from ..games.registry import expect
 from .arena_state import arrays_of, generator_json, matches_in, named, put_matches, set_generator
 from .bank import LIVE, PolicyBank
-from .matches import Match, matches_of, result_of
+from .matches import Match, matches_of, parameters_of, result_of
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -88,6 +88,11 @@ class Arena:
         self._log_probs = np.zeros((game.batch, game.num_seats), np.float32)
         self._scores = np.zeros((game.batch, game.num_seats), np.float64)
         self.live_seats = np.zeros(game.batch, np.int64)
+        self._varied = game if game.spec.per_match and isinstance(game, VariedGame) else None
+        self._conditions = [""] * game.batch
+        """per slot: parameters_json of its last match; "" as the game was made"""
+        if self._varied is not None:
+            self._varied.vary({})
 
     @property
     def playing(self) -> int:
@@ -140,6 +145,7 @@ class Arena:
         self.queue = deque(queue)
         for index, slot in enumerate(slots):
             self._seat(index, *slot) if slot else self._clear(index)
+        self._vary({index: slot[0] for index, slot in enumerate(slots) if slot})
 
     def _arrays(self) -> dict[str, npt.NDArray[Any]]:
         return {
@@ -220,11 +226,26 @@ class Arena:
         for seat in range(self.game.num_seats):
             bots = [match.player_in(seat).bot or None for match in matches.values()]
             self.game.seat_bots(seat, bots, matches=indices)
+        self._vary(matches)
         seeds = np.fromiter((match.seed for match in matches.values()), np.uint64)
         self.observations = self.game.reset(matches=indices, seeds=seeds)
         self._scores[indices] = 0
         for index, match in matches.items():
             self._take(index, match)
+
+    def _vary(self, matches: dict[int, Match]) -> None:
+        """Give the slots the conditions of the matches about to start there, where they differ from the last ones."""
+        if self._varied is None:
+            return
+        changed: dict[str, list[int]] = {}
+        for index, match in matches.items():
+            if match.ticket.parameters_json != self._conditions[index]:
+                self._conditions[index] = match.ticket.parameters_json
+                changed.setdefault(match.ticket.parameters_json, []).append(index)
+        for text, slots in changed.items():
+            parameters = parameters_of(text)
+            given = {name: parameters[name] for name in self._varied.spec.per_match if name in parameters}
+            self._varied.vary(given, np.array(slots, np.int32))
 
     def _take(self, index: int, match: Match) -> None:
         refs = self._refs([self._key(match, player) for player in range(self.game.num_seats)])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Collection
 
 from google.protobuf.message import DecodeError
 
 from ..api.v1.match_pb2 import Ticket
+from ..games import check
 from ..kernel.bus import Delivery, Puller
 from ..kernel.config import RunConfig
 from ..kernel.service import Context
 from .arena import Arena
+from .matches import parameters_of
 from .store import PolicyStore
 from .tickets import OpenTickets
 
@@ -47,7 +49,7 @@ class Intake:
     async def _accept(self, delivery: Delivery) -> None:
         try:
             ticket = Ticket.FromString(delivery.data)
-            check_ticket(ticket, self._ctx.config)
+            check_ticket(ticket, self._ctx.config, self._arena.game.spec.per_match)
         except (DecodeError, ValueError) as error:
             await delivery.term()
             await self._ctx.event("ticket_refused", f"ticket refused: {error}")
@@ -60,12 +62,19 @@ class Intake:
             self._arena.offer(ticket)
 
 
-def check_ticket(ticket: Ticket, config: RunConfig) -> None:
-    """Raises ValueError if a process of this run must not play it."""
+def check_ticket(ticket: Ticket, config: RunConfig, per_match: Collection[str]) -> None:
+    """Raises ValueError if a process of this run must not play it. `per_match`: parameters in which the matches of its
+    game may differ."""
     asked = (ticket.run, ticket.game, ticket.rules)
     have = (config.run, config.game, config.rules)
     if asked != have:
         raise ValueError(f"it is for {asked}, this process plays {have}")
-    parameters = json.loads(ticket.parameters_json or "{}")
-    if parameters != config.game_parameters:
-        raise ValueError(f"it asks for parameters {parameters}, this process was built with {config.game_parameters}")
+    parameters, own = dict(parameters_of(ticket.parameters_json)), config.game_parameters
+    different = [name for name in {*parameters, *own} if parameters.get(name) != own.get(name)]
+    if not set(different) <= set(per_match):
+        raise ValueError(
+            f"it asks for parameters {parameters}, this process was built with {own}; between matches of one game "
+            f"only {', '.join(map(repr, per_match)) or 'nothing'} may differ"
+        )
+    if different:
+        check(config.game, rules=config.rules, **parameters)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
 
 from ..api.v1.match_pb2 import (
     OUTCOME_DRAW,
@@ -39,12 +43,26 @@ class Match:
         return (player + self.first_seat) % len(self.ticket.players)
 
     @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Those of the ticket; empty where it names none."""
+        return parameters_of(self.ticket.parameters_json)
+
+    @property
     def live_seat(self) -> int:
         """Seat of the live (learning) player, -1 if there is none."""
         for player, entry in enumerate(self.ticket.players):
             if entry.live:
                 return self.seat_of(player)
         return -1
+
+
+@lru_cache(maxsize=256)
+def parameters_of(text: str) -> Mapping[str, Any]:
+    """Game parameters as they stand in tickets. Raises ValueError unless they are a JSON object."""
+    found = json.loads(text or "{}")
+    if not isinstance(found, dict):
+        raise ValueError(f"parameters must be a JSON object, not {text[:80]!r}")
+    return MappingProxyType(found)
 
 
 def matches_of(ticket: Ticket) -> list[Match]:
@@ -106,4 +124,6 @@ def result_of(
         policies_at_end=policies_at_end,
         scores=[seat_scores[match.seat_of(player)] for player in range(len(players))],
         worker=worker,
+        randomisation=ticket.randomisation,
+        regime=ticket.regime,
     )

@@ -22,12 +22,16 @@ _NOT_OF_THE_MATCH = frozenset({"episode", "decisions", "frames"})
 
 
 def digest(state: Mapping[str, npt.NDArray[Any]], slot: int) -> str:
-    """sha256 of the state of one slot, given as by `Game.snapshot`: every bit that makes up the match."""
+    """sha256 of the state of one slot, given as by `Game.snapshot`: every bit that makes up the match.
+
+    Zeros at the end of an array do not count: how many places are free depends on what else the game has to hold.
+    """
     found = hashlib.sha256()
     for name in sorted(set(state) - _NOT_OF_THE_MATCH):
         values = np.ascontiguousarray(state[name][slot])
-        found.update(f"{name}:{values.dtype.str}:{values.shape};".encode())
-        found.update(values.tobytes())
+        data = values.tobytes().rstrip(b"\0")
+        found.update(f"{name}:{values.dtype.str}:{values.shape[1:]}:{len(data)};".encode())
+        found.update(data)
     return found.hexdigest()
 
 

@@ -23,8 +23,8 @@ class Showcase:
     def __init__(
         self, game: Game, config: RunConfig, *, keep: Literal["first", "all"] = "first", every: int = 1
     ) -> None:
-        """`keep`: the first match of each pairing, in the order of the tickets, or all; of these every `every`-th by
-        its number in the run."""
+        """`keep`: the first match of each pairing in the default regime, in the order of the tickets, or all; of these
+        every `every`-th by its number in the run."""
         self._folder = Path(config.directory) / "replays"
         self._keep, self._every = keep, every
         self._seen: set[tuple[str, ...]] = set()
@@ -35,7 +35,7 @@ class Showcase:
         if not match.rated or match.number % self._every:
             return False
         pairing = tuple(player_id(player) for player in match.ticket.players)
-        if self._keep == "first" and pairing in self._seen:
+        if self._keep == "first" and (pairing in self._seen or match.ticket.regime):
             return False
         self._seen.add(pairing)
         return True

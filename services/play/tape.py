@@ -39,7 +39,10 @@ class Tape:
         wanted: Callable[[Match], bool],
         name: Callable[[Player], str] = player_id,
     ) -> None:
-        """`parameters`: those the game was made with, but for `autoreset`; `name`: of a player, for people."""
+        """`parameters`: those the game was made with, but for `autoreset`; a ticket that names its own has its own.
+
+        `name`: of a player, for people.
+        """
         self._game = game
         self._parameters = dict(parameters)
         self._wanted = wanted
@@ -71,7 +74,7 @@ class Tape:
             Replay(
                 game=game.spec.name,
                 rules=game.rules,
-                parameters=self._parameters,
+                parameters={**self._parameters, **take.match.parameters},
                 seed=take.match.seed,
                 first_seat=take.match.first_seat,
                 seats=take.seats,

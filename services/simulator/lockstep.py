@@ -121,7 +121,7 @@ class Lockstep:
         orders = Orders.FromString(entry.value)
         for ticket in orders.tickets:
             try:
-                check_ticket(ticket, self._ctx.config)
+                check_ticket(ticket, self._ctx.config, self._table.arena.game.spec.per_match)
             except ValueError as error:
                 raise Fatal(f"ticket {ticket.ticket_id!r} of window {window} cannot be played: {error}") from error
         return orders

@@ -13,8 +13,8 @@ CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
 
 
 def test_there_are_presets() -> None:
-    expected = {"dogfight", "dogfight-quick", "dogfight-original", "dogfight-competition", "gym", "gym-Pendulum-v1"}
-    assert expected <= {path.stem for path in CONFIGS}
+    expected = {"dogfight", "dogfight-quick", "dogfight-original", "dogfight-competition", "dogfight-full"}
+    assert expected | {"gym", "gym-Pendulum-v1"} <= {path.stem for path in CONFIGS}
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)

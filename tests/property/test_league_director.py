@@ -84,6 +84,7 @@ class World:
             match=number, ticket_id=ticket.ticket_id, purpose=ticket.purpose, players=ticket.players,
             first_seat=index % seats, outcome=m.OUTCOME_VOID if void else outcome, scores=[0.0] * seats,
             seed=ticket.seeds[index // seats], policies_at_end=[player.policy for player in ticket.players],
+            regime=ticket.regime,
         )  # fmt: skip
         self.state = fold(self.state, self.state.position + 1, result, k=16)
 
@@ -124,6 +125,11 @@ def test_every_shipped_configuration_runs_to_its_end(path: Path) -> None:
     for candidate in ("main@1.0", final):
         for opponent in panel(league, candidate):
             assert league.state.played("evaluate", candidate, opponent) == evaluator.final_matches_per_opponent
+    for regime in set(evaluator.regimes) - {"default"}:
+        for opponent in panel(league, final):
+            assert league.state.played("evaluate", final, opponent, regime) == evaluator.regime_matches_per_opponent
+    levels = [event.message.removesuffix(" begins") for event in league.events if event.kind == "randomisation"]
+    assert levels == [stage.level for stage in league.plan.config.league.randomisation]
     assert league.record.pool[0] == "main@1.0"
     snapshots = league.plan.config.total_updates // league.plan.config.league.snapshot_updates
     assert len(league.record.pool) == 1 + (0 if league.plan.alone else snapshots)

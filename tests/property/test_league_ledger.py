@@ -24,7 +24,7 @@ class Model:
     def __init__(self) -> None:
         self.elo: dict[str, int] = {}
         self.counts: dict[str, list[int]] = {}
-        self.pairs: dict[tuple[str, str, str], list[tuple[float, bool]]] = {}
+        self.pairs: dict[tuple[str, str, str, str], list[tuple[float, bool]]] = {}
         self.solos: dict[tuple[str, str], list[float]] = {}
         self.seen: set[int] = set()
         self.refused = {"duplicate": 0, "void": 0, "invalid": 0}
@@ -34,11 +34,22 @@ class Model:
         self.position += 1
         self.refused[reason] += 1
 
-    def rate(self, match: int, purpose: str, one: str, other: str, score: float, one_in_seat_0: bool) -> None:
+    def rate(
+        self, match: int, purpose: str, one: str, other: str, score: float, one_in_seat_0: bool, regime: str = ""
+    ) -> None:
         if match in self.seen:
             return self.refuse("duplicate")
         self.position += 1
         self.seen.add(match)
+        if not regime:
+            self.elo_of(one, other, score)
+        order = [LIVE, "main@2.25", "main@1.25", "main@1.0", *BOTS]
+        if order.index(one) > order.index(other):
+            one, other, score, one_in_seat_0 = other, one, 1 - score, not one_in_seat_0
+        self.pairs.setdefault((purpose, one, other, regime), []).append((score, one_in_seat_0))
+        return None
+
+    def elo_of(self, one: str, other: str, score: float) -> None:
         for player in (one, other):
             self.elo.setdefault(player, self.elo.get(LIVE, 1_000_000) if "@" in player else 1_000_000)
             self.counts.setdefault(player, [0, 0, 0])
@@ -48,11 +59,6 @@ class Model:
         self.elo[other] -= gain
         self.counts[one][int(2 - 2 * score)] += 1
         self.counts[other][int(2 * score)] += 1
-        order = [LIVE, "main@2.25", "main@1.25", "main@1.0", *BOTS]
-        if order.index(one) > order.index(other):
-            one, other, score, one_in_seat_0 = other, one, 1 - score, not one_in_seat_0
-        self.pairs.setdefault((purpose, one, other), []).append((score, one_in_seat_0))
-        return None
 
 
     def score(self, match: int, purpose: str, name: str, score: float) -> None:
@@ -145,14 +151,17 @@ class LedgerMachine(RuleBasedStateMachine):
         self.state = fold(self.state, self.state.position + 1, message, k=K)
 
     @rule(match=st.integers(1, 400), one=players, other=players, outcome=st.sampled_from(list(OUTCOMES)),
-          seat=st.integers(0, 1), evaluate=st.booleans())  # fmt: skip
-    def play(self, match: int, one: str, other: str, outcome: int, seat: int, evaluate: bool) -> None:
-        self.offer(result(match, one, other, outcome, seat, evaluate))
-        if one == other:
+          seat=st.integers(0, 1), evaluate=st.booleans(), regime=st.sampled_from(["", "", "sniper"]))  # fmt: skip
+    def play(self, match: int, one: str, other: str, outcome: int, seat: int, evaluate: bool, regime: str) -> None:
+        """A regime belongs to evaluations; its matches enter their own pair and no rating."""
+        message = result(match, one, other, outcome, seat, evaluate)
+        message.regime = regime
+        self.offer(message)
+        if one == other or (regime and not evaluate):
             self.model.refuse("invalid")
         else:
             purpose = "evaluate" if evaluate else "train"
-            self.model.rate(match, purpose, one, other, OUTCOMES[outcome], seat == 0)
+            self.model.rate(match, purpose, one, other, OUTCOMES[outcome], seat == 0, regime)
 
     @rule(match=st.integers(1, 400), name=st.sampled_from([LIVE, *VERSIONS]), evaluate=st.booleans(),
           score=st.floats(-1000, 1000, width=32))  # fmt: skip

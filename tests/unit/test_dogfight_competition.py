@@ -36,7 +36,7 @@ def test_what_belongs_to_training_is_refused() -> None:
     with pytest.raises(ValueError, match="randomisation belongs to"):
         make(randomisation="full")
     with pytest.raises(ValueError, match="randomisation belongs to"):
-        make().randomise("narrow")
+        make().vary({"randomisation": "narrow"})
     with pytest.raises(ValueError, match="expected one of 'original', 'egocentric'"):
         make(observation="original+config")
     with pytest.raises(ValueError, match="state array"):

@@ -348,7 +348,7 @@ def test_a_device_with_its_own_memory_plays_the_same(monkeypatch: pytest.MonkeyP
             if k == 20:
                 seen.append(game.reset(np.array([1, 3]), np.array([7, 8], np.uint64)).copy())
                 game.seat_bots(0, "ace", np.array([3]))
-                game.randomise({"bullet_lifetime_ticks": (200, 300)})
+                game.vary({"randomisation": {"bullet_lifetime_ticks": (200, 300)}})
             if k == 30:
                 state = game.snapshot()
                 wide = {name: np.pad(state[name], ((0, 0), (0, 9))) for name in BULLETS}

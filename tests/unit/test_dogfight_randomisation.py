@@ -113,15 +113,15 @@ def test_another_level_takes_effect_at_the_next_episode() -> None:
     game = make(batch=300, randomisation="none", autoreset="disabled")
     game.reset()
     defaults = physics_of(game)
-    game.randomise("narrow")
+    game.vary({"randomisation": "narrow"})
     assert np.array_equal(physics_of(game), defaults)
     game.reset(matches=np.arange(150), seeds=np.arange(150, dtype=np.uint64))
     assert physics_of(game)[:150].tolist() == [drawn(seed, "narrow") for seed in range(150)]
     assert np.array_equal(physics_of(game)[150:], defaults[150:])
-    game.randomise("full")
+    game.vary({"randomisation": "full"})
     game.reset(seeds=np.arange(300, dtype=np.uint64))
     assert physics_of(game).tolist() == [drawn(seed, "full") for seed in range(300)]
-    game.randomise("none")
+    game.vary({"randomisation": "none"})
     game.reset()
     assert np.array_equal(physics_of(game), defaults), "and back"
 
@@ -136,12 +136,12 @@ def test_a_change_of_level_leaves_the_running_matches_alone() -> None:
         game.seat_bots(1, "ace")
         for k, actions in enumerate(chosen):
             if change and k == 30:
-                game.randomise({"bullet_lifetime_ticks": (30, 600), "gun_cooldown_ticks": (5, 9)})
+                game.vary({"randomisation": {"bullet_lifetime_ticks": (30, 600), "gun_cooldown_ticks": (5, 9)}})
             observation = game.step(actions)[0]
         seen.append(observation.copy())
     assert np.array_equal(*seen)
     with pytest.raises(ValueError, match="Did you mean 'narrow'"):
-        game.randomise("narow")
+        game.vary({"randomisation": "narow"})
 
 
 def test_fixed_physics_win_over_randomisation() -> None:
@@ -216,9 +216,8 @@ def test_the_config_vector_tells_the_truth(observation: str, first: int) -> None
     check(game, seen)
     assert np.abs(info.final_observation[..., first:] - before[:, None]).max() < 1e-6
     assert not np.array_equal(info.final_observation[1], seen[1])
-    check(
-        game, game.restore({name: np.full(4, REGIMES["sniper"].get(name, PHYSICS[name].default)) for name in PHYSICS})
-    )
+    sniper = {name: np.full(4, REGIMES["sniper"].get(name, PHYSICS[name].default)) for name in PHYSICS}
+    check(game, game.restore({**sniper, "hp": np.full((4, 2), 2)}))
     other = make(observation=observation, seed=9)
     other.reset()
     check(other, other.restore(game.snapshot()))

@@ -15,6 +15,7 @@ def pair(first: str, second: str, seat_0: tuple[int, int, int], seat_1: tuple[in
     return PairRow(
         purpose=more.get("purpose", "evaluate"), first=first, second=second, wins=wins, draws=draws, losses=losses,
         wins_in_seat_0=seat_0[0], draws_in_seat_0=seat_0[1], matches_in_seat_0=sum(seat_0),
+        regime=more.get("regime", ""),
     )  # fmt: skip
 
 
@@ -22,6 +23,7 @@ def test_a_pair_becomes_a_row_for_either_seat() -> None:
     rows = [
         pair("main@1.9", "bot:ace", (5, 2, 1), (3, 0, 4)),
         pair("main", "bot:ace", (9, 9, 9), (9, 9, 9), purpose="train"),
+        pair("main@1.9", "bot:ace", (9, 9, 9), (9, 9, 9), regime="sniper"),
     ]
     assert games_of(rows) == [Games("main@1.9", "bot:ace", 5, 2, 1), Games("bot:ace", "main@1.9", 4, 0, 3)]
 

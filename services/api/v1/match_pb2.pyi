@@ -45,7 +45,7 @@ class Player(_message.Message):
     def __init__(self, policy: _Optional[_Union[_policy_pb2.PolicyRef, _Mapping]] = ..., bot: _Optional[str] = ..., live: bool = ...) -> None: ...
 
 class Ticket(_message.Message):
-    __slots__ = ("ticket_id", "run", "pool", "purpose", "game", "rules", "parameters_json", "players", "first_match", "matches", "seeds", "deterministic", "phase")
+    __slots__ = ("ticket_id", "run", "pool", "purpose", "game", "rules", "parameters_json", "players", "first_match", "matches", "seeds", "deterministic", "phase", "randomisation", "regime")
     TICKET_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +59,8 @@ class Ticket(_message.Message):
     SEEDS_FIELD_NUMBER: _ClassVar[int]
     DETERMINISTIC_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
+    RANDOMISATION_FIELD_NUMBER: _ClassVar[int]
+    REGIME_FIELD_NUMBER: _ClassVar[int]
     ticket_id: str
     run: str
     pool: str
@@ -72,10 +74,12 @@ class Ticket(_message.Message):
     seeds: _containers.RepeatedScalarFieldContainer[int]
     deterministic: bool
     phase: str
-    def __init__(self, ticket_id: _Optional[str] = ..., run: _Optional[str] = ..., pool: _Optional[str] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., game: _Optional[str] = ..., rules: _Optional[str] = ..., parameters_json: _Optional[str] = ..., players: _Optional[_Iterable[_Union[Player, _Mapping]]] = ..., first_match: _Optional[int] = ..., matches: _Optional[int] = ..., seeds: _Optional[_Iterable[int]] = ..., deterministic: bool = ..., phase: _Optional[str] = ...) -> None: ...
+    randomisation: str
+    regime: str
+    def __init__(self, ticket_id: _Optional[str] = ..., run: _Optional[str] = ..., pool: _Optional[str] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., game: _Optional[str] = ..., rules: _Optional[str] = ..., parameters_json: _Optional[str] = ..., players: _Optional[_Iterable[_Union[Player, _Mapping]]] = ..., first_match: _Optional[int] = ..., matches: _Optional[int] = ..., seeds: _Optional[_Iterable[int]] = ..., deterministic: bool = ..., phase: _Optional[str] = ..., randomisation: _Optional[str] = ..., regime: _Optional[str] = ...) -> None: ...
 
 class MatchResult(_message.Message):
-    __slots__ = ("match", "ticket_id", "run", "purpose", "players", "first_seat", "outcome", "ending", "seed", "decisions", "policies_at_end", "scores", "worker", "void_reason")
+    __slots__ = ("match", "ticket_id", "run", "purpose", "players", "first_seat", "outcome", "ending", "seed", "decisions", "policies_at_end", "scores", "worker", "void_reason", "randomisation", "regime")
     MATCH_FIELD_NUMBER: _ClassVar[int]
     TICKET_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +94,8 @@ class MatchResult(_message.Message):
     SCORES_FIELD_NUMBER: _ClassVar[int]
     WORKER_FIELD_NUMBER: _ClassVar[int]
     VOID_REASON_FIELD_NUMBER: _ClassVar[int]
+    RANDOMISATION_FIELD_NUMBER: _ClassVar[int]
+    REGIME_FIELD_NUMBER: _ClassVar[int]
     match: int
     ticket_id: str
     run: str
@@ -104,4 +110,6 @@ class MatchResult(_message.Message):
     scores: _containers.RepeatedScalarFieldContainer[float]
     worker: str
     void_reason: str
-    def __init__(self, match: _Optional[int] = ..., ticket_id: _Optional[str] = ..., run: _Optional[str] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., players: _Optional[_Iterable[_Union[Player, _Mapping]]] = ..., first_seat: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., ending: _Optional[str] = ..., seed: _Optional[int] = ..., decisions: _Optional[int] = ..., policies_at_end: _Optional[_Iterable[_Union[_policy_pb2.PolicyRef, _Mapping]]] = ..., scores: _Optional[_Iterable[float]] = ..., worker: _Optional[str] = ..., void_reason: _Optional[str] = ...) -> None: ...
+    randomisation: str
+    regime: str
+    def __init__(self, match: _Optional[int] = ..., ticket_id: _Optional[str] = ..., run: _Optional[str] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., players: _Optional[_Iterable[_Union[Player, _Mapping]]] = ..., first_seat: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., ending: _Optional[str] = ..., seed: _Optional[int] = ..., decisions: _Optional[int] = ..., policies_at_end: _Optional[_Iterable[_Union[_policy_pb2.PolicyRef, _Mapping]]] = ..., scores: _Optional[_Iterable[float]] = ..., worker: _Optional[str] = ..., void_reason: _Optional[str] = ..., randomisation: _Optional[str] = ..., regime: _Optional[str] = ...) -> None: ...

@@ -30,7 +30,7 @@ RUN_STATE_STOPPED: RunState
 RUN_STATE_FAILED: RunState
 
 class RunRecord(_message.Message):
-    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders")
+    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders", "randomisation")
     class EvaluationMatchesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -50,6 +50,7 @@ class RunRecord(_message.Message):
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     EVALUATION_MATCHES_FIELD_NUMBER: _ClassVar[int]
     ORDERS_FIELD_NUMBER: _ClassVar[int]
+    RANDOMISATION_FIELD_NUMBER: _ClassVar[int]
     state: RunState
     phase: str
     reason: str
@@ -62,7 +63,8 @@ class RunRecord(_message.Message):
     epoch: int
     evaluation_matches: _containers.ScalarMap[str, int]
     orders: _lockstep_pb2.Orders
-    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ...) -> None: ...
+    randomisation: str
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ..., randomisation: _Optional[str] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
     __slots__ = ("service", "state", "heartbeat_age_milliseconds", "restarts")
@@ -77,7 +79,7 @@ class ServiceStatus(_message.Message):
     def __init__(self, service: _Optional[str] = ..., state: _Optional[str] = ..., heartbeat_age_milliseconds: _Optional[int] = ..., restarts: _Optional[int] = ...) -> None: ...
 
 class RunStatus(_message.Message):
-    __slots__ = ("run", "game", "record", "health", "progress", "eta_seconds", "standings", "warnings", "tickets_waiting", "scripted_share", "elapsed_seconds")
+    __slots__ = ("run", "game", "record", "health", "progress", "eta_seconds", "standings", "warnings", "tickets_waiting", "scripted_share", "elapsed_seconds", "randomisation")
     RUN_FIELD_NUMBER: _ClassVar[int]
     GAME_FIELD_NUMBER: _ClassVar[int]
     RECORD_FIELD_NUMBER: _ClassVar[int]
@@ -89,6 +91,7 @@ class RunStatus(_message.Message):
     TICKETS_WAITING_FIELD_NUMBER: _ClassVar[int]
     SCRIPTED_SHARE_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    RANDOMISATION_FIELD_NUMBER: _ClassVar[int]
     run: str
     game: str
     record: RunRecord
@@ -100,4 +103,5 @@ class RunStatus(_message.Message):
     tickets_waiting: int
     scripted_share: float
     elapsed_seconds: float
-    def __init__(self, run: _Optional[str] = ..., game: _Optional[str] = ..., record: _Optional[_Union[RunRecord, _Mapping]] = ..., health: _Optional[_Union[_health_pb2.LearnerHealth, _Mapping]] = ..., progress: _Optional[float] = ..., eta_seconds: _Optional[float] = ..., standings: _Optional[_Union[_standings_pb2.Standings, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., tickets_waiting: _Optional[int] = ..., scripted_share: _Optional[float] = ..., elapsed_seconds: _Optional[float] = ...) -> None: ...
+    randomisation: str
+    def __init__(self, run: _Optional[str] = ..., game: _Optional[str] = ..., record: _Optional[_Union[RunRecord, _Mapping]] = ..., health: _Optional[_Union[_health_pb2.LearnerHealth, _Mapping]] = ..., progress: _Optional[float] = ..., eta_seconds: _Optional[float] = ..., standings: _Optional[_Union[_standings_pb2.Standings, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., tickets_waiting: _Optional[int] = ..., scripted_share: _Optional[float] = ..., elapsed_seconds: _Optional[float] = ..., randomisation: _Optional[str] = ...) -> None: ...

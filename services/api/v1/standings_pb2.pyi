@@ -74,7 +74,7 @@ class SoloRow(_message.Message):
     def __init__(self, purpose: _Optional[str] = ..., player: _Optional[str] = ..., episodes: _Optional[int] = ..., return_mean: _Optional[float] = ..., return_m2: _Optional[float] = ..., recent_return: _Optional[float] = ..., decisions: _Optional[int] = ...) -> None: ...
 
 class PairRow(_message.Message):
-    __slots__ = ("purpose", "first", "second", "wins", "draws", "losses", "recent_score", "wins_in_seat_0", "matches_in_seat_0", "draws_in_seat_0")
+    __slots__ = ("purpose", "first", "second", "wins", "draws", "losses", "recent_score", "wins_in_seat_0", "matches_in_seat_0", "draws_in_seat_0", "regime")
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
     FIRST_FIELD_NUMBER: _ClassVar[int]
     SECOND_FIELD_NUMBER: _ClassVar[int]
@@ -85,6 +85,7 @@ class PairRow(_message.Message):
     WINS_IN_SEAT_0_FIELD_NUMBER: _ClassVar[int]
     MATCHES_IN_SEAT_0_FIELD_NUMBER: _ClassVar[int]
     DRAWS_IN_SEAT_0_FIELD_NUMBER: _ClassVar[int]
+    REGIME_FIELD_NUMBER: _ClassVar[int]
     purpose: str
     first: str
     second: str
@@ -95,7 +96,8 @@ class PairRow(_message.Message):
     wins_in_seat_0: int
     matches_in_seat_0: int
     draws_in_seat_0: int
-    def __init__(self, purpose: _Optional[str] = ..., first: _Optional[str] = ..., second: _Optional[str] = ..., wins: _Optional[int] = ..., draws: _Optional[int] = ..., losses: _Optional[int] = ..., recent_score: _Optional[float] = ..., wins_in_seat_0: _Optional[int] = ..., matches_in_seat_0: _Optional[int] = ..., draws_in_seat_0: _Optional[int] = ...) -> None: ...
+    regime: str
+    def __init__(self, purpose: _Optional[str] = ..., first: _Optional[str] = ..., second: _Optional[str] = ..., wins: _Optional[int] = ..., draws: _Optional[int] = ..., losses: _Optional[int] = ..., recent_score: _Optional[float] = ..., wins_in_seat_0: _Optional[int] = ..., matches_in_seat_0: _Optional[int] = ..., draws_in_seat_0: _Optional[int] = ..., regime: _Optional[str] = ...) -> None: ...
 
 class Ratings(_message.Message):
     __slots__ = ("position", "players", "seat_elo", "seat_error", "cyclic_share")

@@ -88,6 +88,7 @@ def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, ot
         "opponents": opponents,
         **_guests(config),
         "phases": phases,
+        **_randomisation(config),
         "services": f"{config.simulator.workers} simulator, learner, league, evaluator, on NATS "
         + (config.bus.url or "(the stack's own)"),
         "kept in": str(run.path),
@@ -103,6 +104,12 @@ def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, ot
     for meaning, verb in verbs.items():
         console.print(f"  {meaning:<11} ludus {verb} {run.name}", soft_wrap=True, highlight=False)
     console.print()
+
+
+def _randomisation(config: RunConfig) -> dict[str, str]:
+    total = config.total_updates
+    stages = [f"{one.level} from {percent(one.begins(total) / total)}" for one in config.league.randomisation]
+    return {"random": " → ".join(stages)} if stages else {}
 
 
 def _guests(config: RunConfig) -> dict[str, str]:

@@ -42,6 +42,10 @@ SPEC = GameSpec(
     },
     symmetric=True,
     max_decisions=constants.MATCH_TICKS // constants.TICKS_PER_DECISION,
+    per_match=constants.PER_MATCH,
+    regimes={
+        "training": {name: {"physics": dict(physics)} if physics else {} for name, physics in REGIMES.items()},
+    },
 )
 
 

@@ -143,6 +143,9 @@ REGIMES: Final[Mapping[str, Mapping[str, float]]] = {
     "sniper": {"bullet_speed": 500, "bullet_lifetime_ticks": 90, "rear_aspect_cone": 0.3},
 }
 
+PER_MATCH: Final = ("physics", "randomisation")
+"""parameters of `make` in which the matches of one batch may differ"""
+
 REWARDS: Final = {
     "damage_dealt": 3.0,
     "damage_taken": -1.0,

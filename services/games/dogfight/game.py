@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from .arrays import Mirror
 from .constants import BOTS, ENDINGS, EXTERNAL, FRAMES, OBSERVATIONS, ORIGINAL_FLOATS
 from .kernels import launch
 from .kernels.frame import Frame
-from .options import Options, Randomisation, ranges_of
+from .options import Options, varied
 from .packing import outlet_of, rules_of
 from .snapshot import SEATS
 from .state import MatchState
@@ -40,9 +39,7 @@ class Dogfight:
     endings: tuple[str, ...] = ENDINGS
 
     def __init__(self, rules: str, batch: int, seed: int, device: str, options: Options) -> None:
-        """Allocate; nothing moves before `reset` or `restore`. Raises ValueError for a bad seed or device."""
-        if not 0 <= seed < 2**64:
-            raise ValueError(f"seed must be in 0 … 2**64 − 1, not {seed}")
+        """Allocate; nothing moves before `reset` or `restore`. Raises ValueError for a bad device."""
         self.rules, self.batch, self.seed, self.options = rules, batch, seed, options
         self.device = _device(device)
         self.autoreset: AutoresetMode = options.autoreset
@@ -74,7 +71,7 @@ class Dogfight:
         mirrors = self._state.mirrors()
         history = mirrors.pop("history").columns(0, Frame)
         match, fighter, bullet, seat, physics = (array.device for array in mirrors.values())
-        everything = [match, fighter, bullet, seat, physics, history, self._rules]
+        everything = [match, fighter, bullet, seat, physics, history, self._state.draws.device, self._rules]
         numbers = (self._reward, self._done, self._outcome, self._ending, self._decisions)
         self._results = (self._observation, self._final, *numbers)
         seen, final = (outlet_of(mirror, self.options) for mirror in (self._observation, self._final))
@@ -143,9 +140,11 @@ class Dogfight:
         Works at any time; the bot starts with a fresh memory at its next decision. Raises ValueError for an unknown
         bot, naming the choices, and for a seat, slots or a number of bots that do not fit.
         """
-        if seat not in range(SEATS):
+        if type(seat) is not int or seat not in range(SEATS):
             raise ValueError(f"seat must be 0 or 1, not {seat!r}")
         slots: Any = slice(None) if matches is None else self._chosen(matches)
+        if not isinstance(bots, str | Sequence | None):
+            raise ValueError(f"bots must be a name, None or a sequence of them, not {bots!r}")
         if bots is None or isinstance(bots, str):
             numbers: int | list[int] = _bot_number(bots)
         else:
@@ -155,19 +154,19 @@ class Dogfight:
                 raise ValueError(f"{len(numbers)} bots for {expected} matches")
         self._state.seat(seat, slots, numbers)
 
-    def randomise(self, randomisation: Randomisation) -> None:
-        """Draw the physics of episodes that begin from now on as `make` describes; running ones go on as they are.
+    def vary(self, parameters: Mapping[str, Any], matches: IntArray | None = None) -> None:
+        """Other `physics` or `randomisation` for the given slots (all when None), from their next episode on.
 
-        Names fixed by `physics` stay fixed; those no longer drawn return to their defaults.
-        Raises ValueError for an unknown level or name, or an impossible range, and then changes nothing.
+        A parameter that is left out counts as given to `make`. Running episodes go on as they are. Raises ValueError
+        for other parameters, bad values, and slots that do not fit, and then changes nothing.
         """
-        ranges = ranges_of(self.rules, randomisation, fixed=self.options.fixed)
-        # What was drawn before stays drawn, from one value: the matches' physics still hold the last draw.
-        collapsed = {name: (self.options.physics[name],) * 2 for name in self.options.randomisation}
-        self.options = replace(self.options, randomisation=collapsed | ranges)
-        self._state.make_room(self.options)
-        self._rules = rules_of(self.seed, self.options)
-        self._record()
+        if not isinstance(parameters, Mapping):
+            raise ValueError(f"vary takes a mapping of parameters, not {parameters!r}")
+        options = varied(self.options, parameters)
+        slots: Any = slice(None) if matches is None else self._chosen(matches)
+        if self._state.make_room(options):
+            self._record()
+        self._state.draw(slots, options, every=True)
 
     def snapshot(self) -> dict[str, npt.NDArray[Any]]:
         """The full state as named arrays, copied; `restore(snapshot())` changes nothing."""
@@ -216,15 +215,15 @@ class Dogfight:
 
 def _device(name: str) -> str:
     try:
-        return str(wp.get_device(name).alias)
+        return str(wp.get_device(str(name)).alias)
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"unknown or missing device {name!r}: {error}") from None
 
 
 def _seeds(seeds: npt.NDArray[np.uint64], count: int) -> npt.NDArray[np.uint64]:
     array = np.asarray(seeds)
-    if array.shape != (count,) or array.dtype.kind not in "iu":
-        raise ValueError(f"seeds must be {count} integers, not {array.dtype} of shape {array.shape}")
+    if array.shape != (count,) or array.dtype.kind not in "iu" or (array.dtype.kind == "i" and (array < 0).any()):
+        raise ValueError(f"seeds must be {count} integers from 0 on, not {array.dtype} of shape {array.shape}")
     return array.astype(np.uint64, copy=False)
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from math import isfinite
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -16,11 +15,14 @@ from .constants import (
     FRAMES,
     MATCH_TICKS,
     OBSERVATIONS,
+    PER_MATCH,
     PHYSICS,
     REWARDS,
     TICKS_PER_DECISION,
 )
 
+#: Of a float32. Not a number compares false with it.
+LARGEST = 3.4028234e38
 AUTORESET_MODES: tuple[AutoresetMode, ...] = ("same_step", "disabled")
 REWARD_MOMENTS = ("tick", "decision")
 RANDOMISATIONS = ("none", "narrow", "full")
@@ -38,7 +40,7 @@ class Options:
     fixed: frozenset[str]
     """physics the caller named, which no randomisation touches"""
     randomisation: Ranges
-    """closed ranges of the numbers that are drawn anew for every episode"""
+    """closed ranges to draw numbers from anew for every episode"""
     rewards: dict[str, float]
     reward_every: str
     bot_period_ticks: int
@@ -49,6 +51,11 @@ class Options:
     @property
     def competition(self) -> bool:
         return self.rules == "competition"
+
+    @property
+    def drawn(self) -> Ranges:
+        """The ranges of the numbers that are drawn: those not fixed."""
+        return {name: ends for name, ends in self.randomisation.items() if name not in self.fixed}
 
     @property
     def frames(self) -> int:
@@ -87,9 +94,9 @@ class Options:
         return cls(
             rules=rules,
             observation=expect("observation of dogfight", observation, tuple(OBSERVATIONS[rules])),
-            physics=_physics(physics or {}, {"gravity": COMPETITION_GRAVITY} if competition else {}),
+            physics=_physics(rules, physics or {}),
             fixed=frozenset(physics or {}),
-            randomisation=ranges_of(rules, randomisation, fixed=physics or {}),
+            randomisation=_ranges(rules, randomisation),
             rewards=_rewards(rewards or {}),
             reward_every=expect("reward_every", reward_every, REWARD_MOMENTS),
             bot_period_ticks=_whole("bot_period_ticks", bot_period_ticks, 1, MATCH_TICKS),
@@ -99,9 +106,22 @@ class Options:
         )
 
 
+def varied(options: Options, parameters: Mapping[str, Any]) -> Options:
+    """`options` with other values of parameters in PER_MATCH. Raises ValueError that names what is wrong."""
+    for name in parameters:
+        expect("parameter that may differ between matches of dogfight", name, PER_MATCH)
+    if "physics" in parameters:
+        physics = parameters["physics"]
+        options = replace(options, physics=_physics(options.rules, physics), fixed=frozenset(physics))
+    if "randomisation" in parameters:
+        options = replace(options, randomisation=_ranges(options.rules, parameters["randomisation"]))
+    return options
+
+
 def _number(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
-        raise ValueError(f"{name} must be a finite number, not {value!r}")
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not -LARGEST <= value <= LARGEST:
+        raise ValueError(f"{name} must be a finite number, not {value!r:.80}")
     return float(value)
 
 
@@ -118,13 +138,18 @@ def _flag(name: str, value: Any) -> bool:
 
 
 def _rewards(given: Mapping[str, float]) -> dict[str, float]:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"rewards must be a mapping of terms to weights, not {given!r}")
     for name in given:
         expect("reward term of dogfight", name, tuple(REWARDS))
     return {name: _number(f"reward {name}", given.get(name, weight)) for name, weight in REWARDS.items()}
 
 
-def _physics(given: Mapping[str, float], defaults: Mapping[str, float]) -> dict[str, float]:
-    values = {name: parameter.default for name, parameter in PHYSICS.items()} | dict(defaults)
+def _physics(rules: str, given: Mapping[str, float]) -> dict[str, float]:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"physics must be a mapping of names to numbers, not {given!r}")
+    values = {name: parameter.default for name, parameter in PHYSICS.items()}
+    values |= {"gravity": COMPETITION_GRAVITY} if rules == "competition" else {}
     for name, value in given.items():
         parameter = PHYSICS[expect("physics parameter of dogfight", name, tuple(PHYSICS))]
         values[name] = _number(f"physics {name}", value)
@@ -139,8 +164,7 @@ def _physics(given: Mapping[str, float], defaults: Mapping[str, float]) -> dict[
     return values
 
 
-def ranges_of(rules: str, given: Randomisation, fixed: Collection[str]) -> Ranges:
-    """The ranges of the numbers to draw, without those that are `fixed`. Raises ValueError naming what is wrong."""
+def _ranges(rules: str, given: Randomisation) -> Ranges:
     if rules == "competition" and given != "none":
         raise ValueError("randomisation belongs to the rules 'training': competition is always the same")
     if isinstance(given, str):
@@ -149,8 +173,7 @@ def ranges_of(rules: str, given: Randomisation, fixed: Collection[str]) -> Range
         given = {} if level == "none" else shipped
     if not isinstance(given, Mapping):
         raise ValueError(f"randomisation must be one of {', '.join(RANDOMISATIONS)} or a mapping, not {given!r}")
-    ranges = {name: _range(name, ends) for name, ends in given.items()}
-    return {name: ends for name, ends in ranges.items() if name not in fixed}
+    return {name: _range(name, ends) for name, ends in given.items()}
 
 
 def _range(name: str, ends: Any) -> tuple[float, float]:

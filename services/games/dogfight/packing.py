@@ -1,9 +1,10 @@
-"""What the kernels are told: the rules of the batch, and where observations go."""
+"""What the kernels are told: the rules of the batch, the physics of its slots, and where observations go."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy.typing as npt
 import warp as wp
 
 from .arrays import Mirror
@@ -31,12 +32,21 @@ def rules_of(seed: int, options: Options) -> Any:
     rules.config = options.config
     for name, weight in options.rewards.items():
         setattr(rules, name, weight)
-    for name in PHYSICS:
-        low, high = options.randomisation.get(name, (options.physics[name],) * 2)
-        setattr(rules.low, name, int(low) if PHYSICS[name].whole else low)
-        setattr(rules.high, name, int(high) if PHYSICS[name].whole else high)
-    rules.randomised = sum(1 << number for number, name in enumerate(PHYSICS) if name in options.randomisation)
     return rules
+
+
+def put_draws(draws: npt.NDArray[Any], slots: Any, options: Options, *, every: bool) -> None:
+    """Write into the structured array [B] where the physics of the slots' episodes come from.
+
+    `every`: numbers that are not drawn are set at the start of each episode; otherwise they stay what they are.
+    """
+    free = sum(1 << number for number, name in enumerate(PHYSICS) if name in options.drawn)
+    draws["free"][slots] = free
+    draws["drawn"][slots] = (1 << len(PHYSICS)) - 1 if every else free
+    for name in PHYSICS:
+        low, high = options.drawn.get(name, (options.physics[name],) * 2)
+        draws["low"][name][slots] = low
+        draws["high"][name][slots] = high
 
 
 def outlet_of(observation: Mirror, options: Options) -> Any:

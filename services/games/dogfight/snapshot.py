@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..registry import expect
-from .constants import BOTS, PHYSICS
+from .constants import BOTS, MATCH_TICKS, PHYSICS
 
 Arrays = dict[str, npt.NDArray[Any]]
 SEATS = 2
+WHOLE_MAX = 2**31 - 1
 
 FIGHTER_ARRAYS = ("x", "y", "yaw", "speed", "hp", "cooldown", "alive", "stall_ticks")
 BULLET_ARRAYS = ("bullet_x", "bullet_y", "bullet_vx", "bullet_vy", "bullet_owner", "bullet_ticks")
@@ -37,7 +38,13 @@ COMPETITION_ARRAYS = ARRAYS | {name: ("fighter", name) for name in PREVIOUS} | {
 
 RANGES: dict[str, tuple[float, float]] = {
     **{name: (parameter.low, parameter.high) for name, parameter in PHYSICS.items()},
-    **{name: (0, inf) for name in ("tick", "decisions", "episode", "hp", "cooldown", "stall_ticks", "bullet_ticks")},
+    **{name: (0, WHOLE_MAX) for name in ("decisions", "episode", "hp", "cooldown", "stall_ticks", "bullet_ticks")},
+    "tick": (0, MATCH_TICKS),
+    "alive": (0, 1),
+    "seed": (0, inf),
+    "bot_mode": (0, 4),
+    "bot_evade_direction": (-1, 1),
+    "bot_yoyo_phase": (-1, 1),
     "bot": (0, len(BOTS)),
     "bullet_owner": (0, SEATS - 1),
 }
@@ -49,15 +56,16 @@ def checked(given: Mapping[str, npt.NDArray[Any]], current: Arrays, ticks_per_de
 
     Raises ValueError for an unknown name, a wrong shape or an impossible value.
     """
+    if not isinstance(given, Mapping):
+        raise ValueError(f"a state is a mapping of names to arrays, as `snapshot` gives it, not {type(given).__name__}")
     state: Arrays = {}
     for name, values in given.items():
         expect("state array of dogfight", name, tuple(current))
-        state[name] = _shaped(name, np.asarray(values), current[name])
-        low, high = RANGES.get(name, (-inf, inf))
-        if not ((state[name] >= low) & (state[name] <= high)).all():
-            raise ValueError(f"{name} must be in {low:g} … {high:g}")
+        state[name] = _shaped(name, _numbers(name, values), current[name])
     if not ((current | state)["min_speed"] < (current | state)["max_speed"]).all():
         raise ValueError("min_speed must be below max_speed in every match")
+    if not ((current | state)["hp"] <= (current | state)["max_hp"][:, None]).all():
+        raise ValueError("hp must not be above max_hp in any match")
     if "tick" in state and "decisions" not in state:
         state["decisions"] = -(-state["tick"] // ticks_per_decision)
     for name in {"yaw", "previous_yaw"} & state.keys():
@@ -68,9 +76,21 @@ def checked(given: Mapping[str, npt.NDArray[Any]], current: Arrays, ticks_per_de
     return state
 
 
+def _numbers(name: str, values: Any) -> npt.NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array of numbers: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{name} must be an array of numbers, not of {array.dtype}")
+    return array
+
+
 def _shaped(name: str, values: npt.NDArray[Any], current: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if name == "tick" and values.shape == (len(current), SEATS) and (values[:, 0] == values[:, 1]).all():
         values = values[:, 0]
+    elif name == "tick" and values.ndim == 2:
+        raise ValueError(f"tick as [B, 2] must have two equal columns of {len(current)}, not shape {values.shape}")
     fits = values.shape == current.shape
     if name in BULLET_ARRAYS:
         fits = values.ndim == 2 and len(values) == len(current)
@@ -78,6 +98,11 @@ def _shaped(name: str, values: npt.NDArray[Any], current: npt.NDArray[Any]) -> n
         raise ValueError(f"{name} must have shape {current.shape}, not {values.shape}")
     if not np.isfinite(values).all():
         raise ValueError(f"{name} must be finite")
+    low, high = RANGES.get(name, (-inf, inf))
+    if not ((values >= low) & (values <= high)).all():
+        raise ValueError(f"{name} must be in {low:g} … {high:g}")
+    if current.dtype.kind in "iu" and values.dtype.kind == "f" and (values != np.rint(values)).any():
+        raise ValueError(f"{name} must be whole numbers")
     return values.astype(current.dtype)
 
 

@@ -11,8 +11,9 @@ import warp as wp
 
 from .arrays import Mirror
 from .constants import FRAME_FLOATS, FRAMES
-from .kernels.layout import Bullet, Fighter, Match, Physics, Seat
+from .kernels.layout import Bullet, Draws, Fighter, Match, Physics, Seat
 from .options import Options
+from .packing import put_draws
 from .snapshot import ARRAYS, BULLET_ARRAYS, COMPETITION_ARRAYS, SEATS, Arrays, checked
 
 
@@ -23,7 +24,7 @@ def volley(lifetime_ticks: Any, cooldown_ticks: Any) -> Any:
 
 def largest_volley(options: Options) -> int:
     """The same over all physics an episode may have."""
-    ends = {name: (value, value) for name, value in options.physics.items()} | options.randomisation
+    ends = {name: (value, value) for name, value in options.physics.items()} | options.drawn
     return int(volley(int(ends["bullet_lifetime_ticks"][1]), int(ends["gun_cooldown_ticks"][0])))
 
 
@@ -36,6 +37,8 @@ class MatchState:
         for name, value in options.physics.items():
             self.physics.host[name] = value
         self.physics.push()
+        self.draws = Mirror((batch,), Draws, device)
+        self.draw(slice(None), options, every=False)
         # Twice a volley: room for the bullets a restored state has in the air and for those still to be fired.
         self.bullet = Mirror((batch, 2 * largest_volley(options)), Bullet, device)
         self.match = Mirror((batch,), Match, device)
@@ -104,13 +107,20 @@ class MatchState:
         for array in mirrors.values():
             array.push()
 
-    def make_room(self, options: Options) -> None:
-        """Bullet slots for whatever episodes may be drawn from now on."""
+    def draw(self, slots: Any, options: Options, *, every: bool) -> None:
+        """Take the physics of the slots' next episodes from `options`; see `put_draws`."""
+        put_draws(self.draws.host, slots, options, every=every)
+        self.draws.push()
+
+    def make_room(self, options: Options) -> bool:
+        """Bullet slots for whatever episodes may be drawn from now on. Returns whether memory was replaced."""
         slots = 2 * largest_volley(options)
-        if slots > self.bullet.host.shape[1]:
-            self.bullet.pull()
-            self._widen(slots)
-            self.bullet.push()
+        if slots <= self.bullet.host.shape[1]:
+            return False
+        self.bullet.pull()
+        self._widen(slots)
+        self.bullet.push()
+        return True
 
     def _widen(self, slots: int) -> None:
         old = self.bullet.host

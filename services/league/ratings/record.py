@@ -64,8 +64,9 @@ def rate(standings: Standings, start: Fit | None = None) -> Record:
 
 
 def games_of(pairs: Iterable[PairRow]) -> list[Games]:
-    """Two rows per pair that has met: one for each seat of its first player."""
-    return [games for pair in pairs if pair.purpose in FIXED for games in _by_side(pair) if games.played]
+    """Two rows per pair that has met in the default regime: one for each seat of its first player."""
+    rated = [pair for pair in pairs if pair.purpose in FIXED and not pair.regime]
+    return [games for pair in rated for games in _by_side(pair) if games.played]
 
 
 def played(games: Iterable[Games], player: str) -> int:

@@ -5,7 +5,18 @@ import warp as wp
 from ..constants import RUNNING
 from .bots import bot_call
 from .frame import Frame, remember
-from .layout import Bullet, Fighter, Match, Physics, Rules, Seat, count_bullets, load_fighter, load_physics
+from .layout import (
+    Bullet,
+    Draws,
+    Fighter,
+    Match,
+    Physics,
+    Rules,
+    Seat,
+    count_bullets,
+    load_fighter,
+    load_physics,
+)
 from .outlet import Outlet, show
 from .reward import judge, pay, separation
 from .seeds import episode_seed
@@ -65,6 +76,7 @@ def step_kernel(
     seats: wp.array2d(dtype=Seat),
     physics: wp.array(dtype=Physics),
     history: wp.array3d(dtype=Frame),
+    draws: wp.array(dtype=Draws),
     rules: Rules,
     actions: wp.array3d(dtype=float),
     seen: Outlet,
@@ -135,7 +147,7 @@ def step_kernel(
     reward[i, 1] = earned[1]
     if rules.same_step and verdict[1] != RUNNING:
         seed = episode_seed(rules.base_seed, i, m.episode + 1)
-        begin(matches, fighters, bullets, seats, physics, history, i, seed, rules)
+        begin(matches, fighters, bullets, seats, physics, history, draws, i, seed, rules)
         show_match(matches, fighters, bullets, physics, history, rules, seen, i)
 
 
@@ -147,6 +159,7 @@ def begin_kernel(
     seats: wp.array2d(dtype=Seat),
     physics: wp.array(dtype=Physics),
     history: wp.array3d(dtype=Frame),
+    draws: wp.array(dtype=Draws),
     rules: Rules,
     slots: wp.array(dtype=int),
     seeds: wp.array(dtype=wp.uint64),
@@ -159,7 +172,7 @@ def begin_kernel(
     seed = seeds[k]
     if not seeded:
         seed = episode_seed(rules.base_seed, i, matches[i].episode + 1)
-    begin(matches, fighters, bullets, seats, physics, history, i, seed, rules)
+    begin(matches, fighters, bullets, seats, physics, history, draws, i, seed, rules)
     show_match(matches, fighters, bullets, physics, history, rules, seen, i)
 
 

@@ -102,6 +102,20 @@ class Physics:
 
 
 @wp.struct
+class Draws:
+    """Where the physics of a slot's episodes come from. Bit k stands for the k-th number.
+
+    drawn: it is taken anew for every episode, between low and high; otherwise it stays as it is. free: a repair of
+    contradicting numbers may move it.
+    """
+
+    drawn: int
+    free: int
+    low: Physics
+    high: Physics
+
+
+@wp.struct
 class Rules:
     """What holds for the whole batch."""
 
@@ -115,9 +129,6 @@ class Rules:
     same_step: bool
     egocentric: bool
     config: bool
-    randomised: int  # bit k: the k-th physics number is drawn for every episode, from low to high
-    low: Physics
-    high: Physics
     damage_dealt: float
     damage_taken: float
     win: float

@@ -14,7 +14,7 @@ from ..constants import (
 )
 from .angles import PI
 from .frame import Frame
-from .layout import Bullet, Fighter, Match, Physics, Rules, Seat
+from .layout import Bullet, Draws, Fighter, Match, Physics, Rules, Seat
 from .randomise import randomised
 from .seeds import draw
 
@@ -66,6 +66,7 @@ def begin(
     seats: wp.array2d(dtype=Seat),
     physics: wp.array(dtype=Physics),
     history: wp.array3d(dtype=Frame),
+    draws: wp.array(dtype=Draws),
     i: int,
     seed: wp.uint64,
     rules: Rules,
@@ -75,7 +76,7 @@ def begin(
     m.seed = seed
     m.episode = matches[i].episode + 1
     matches[i] = m
-    p = randomised(physics[i], seed, rules)
+    p = randomised(physics[i], seed, draws[i])
     physics[i] = p
     if rules.random_spawn:
         fighters[i, 0] = random_fighter(seed, 0, p)
