@@ -10,17 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..kernel.config import (
-    INITIAL_WEIGHTS,
-    NAME_PATTERN,
-    ConfigError,
-    GuestConfig,
-    RunConfig,
-    dump,
-    load,
-    parse_assignment,
-)
+from ..kernel.config import INITIAL_WEIGHTS, ConfigError, RunConfig, dump, load, parse_assignment
 from ..kernel.files import sync_folder, write_atomically
+from ..kernel.schedule import GuestConfig
+from ..kernel.section import NAME_PATTERN
 from .checks import check_game
 from .errors import CommandError, UsageError
 from .guests import Files, place

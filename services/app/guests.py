@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ..kernel.config import NAME_PATTERN, GuestConfig, RunConfig
+from ..kernel.config import RunConfig
+from ..kernel.schedule import GuestConfig
+from ..kernel.section import NAME_PATTERN
 from .errors import UsageError
 from .extras import need
 from .home import RunFolder

@@ -36,7 +36,7 @@ def expect(kind: str, value: str, known: list[str] | tuple[str, ...]) -> str:
 
 
 def _module(name: str) -> ModuleType | Adapter:
-    if foreign := adapter(name):
+    if isinstance(name, str) and (foreign := adapter(name)):
         return foreign
     try:
         expect("game", name, names())

@@ -8,9 +8,10 @@ from pathlib import Path
 from ..api.v1.policy_pb2 import PolicyHead, PolicyRef
 from ..kernel.blobs import put_blob
 from ..kernel.bus import Bus
-from ..kernel.config import GuestConfig, RunConfig
+from ..kernel.config import RunConfig
 from ..kernel.guests import ONNX, guests_of
 from ..kernel.players import version_id, version_key
+from ..kernel.schedule import GuestConfig
 from ..kernel.service import Fatal
 from ..kernel.topology import POLICIES_BUCKET
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..kernel.config import PhaseConfig, RandomisationStage
+from ..kernel.schedule import PhaseConfig, RandomisationStage
 from .matchmaking import MIXED
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ludus.kernel.config import BotPool, PhaseConfig, Ramp
+from ludus.kernel.schedule import BotPool, PhaseConfig, Ramp
 from ludus.league.matchmaking import (
     LEFT_RECTIFY,
     MIXED,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ludus.kernel.config import ConfigError, Ramp, RunConfig, check, dump, load, parse_assignment
+from ludus.kernel.config import ConfigError, RunConfig, check, dump, load, parse_assignment
+from ludus.kernel.schedule import Ramp
 
 PHASE: dict[str, Any] = {
     "name": "self-play",
