@@ -159,7 +159,7 @@ def test_nothing_is_made_when_it_is_refused(tmp_path: Path) -> None:
     checkpointed(home, "old")
     options = argparse.Namespace(
         game="dogfight", preset="quick", config=None, run="new", seed=None, decisions=None, set=["network.hidden=24"],
-        nats_url=None, nats_port=None, detach=True, init_from="old", grow=False,
+        nats_url=None, nats_port=None, detach=True, init_from="old", grow=False, guest=None,
     )  # fmt: skip
     with pytest.raises(UsageError, match="does not fit this run"):
         train(options, home, None)  # type: ignore[arg-type]
