@@ -127,7 +127,8 @@ async def serve(ctx: Context) -> None:
     )
     seed = _worker_seed(ctx)
     bank = PolicyBank.for_run(config, game, device=config.simulator.device, seed=seed)
-    every = config.simulator.replay_every
+    # In lockstep a match may be picked up in its middle: that is nothing for a tape.
+    every = 0 if config.lockstep else config.simulator.replay_every
     showcase = Showcase(game, config, keep="all", every=every) if every else None
     tape = showcase.tape if showcase else None
     arena = Arena(game, bank, worker=ctx.name, never_idle=True, seed=seed, tape=tape)
