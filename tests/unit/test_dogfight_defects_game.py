@@ -113,6 +113,8 @@ def test_bullets_stand_in_the_order_of_firing_after_one_has_left() -> None:
         ticks = game.snapshot()["bullet_ticks"][0]
         live = ticks[ticks > 0]
         assert (np.diff(live) >= 0).all()
+        owners = game.snapshot()["bullet_owner"][0, : len(live)]
+        assert owners.tolist() == [0, 1] * (len(live) // 2), "of two fired in one tick, that of seat 0 stands first"
     assert len(live) > 8
 
 
