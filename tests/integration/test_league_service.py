@@ -435,8 +435,9 @@ async def test_standings_thrown_back_to_an_older_state_are_folded_again(stack: S
     await stack.start_league()
     bucket = await stack.bus.bucket(RUN_BUCKET)
     with background(players.play("simulator", "train")):
-        await asyncio.sleep(2)
-        old = await bucket.get("ledger")
+        while (old := await bucket.get("ledger")) is None:
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(1)
         for _ in range(3):
             await asyncio.sleep(0.7)
             with contextlib.suppress(Conflict):

@@ -107,8 +107,8 @@ def _names(space: Any) -> list[str]:
 
 
 def _index(value: float, last: int) -> int:
-    """Plain Python: this is the hot path of most environments."""
-    return 0 if value != value else last if value >= last else max(round(value), 0)
+    """The nearest index from 0 to `last`; 0 for NaN. Plain Python: this is the hot path of most environments."""
+    return round(min(value, last)) if value > 0 else 0
 
 
 def converter(space: Any) -> Callable[[FloatArray], Any]:
