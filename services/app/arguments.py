@@ -298,7 +298,7 @@ def _reports(add: _Adder) -> None:
     report = add("report", "report:report", "write the page of a run: what it was and what it reached", REPORT)
     _run(report)
     report.add_argument("--markdown", action="store_true", help="Markdown with charts beside it instead of HTML")
-    report.add_argument("--output", type=Path, metavar="FILE", help="where to (default: report.html in the run's folder)")
+    report.add_argument("--output", type=Path, metavar="FILE", help="where to (default: into the run's folder)")
     board = add("dashboard", "report:dashboard", "the pages of all runs, live, in the browser", DASHBOARD)
     board.add_argument("--port", type=int, default=8420, metavar="N", help="0: a free one (default %(default)s)")
 

@@ -1,8 +1,8 @@
 """`ludus dashboard`: the reports of all runs, of this moment, on loopback. It reads files and asks nobody.
 
-    /               the runs
-    /run/NAME       one of them; ?part=body is what changes while it goes on
-    /replay/RUN/M   a kept match
+/               the runs
+/run/NAME       one of them; ?part=body is what changes while it goes on
+/replay/RUN/M   a kept match
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ class Pages:
 
     def _run(self, run: RunFolder) -> Report:
         report = report_on(run, self._looked(run))
-        return Report(report.title, report.subtitle, report.state, [*report.sections, Section("Matches", _matches(run))])
+        return Report(
+            report.title, report.subtitle, report.state, [*report.sections, Section("Matches", _matches(run))]
+        )
 
     def _looked(self, run: RunFolder) -> Json:
         if not run.outcome():
@@ -125,7 +127,9 @@ def _row(run: RunFolder) -> list[str | Cell]:
 def _matches(run: RunFolder) -> list[Block]:
     """Kept matches as links, newest first."""
     paths = sorted((run.path / "replays").glob(f"*{SUFFIX}"), key=lambda path: -path.stat().st_mtime_ns)
-    links = [Cell(path.stem.replace(BOT_PREFIX, ""), link=f"/replay/{quote(run.name)}/{quote(path.stem)}") for path in paths]
+    links = [
+        Cell(path.stem.replace(BOT_PREFIX, ""), link=f"/replay/{quote(run.name)}/{quote(path.stem)}") for path in paths
+    ]
     shown = links[:MOST_MATCHES]
     rows: list[list[str | Cell]] = [list(shown[at : at + 4]) for at in range(0, len(shown), 4)]
     note = f"the newest {len(shown)} of {len(links)} kept matches"

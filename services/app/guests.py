@@ -55,7 +55,7 @@ def _checked(config: RunConfig, files: Files) -> Iterator[GuestConfig]:
         if guest.sha256 not in ("", sha256):
             raise UsageError(f"league.guests: {guest.file} has sha256 {sha256}, expected {guest.sha256!r}")
         seen[sha256], files[name] = name, data
-        yield GuestConfig(file=guest.file, name=name, sha256=sha256)
+        yield guest.model_copy(update={"name": name, "sha256": sha256})
 
 
 def _name(config: RunConfig, guest: GuestConfig) -> str:

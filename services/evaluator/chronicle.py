@@ -1,8 +1,8 @@
 """The run's folder keeps what happened and what was measured, so that a report needs neither bus nor services.
 
-    events.jsonl     the audit trail, one event per line with its sequence
-    measured.json    panel, ratings of record and live ratings, as of a position of the ledger
-    made_with.json   versions and hardware
+events.jsonl     the audit trail, one event per line with its sequence
+measured.json    panel, ratings of record and live ratings, as of a position of the ledger
+made_with.json   versions and hardware
 """
 
 from __future__ import annotations
@@ -83,13 +83,14 @@ class Chronicle:
 
     async def _measure(self) -> None:
         ledger, rated = await self._bucket.get(LEDGER_KEY), await self._bucket.get(RATINGS_KEY)
-        last = await self._ctx.bus.last(HEALTH, self._ctx.config.learner.agent)
+        heard = [await self._ctx.bus.last(HEALTH, agent) for agent in self._ctx.config.agent_names]
+        healths = [LearnerHealth.FromString(last.data) for last in heard if last is not None]
         revisions = (ledger.revision if ledger else 0, rated.revision if rated else 0)
-        if ledger is None or last is None or revisions == self._revisions:
+        if ledger is None or len(healths) < len(heard) or revisions == self._revisions:
             return
         ratings = Ratings.FromString(rated.value) if rated else Ratings()
-        standings, health = Standings.FromString(ledger.value), LearnerHealth.FromString(last.data)
-        _write(self._folder / MEASURED_FILE, build_summary(self._ctx.config, standings, health, ratings))
+        standings = Standings.FromString(ledger.value)
+        _write(self._folder / MEASURED_FILE, build_summary(self._ctx.config, standings, *healths, ratings=ratings))
         self._revisions = revisions
 
 

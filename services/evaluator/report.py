@@ -15,8 +15,17 @@ from ..games.conditions import DEFAULT_REGIME
 from ..kernel.config import RunConfig
 from ..kernel.files import write_atomically
 from ..kernel.guests import guest_ids
-from ..kernel.panel import EVALUATE, PanelRow, candidates, final_candidate, panel_opponents, panel_rows, return_rows
-from ..kernel.players import is_guest, is_version, version_of
+from ..kernel.panel import (
+    EVALUATE,
+    PanelRow,
+    candidates,
+    final_candidate,
+    met,
+    panel_opponents,
+    panel_rows,
+    return_rows,
+)
+from ..kernel.players import agent_of, is_guest, is_version, version_of
 from ..kernel.service import Context
 from ..kernel.topology import HEALTH, RUN_BUCKET
 from .page.html import page
@@ -34,12 +43,12 @@ async def write_summary(ctx: Context) -> bool:
     """Read the ledger's standings and the learner's last word, write summary.json. False if there is nothing yet."""
     run = await ctx.bus.bucket(RUN_BUCKET)
     entry = await run.get("ledger")
-    last = await ctx.bus.last(HEALTH, ctx.config.learner.agent)
-    if entry is None or last is None:
+    found = [await ctx.bus.last(HEALTH, agent) for agent in ctx.config.agent_names]
+    healths = [LearnerHealth.FromString(last.data) for last in found if last is not None]
+    if entry is None or len(healths) < len(found):
         ctx.log.warning("no report: the run has neither standings nor health")
         return False
-    standings, health = Standings.FromString(entry.value), LearnerHealth.FromString(last.data)
-    summary = build_summary(ctx.config, standings, health)
+    summary = build_summary(ctx.config, Standings.FromString(entry.value), *healths)
     # The report comes first: whoever sees the summary may look for it.
     await asyncio.to_thread(write_report, Path(ctx.config.directory), summary)
     write_atomically(Path(ctx.config.directory) / "summary.json", (json.dumps(summary, indent=2) + "\n").encode())
@@ -58,17 +67,27 @@ def write_report(folder: Path, measured: dict[str, Any] | None = None) -> None:
 
 
 def build_summary(
-    config: RunConfig, standings: Standings, health: LearnerHealth, ratings: Ratings | None = None
+    config: RunConfig,
+    standings: Standings,
+    health: LearnerHealth,
+    *others: LearnerHealth,
+    ratings: Ratings | None = None,
 ) -> dict[str, Any]:
-    """Everything that was measured. Candidates are in order of training; the last one is the final policy."""
+    """Everything that was measured. Candidates are in order of training; the last one of an agent is its final policy.
+
+    `others`: health of the agents after the first.
+    """
     bots, guests = spec(config.game).bots[config.rules], guest_ids(config)
     measured = sorted(candidates(standings), key=lambda name: version_of(name)[1:][::-1])
     # Without scripted bots step 0 is only met as an opponent.
-    met = [pair.second for pair in standings.pairs if is_version(pair.second) and not is_guest(pair.second)]
-    first = next((name for name in [*measured, *met] if version_of(name)[2] == 0), "")
+    untrained = [pair.second for pair in standings.pairs if is_version(pair.second) and not is_guest(pair.second)]
+    first = next((name for name in [*measured, *untrained] if version_of(name)[2] == 0), "")
+    agents = {agent_of(name): [one for one in measured if agent_of(one) == agent_of(name)] for name in measured}
+    finals = [final_candidate(versions) for versions in agents.values()]
     final = final_candidate(measured)
-    labels = {name: "final" if name == final else "step 0" if name == first else f"step {version_of(name)[2]}"
-              for name in measured}  # fmt: skip
+    labels = {name: "final" if name in finals else "step 0" if version_of(name)[2] == 0 else
+              f"step {version_of(name)[2]}" for name in measured}  # fmt: skip
+    roles = any(agent.role for agent in config.agents)
     seconds = health.metrics.get("elapsed_seconds", 0.0)
     folder = Path(config.directory)
     return {
@@ -91,15 +110,31 @@ def build_summary(
                 "policy": name,
                 "label": labels[name],
                 "step": version_of(name)[2],
-                "rows": [_row(row) for row in panel_rows(standings, name, panel_opponents(name, bots, first, guests))],
+                "rows": [
+                    _row(row)
+                    for row in panel_rows(
+                        standings,
+                        name,
+                        met(standings, name) if roles else panel_opponents(name, bots, first, guests),
+                    )
+                ],
             }
             for name in measured
         ],
         "regimes": _regimes(config, standings, final, panel_opponents(final, bots, first)),
+        "agents": [_agent(config, one) for one in (health, *others)] if others else [],
         "returns": [
-            {"policy": row.candidate, "label": labels[row.candidate], "step": version_of(row.candidate)[2],
-             "n": row.episodes, "mean": row.mean, "low": row.low, "high": row.high, "std": row.std,
-             "decisions": row.decisions}
+            {
+                "policy": row.candidate,
+                "label": labels[row.candidate],
+                "step": version_of(row.candidate)[2],
+                "n": row.episodes,
+                "mean": row.mean,
+                "low": row.low,
+                "high": row.high,
+                "std": row.std,
+                "decisions": row.decisions,
+            }
             for row in return_rows(standings)
         ],
         "paths": {
@@ -111,9 +146,17 @@ def build_summary(
     }
 
 
-def _regimes(
-    config: RunConfig, standings: Standings, final: str, opponents: Sequence[str]
-) -> list[dict[str, Any]]:
+def _agent(config: RunConfig, health: LearnerHealth) -> dict[str, Any]:
+    """One of several."""
+    folder = config.folder_of(health.policy.agent)
+    return {
+        "agent": health.policy.agent, "decisions": health.decisions, "steps": health.policy.step,
+        "seconds": health.metrics.get("elapsed_seconds", 0.0),
+        "weights": str(folder / "weights" / "final.safetensors"), "checkpoints": str(folder / "checkpoints"),
+    }  # fmt: skip
+
+
+def _regimes(config: RunConfig, standings: Standings, final: str, opponents: Sequence[str]) -> list[dict[str, Any]]:
     """The last version in every regime of the configuration, the default one first; empty if there is no other."""
     others = [name for name in dict.fromkeys(config.evaluator.regimes) if name != DEFAULT_REGIME]
     if not others:

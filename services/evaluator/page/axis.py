@@ -13,11 +13,11 @@ Point = tuple[float, float]
 
 def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:
     """About so many round values that enclose [low, high]."""
-    if not high > low:
-        low, high = (low - 0.5, low + 0.5) if low == 0 else (low - abs(low) / 2, low + abs(low) / 2)
+    if high - low <= max(1e-9 * max(abs(low), abs(high)), 1e-12):
+        low, high = (low - 0.5, low + 0.5) if abs(low) < 1e-9 else (low - abs(low) / 2, low + abs(low) / 2)
     step = _nice((high - low) / max(about, 1))
     first, last = floor(low / step + 1e-9), ceil(high / step - 1e-9)
-    return [round(k * step, 12) for k in range(first, last + 1)]
+    return [round(k * step, 15) for k in range(first, last + 1)]
 
 
 def decades(low: float, high: float) -> list[float]:

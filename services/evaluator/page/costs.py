@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from .axis import thin
-from .blocks import Block, Chart, Facts, Text
+from .blocks import Block, Chart, Facts
 from .curves import marks
 from .plot import COLOURS, WIDE, Line, plot, svg
 from .story import Story
@@ -19,7 +19,9 @@ def costs(story: Story) -> list[Block]:
         return []
     raw = [(story.millions(row["step"]), float(row["decisions_per_second"])) for row in story.updates]
     points, spread = thin(raw)
-    rate = plot("Decisions per second", [Line("", points, spread if len(points) < len(raw) else ())], marks=marks(story))
+    rate = plot(
+        "Decisions per second", [Line("", points, spread if len(points) < len(raw) else ())], marks=marks(story)
+    )
     parts = _parts(story, "wall_seconds")
     lag = [(story.millions(row["step"]), float(row["lag_mean"])) for row in story.updates if "lag_mean" in row]
     charts: list[Block] = [Chart("decisions_per_second", rate)]
@@ -68,5 +70,10 @@ def _facts(story: Story, parts: dict[str, float]) -> list[tuple[str, str]]:
     ]
     if played:
         share = percent(played / (played + 2 * learned))
-        facts.append(("measuring", f"{count(played)} decisions of the evaluator since its start, {share} of all that were played"))
+        facts.append(
+            (
+                "measuring",
+                f"{count(played)} decisions of the evaluator since its start, {share} of all that were played",
+            )
+        )
     return facts if whole else facts[:1]

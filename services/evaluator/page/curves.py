@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...kernel.players import agent_of, is_guest, is_version, version_of
 from .axis import Point, thin
 from .blocks import Block, Chart, Text
 from .plot import WIDE, Line, Mark, plot
@@ -36,14 +37,19 @@ def learning(story: Story) -> list[Block]:
         return [Text("No update has been made yet.")]
     found: list[Block] = []
     for name, title, keys in LEARNING:
-        lines = [_line(story, name, label, key) for label, key in keys.items()]
+        lines = [
+            _line(story, name, f"{agent if len(story.agents) > 1 else ''} {label}".strip(), key, agent)
+            for agent in story.agents
+            for label, key in keys.items()
+        ]
         if any(line.points for line in lines):
             found.append(Chart(name, plot(title, lines, logarithmic=name in LOGARITHMIC, marks=marks(story))))
     return found
 
 
-def _line(story: Story, name: str, label: str, key: str) -> Line:
-    raw = [(story.millions(row["step"]), float(row[key])) for row in story.updates if row.get(key) is not None]
+def _line(story: Story, name: str, label: str, key: str, agent: str) -> Line:
+    made = story.learners[agent]
+    raw = [(story.millions(row["step"]), float(row[key])) for row in made if row.get(key) is not None]
     if name in LOGARITHMIC:
         raw = [(x, y) for x, y in raw if y > 0]
     points, spread = thin(raw)
@@ -54,24 +60,37 @@ def strength(story: Story) -> list[Block]:
     """Win rate against every reference, or the return where one plays alone."""
     if story.measured.get("returns"):
         return [_returns(story)]
-    lines = [
-        Line(short_name(opponent), *_measurements(story, rows, lambda row: (row["win_rate"], row["low"], row["high"])), bars=True)
-        for opponent, rows in _by_opponent(story).items()
-    ]
-    if not any(line.points for line in lines):
+    return [block for agent in story.agents for block in _win_rates(story, agent)]
+
+
+def _win_rates(story: Story, agent: str) -> list[Block]:
+    measured = _by_opponent(story, agent).items()
+    lines = [Line(name, *_measurements(story, rows, _rate), bars=True) for name, rows in measured]
+    if not lines:
         return []
-    title = "Win rate against each reference, 95 %"
-    return [Chart("win_rates", plot(title, lines, percent=True, marks=marks(story), width=WIDE), wide=True)]
+    whose, suffix = (f" of the {agent}", f"_{agent}") if len(story.agents) > 1 else ("", "")
+    title = f"Win rate{whose} against each reference, 95 %"
+    return [Chart(f"win_rates{suffix}", plot(title, lines, percent=True, marks=marks(story), width=WIDE), wide=True)]
 
 
-def _by_opponent(story: Story) -> dict[str, list[Json]]:
-    """Rows that have been played, with the step of their candidate."""
+def _rate(row: Json) -> tuple[float, float, float]:
+    return row["win_rate"], row["low"], row["high"]
+
+
+def _by_opponent(story: Story, agent: str) -> dict[str, list[Json]]:
+    """Rows that have been played, with the step of their candidate; the newest version of another agent is one name."""
     found: dict[str, list[Json]] = {}
     for one in story.measured.get("candidates", []):
-        for row in one["rows"]:
+        for row in one["rows"] if agent_of(one["policy"]) == agent else ():
             if row["n"]:
-                found.setdefault(row["opponent"], []).append({**row, "step": one["step"]})
+                found.setdefault(_reference(row["opponent"]), []).append({**row, "step": one["step"]})
     return found
+
+
+def _reference(opponent: str) -> str:
+    if is_version(opponent) and not is_guest(opponent) and version_of(opponent)[2] > 0:
+        return f"newest {agent_of(opponent)}"
+    return short_name(opponent)
 
 
 def _measurements(

@@ -16,9 +16,9 @@ PLAYERS = {
     "advantage": ("ahead in energy", 2),
 }  # fmt: skip
 NOTE = (
-    "Means over n kept matches, played again tick by tick. Dynamism goes from 0 to 100; circling 1: always turned to one "
-    "side; fights: crossings of 200 m; accuracy: hits per shot with its Wilson interval; ahead: share of the time with "
-    "more energy."
+    "Means over n kept matches, played again tick by tick. Dynamism goes from 0 to 100; circling 1: always turned to "
+    "one side; fights: crossings of 200 m; accuracy: hits per shot with its Wilson interval; ahead: share of the time "
+    "with more energy."
 )
 
 

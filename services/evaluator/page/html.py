@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from itertools import groupby
@@ -73,13 +74,15 @@ def _block(block: Block) -> str:
 
 def _table(table: Table) -> str:
     head = "".join(_cell(Cell(text), "th", k < table.words) for k, text in enumerate(table.head))
-    rows = "".join(
-        f"<tr>{''.join(_cell(one if isinstance(one, Cell) else Cell(one), 'td', k < table.words) for k, one in enumerate(row))}</tr>"
-        for row in table.rows
-    )
+    rows = "".join(f"<tr>{_cells(row, table.words)}</tr>" for row in table.rows)
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     kind = ' class="dense"' if table.dense else ""
     return f'<div class="sheet"><table{kind}><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}'
+
+
+def _cells(row: Sequence[str | Cell], words: int) -> str:
+    cells = [one if isinstance(one, Cell) else Cell(one) for one in row]
+    return "".join(_cell(cell, "td", k < words) for k, cell in enumerate(cells))
 
 
 def _cell(cell: Cell, tag: str, word: bool) -> str:

@@ -18,7 +18,10 @@ def origins(story: Story) -> list[Block]:
         ("preset", f"{config['preset']}, seed {config['seed']}"),
         ("length", f"{count(story.total * story.batch)} decisions in {story.total:,} updates of {story.batch:,}"),
         ("phases", phases),
-        ("network", f"2 × {network.get('hidden')}, {network.get('blocks', 0)} residual blocks, {network.get('precision')}"),
+        (
+            "network",
+            f"2 × {network.get('hidden')}, {network.get('blocks', 0)} residual blocks, {network.get('precision')}",
+        ),
         ("simulator", f"{simulator['workers']} × {simulator['matches']} matches × {simulator['steps']} decisions"),
         ("begins as", str(config.get("parent") or "random weights")),
         ("ended", _ended(story)),
@@ -50,4 +53,3 @@ def again(story: Story) -> list[Block]:
     if config.get("lockstep"):
         commands[0] += ": bit for bit the same weights"
     return [Code("\n".join(commands))]
-

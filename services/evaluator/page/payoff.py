@@ -23,8 +23,9 @@ def payoff(story: Story) -> list[Block]:
     players = _chosen({name for pair in met for name in pair})
     if len(players) < 2:
         return []
-    rows = [[Cell(short_name(row)), *(_cell(row, column, met) for column in players)] for row in players]
-    return [Table(["", *map(short_name, players)], rows, note=NOTE, dense=True)]
+    names = {player: short_name(player, whose=len(story.agents) > 1) for player in players}
+    rows = [[Cell(names[row]), *(_cell(row, column, met) for column in players)] for row in players]
+    return [Table(["", *names.values()], rows, note=NOTE, dense=True)]
 
 
 def matrix(story: Story) -> dict[tuple[str, str], Counts]:

@@ -10,7 +10,9 @@ from math import log10
 from .axis import Point, decades, nice_ticks, short
 
 WIDTH, WIDE, HEIGHT = 520, 1080, 270
-LEFT, RIGHT, TOP, BOTTOM = 52, 118, 28, 38
+LEFT, TOP, BOTTOM = 52, 28, 38
+#: Width of a letter of a label, for the margin that the longest one needs.
+LETTER = 7.2
 #: As many colours as style.css has.
 COLOURS = 8
 #: Labels of lines that end close together are moved so far apart.
@@ -39,10 +41,12 @@ class Scale:
     """From data to pixels."""
 
     def __init__(
-        self, lines: Sequence[Line], marks: Sequence[Mark], *, percent: bool, logarithmic: bool, width: float
+        self, lines: Sequence[Line], marks: Sequence[Mark], *, percent: bool, logarithmic: bool, end: float
     ) -> None:
-        self.end = width - RIGHT
-        ends = [y for line in lines for _, y in line.points] + [y for line in lines for pair in line.spread for y in pair]
+        self.end = end
+        ends = [y for line in lines for _, y in line.points] + [
+            y for line in lines for pair in line.spread for y in pair
+        ]
         self.logarithmic = logarithmic and bool(ends) and min(ends) > 0
         low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
         self.ticks = [0, 0.25, 0.5, 0.75, 1] if percent else (decades if self.logarithmic else nice_ticks)(low, high)
@@ -70,12 +74,14 @@ def plot(
 ) -> str:
     """Curves with their last values beside them. Lines without points are left out."""
     drawn = [line for line in lines if line.points]
-    scale = Scale(drawn, marks, percent=percent, logarithmic=logarithmic, width=width)
     written: Callable[[float], str] = (lambda value: f"{100 * value:.0f} %") if percent else short
+    labels = [f"{line.name} {written(line.points[-1][1])}".strip() for line in drawn]
+    end = width - 14 - LETTER * max(map(len, labels), default=0)
+    scale = Scale(drawn, marks, percent=percent, logarithmic=logarithmic, end=end)
     parts = [_title(title), *_grid(scale, written), *_bottom(scale, x_label), *_marks(scale, marks)]
     for index, line in enumerate(drawn):
         parts += _curve(scale, line, index % COLOURS, written)
-    return svg([*parts, *_labels(scale, drawn, written)], title, width)
+    return svg([*parts, *_labels(scale, drawn, labels)], title, width)
 
 
 def svg(parts: Sequence[str], title: str, width: float = WIDTH, height: float = HEIGHT) -> str:
@@ -89,7 +95,7 @@ def _title(title: str) -> str:
 
 def _grid(scale: Scale, written: Callable[[float], str]) -> list[str]:
     return [
-        f'<line class="grid" x1="{LEFT}" x2="{scale.end}" y1="{scale.y(tick):.1f}" y2="{scale.y(tick):.1f}"/>'
+        f'<line class="grid" x1="{LEFT}" x2="{scale.end:.1f}" y1="{scale.y(tick):.1f}" y2="{scale.y(tick):.1f}"/>'
         f'<text class="tick" x="{LEFT - 6}" y="{scale.y(tick) + 4:.1f}" text-anchor="end">{written(tick)}</text>'
         for tick in scale.ticks
     ]
@@ -97,12 +103,13 @@ def _grid(scale: Scale, written: Callable[[float], str]) -> list[str]:
 
 def _bottom(scale: Scale, label: str) -> list[str]:
     ticks = [tick for tick in nice_ticks(0.0, scale.right) if 0 <= tick <= scale.right * 1.01]
-    found = [
-        f'<text class="tick" x="{scale.x(tick):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{short(tick)}</text>'
-        for tick in ticks
-    ]
-    middle = scale.x(scale.right / 2)
-    return [*found, f'<text class="tick" x="{middle:.1f}" y="{HEIGHT - 4}" text-anchor="middle">{escape(label)}</text>']
+    found = [under(scale.x(tick), HEIGHT - BOTTOM + 16, short(tick)) for tick in ticks]
+    return [*found, under(scale.x(scale.right / 2), HEIGHT - 4, label)]
+
+
+def under(x: float, y: float, text: str) -> str:
+    """Writing below an axis, around x."""
+    return f'<text class="tick" x="{x:.1f}" y="{y:.1f}" text-anchor="middle">{escape(text)}</text>'
 
 
 def _marks(scale: Scale, marks: Sequence[Mark]) -> list[str]:
@@ -130,21 +137,21 @@ def _bars(scale: Scale, line: Line, colour: int, written: Callable[[float], str]
     """A dot with an error bar for every point; hovering shows the numbers."""
     parts = []
     for (x, y), (low, high) in zip(line.points, line.spread, strict=True):
-        at, hint = scale.x(x), f"{line.name}: {written(y)} ({written(low)} – {written(high)}) at {short(x)}"
+        at, ends = f"{scale.x(x):.1f}", (f"{scale.y(low):.1f}", f"{scale.y(high):.1f}")
+        hint = escape(f"{line.name}: {written(y)} ({written(low)} – {written(high)}) at {short(x)}")
         parts.append(
-            f'<line class="bar c{colour}" x1="{at:.1f}" x2="{at:.1f}" y1="{scale.y(low):.1f}" y2="{scale.y(high):.1f}"/>'
-            f'<circle class="dot c{colour}" cx="{at:.1f}" cy="{scale.y(y):.1f}" r="3"><title>{escape(hint)}</title></circle>'
+            f'<line class="bar c{colour}" x1="{at}" x2="{at}" y1="{ends[0]}" y2="{ends[1]}"/>'
+            f'<circle class="dot c{colour}" cx="{at}" cy="{scale.y(y):.1f}" r="3"><title>{hint}</title></circle>'
         )
     return parts
 
 
-def _labels(scale: Scale, lines: Sequence[Line], written: Callable[[float], str]) -> list[str]:
+def _labels(scale: Scale, lines: Sequence[Line], labels: Sequence[str]) -> list[str]:
     """Name and last value at the end of every line."""
     heights = spread_apart([scale.y(line.points[-1][1]) + 4 for line in lines])
     return [
-        f'<text class="label c{index % COLOURS}" x="{scale.end + 8}" y="{height:.1f}">'
-        f"{escape(f'{line.name} {written(line.points[-1][1])}'.strip())}</text>"
-        for index, (line, height) in enumerate(zip(lines, heights, strict=True))
+        f'<text class="label c{index % COLOURS}" x="{scale.end + 8:.1f}" y="{height:.1f}">{escape(label)}</text>'
+        for index, (label, height) in enumerate(zip(labels, heights, strict=True))
     ]
 
 

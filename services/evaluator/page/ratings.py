@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import hypot
 
-from ...kernel.players import is_bot, is_guest, is_version, version_of
+from ...kernel.players import agent_of, is_bot, is_version, version_of
 from .blocks import Block, Chart, Table
 from .plot import Line, plot
 from .story import Json, Story
@@ -13,7 +13,7 @@ from .words import percent, short_name
 Z_95 = 1.96
 NOTE = (
     "Bradley–Terry with draws and seat advantage, on measured matches alone; 0 is the mean of the scripted bots. "
-    "First move: rating in seat 0 minus rating in seat 1. Nash, α-rank: the shares of the two equilibria of the payoffs. "
+    "First move: rating in seat 0 minus rating in seat 1. Nash, α-rank: shares in two equilibria of the payoffs. "
     "Seat 0 is worth {seat:+.0f} ± {error:.0f} Elo; {cyclic} of the payoffs is cyclic: no ladder explains it."
 )
 
@@ -22,15 +22,18 @@ def _players(story: Story) -> list[Json]:
     return list(story.measured.get("record", {}).get("players", []))
 
 
-def _versions(story: Story) -> list[Json]:
-    """Of the run itself, oldest first."""
-    own = [row for row in _players(story) if is_version(row["player"]) and not is_guest(row["player"])]
+def _versions(story: Story, agent: str) -> list[Json]:
+    """Of one agent, oldest first."""
+    own = [row for row in _players(story) if is_version(row["player"]) and agent_of(row["player"]) == agent]
     return sorted(own, key=lambda row: version_of(row["player"])[1:][::-1])
 
 
 def gap_to_step_0(story: Story) -> tuple[float, float] | None:
-    """Elo of the newest version above step 0, and its standard error, the two errors taken as independent."""
-    own = _versions(story)
+    """Elo of the first agent's newest version above its step 0, and its standard error.
+
+    The errors of the two are taken as independent.
+    """
+    own = _versions(story, story.agents[0])
     if len(own) < 2 or version_of(own[0]["player"])[2] != 0:
         return None
     return own[-1]["elo"] - own[0]["elo"], hypot(own[-1]["error"], own[0]["error"])
@@ -41,7 +44,9 @@ def ratings(story: Story) -> list[Block]:
     if not rows:
         return []
     record = story.measured["record"]
-    note = NOTE.format(seat=record["seat_elo"], error=Z_95 * record["seat_error"], cyclic=percent(record["cyclic_share"]))
+    note = NOTE.format(
+        seat=record["seat_elo"], error=Z_95 * record["seat_error"], cyclic=percent(record["cyclic_share"])
+    )
     return [*_charts(story), Table(
         ["player", "Elo", "± 95 %", "matches", "first move", "Nash", "α-rank"],
         [[short_name(row["player"]) if is_bot(row["player"]) else row["player"], f"{row['elo']:,.0f}",
@@ -52,17 +57,30 @@ def ratings(story: Story) -> list[Block]:
 
 
 def _charts(story: Story) -> list[Block]:
-    own = _versions(story)
-    if len(own) < 2:
+    found = [_curves(story, agent) for agent in story.agents if len(_versions(story, agent)) > 1]
+    if not found:
         return []
-    at = [story.millions(version_of(row["player"])[2]) for row in own]
-    first = own[0]
-    rated = [(x, row["elo"]) for x, row in zip(at, own, strict=True)]
-    spread = [(row["elo"] - Z_95 * row["error"], row["elo"] + Z_95 * row["error"]) for row in own]
-    gaps = [(row["elo"] - first["elo"], Z_95 * hypot(row["error"], first["error"])) for row in own[1:]]
-    climbed = Line("", [(x, gap) for x, (gap, _) in zip(at[1:], gaps, strict=True)],
-                   [(gap - error, gap + error) for gap, error in gaps], bars=True)  # fmt: skip
     return [
-        Chart("ratings", plot("Rating of record, 95 %", [Line("", rated, spread, bars=True)])),
-        Chart("gap_to_step_0", plot("Elo above step 0, 95 %", [climbed])),
+        Chart("ratings", plot("Rating of record, 95 %", [rated for rated, _ in found])),
+        Chart("gap_to_step_0", plot("Elo above step 0, 95 %", [climbed for _, climbed in found])),
     ]
+
+
+def _curves(story: Story, agent: str) -> tuple[Line, Line]:
+    """The rating, and the gap to the agent's first version, over training."""
+    own, name = _versions(story, agent), agent if len(story.agents) > 1 else ""
+    at, first = [story.millions(version_of(row["player"])[2]) for row in own], own[0]
+    gaps = [(row["elo"] - first["elo"], Z_95 * hypot(row["error"], first["error"])) for row in own[1:]]
+    rated = Line(
+        name,
+        [(x, row["elo"]) for x, row in zip(at, own, strict=True)],
+        [(row["elo"] - Z_95 * row["error"], row["elo"] + Z_95 * row["error"]) for row in own],
+        bars=True,
+    )
+    climbed = Line(
+        name,
+        [(x, gap) for x, (gap, _) in zip(at[1:], gaps, strict=True)],
+        [(gap - error, gap + error) for gap, error in gaps],
+        bars=True,
+    )
+    return rated, climbed

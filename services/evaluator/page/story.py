@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ...kernel.config import AGENTS_FOLDER
+
 Json = dict[str, Any]
 
 #: What people want to see of the audit trail; the rest happens all the time.
@@ -16,11 +18,12 @@ QUIET_KINDS = ("snapshot", "evaluation", "service_started", "service_stopped", "
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Rows are in the order of training; where a rollback undid updates, `updates` holds those that remained."""
+    """Rows are in the order of training; where a rollback undid updates, those that remained."""
 
     folder: Path
     config: Json
-    updates: list[Json] = field(default_factory=list)
+    learners: dict[str, list[Json]] = field(default_factory=dict)
+    """updates of every agent that learns"""
     measured: Json = field(default_factory=dict)
     """what `build_summary` says, as of the last look"""
     events: list[Json] = field(default_factory=list)
@@ -32,6 +35,16 @@ class Story:
     """what kept matches were like, if somebody looked"""
     undone: int = 0
     """updates that were rolled back, or lost and made again"""
+
+    @property
+    def agents(self) -> list[str]:
+        """Names, in the order of the configuration."""
+        return list(self.learners)
+
+    @property
+    def updates(self) -> list[Json]:
+        """Of the first agent, which stands for the run where there is one number for all."""
+        return next(iter(self.learners.values()), [])
 
     @property
     def state(self) -> str:
@@ -60,13 +73,14 @@ class Story:
 
 def read_story(folder: Path, measured: Json | None = None, fights: Json | None = None) -> Story:
     """`measured`: if the caller knows better than the folder."""
-    rows = list(_rows(folder / "metrics.jsonl"))
-    updates = standing(rows)
+    config = _tree(folder / "config.json")
+    rows = {agent: list(_rows(path / "metrics.jsonl")) for agent, path in _learners(folder, config).items()}
+    learners = {agent: standing(made) for agent, made in rows.items()}
     beats = {path.stem: _tree(path) for path in (folder / "services").glob("*.json") if not path.stem.endswith(".pid")}
     return Story(
         folder=folder,
-        config=_tree(folder / "config.json"),
-        updates=updates,
+        config=config,
+        learners=learners,
         measured=measured or _newest(_tree(folder / "measured.json"), _tree(folder / "summary.json")),
         events=list(_rows(folder / "events.jsonl")),
         deaths=list(_rows(folder / "deaths.jsonl")),
@@ -74,8 +88,16 @@ def read_story(folder: Path, measured: Json | None = None, fights: Json | None =
         made_with=_tree(folder / "made_with.json"),
         beats=beats,
         fights=fights or {},
-        undone=len(rows) - len(updates),
+        undone=sum(map(len, rows.values())) - sum(map(len, learners.values())),
     )
+
+
+def _learners(folder: Path, config: Json) -> dict[str, Path]:
+    """Where the numbers of every agent are."""
+    names = [str(agent["name"]) for agent in config.get("agents", [])]
+    if len(names) > 1:
+        return {name: folder / AGENTS_FOLDER / name for name in names}
+    return {names[0] if names else str(config.get("learner", {}).get("agent", "main")): folder}
 
 
 def standing(rows: Iterable[Json]) -> list[Json]:

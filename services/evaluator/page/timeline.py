@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from html import escape
 
 from .axis import nice_ticks, short
-from .blocks import Block, Chart, Facts, Table, Text
-from .plot import COLOURS, WIDE, svg
-from .story import QUIET_KINDS, Json, Story
-from .words import clock, duration
+from .blocks import Block, Chart, Table, Text
+from .plot import COLOURS, WIDE, svg, under
+from .story import QUIET_KINDS, Story
+from .words import clock
 
 LEFT, BAND, GAP = 118.0, 22.0, 8.0
 TRACKS = (("phase", "phases"), ("randomisation", "randomisation"))
@@ -21,7 +20,9 @@ def timeline(story: Story) -> list[Block]:
     if not story.events:
         return []
     shown = [event for event in story.events if event["kind"] not in QUIET_KINDS]
-    rows = [[clock(event["time"]), f"{story.at(event['time']):.2f} M", event["kind"], event["message"]] for event in shown]
+    rows = [
+        [clock(event["time"]), f"{story.at(event['time']):.2f} M", event["kind"], event["message"]] for event in shown
+    ]
     table = Table(["time", "decisions", "event", ""], rows[-MOST_EVENTS:], words=4)
     left_out = len(rows) - MOST_EVENTS
     more = [Text(f"{left_out} earlier events are in {story.folder / 'events.jsonl'}.")] if left_out > 0 else []
@@ -61,7 +62,11 @@ def _name(text: str, y: float) -> str:
 
 
 def _spans(story: Story, kind: str, end: float) -> list[tuple[float, float, str]]:
-    begun = [(story.at(event["time"]), event["message"].removesuffix(" begins")) for event in story.events if event["kind"] == kind]
+    begun = [
+        (story.at(event["time"]), event["message"].removesuffix(" begins"))
+        for event in story.events
+        if event["kind"] == kind
+    ]
     ends = [*(x for x, _ in begun[1:]), end][: len(begun)]
     return [(start, stop, name) for (start, name), stop in zip(begun, ends, strict=True) if stop > start]
 
@@ -87,25 +92,7 @@ def _axis(end: float, y: float) -> list[str]:
     ticks = [tick for tick in nice_ticks(0, end, 8) if tick <= end * 1.01]
     found = [
         f'<line class="grid" x1="{_x(t, end):.1f}" x2="{_x(t, end):.1f}" y1="4" y2="{y:.1f}"/>'
-        f'<text class="tick" x="{_x(t, end):.1f}" y="{y + 15:.1f}" text-anchor="middle">{short(t)}</text>'
+        + under(_x(t, end), y + 15, short(t))
         for t in ticks
     ]
-    return [*found, f'<text class="tick" x="{_x(end / 2, end):.1f}" y="{y + 32:.1f}" text-anchor="middle">million decisions</text>']
-
-
-def deaths(story: Story) -> list[Block]:
-    """Post-mortem: who, when, of what, and what it had made durable."""
-    if not story.deaths:
-        return [Text("Nothing has died.")]
-    head = ["when", "service", "process", "cause", "last sign of life before", "step", "durable step", "started again"]
-    rows = [_death(row) for row in story.deaths]
-    lost = [Facts([("updates made again", str(story.undone))])] if story.undone else []
-    return [Table(head, rows, words=4), *lost]
-
-
-def _death(row: Json) -> Sequence[str]:
-    age = row.get("heartbeat_age_seconds")
-    known = [str(row[key]) if row.get(key) is not None else "-" for key in ("step", "durable_step")]
-    seen = duration(age) if isinstance(age, int | float) else "-"
-    again = "yes" if row.get("restarted") else "no"
-    return [clock(row.get("time")), str(row["service"]), str(row.get("pid", "-")), str(row["cause"]), seen, *known, again]
+    return [*found, under(_x(end / 2, end), y + 32, "million decisions")]

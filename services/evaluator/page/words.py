@@ -36,10 +36,12 @@ def clock(unix_time: float | None) -> str:
     return "-" if unix_time is None else time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(unix_time))
 
 
-def short_name(player: str) -> str:
-    """`ace` for a bot, the name of a guest, `step 40` for a version."""
+def short_name(player: str, *, whose: bool = False) -> str:
+    """`ace` for a bot, the name of a guest, `step 40` for a version; `whose`: with its agent."""
     if is_bot(player):
         return player.removeprefix(BOT_PREFIX)
     if is_guest(player):
         return agent_of(player)
-    return f"step {version_of(player)[2]}" if is_version(player) else player
+    if not is_version(player):
+        return player
+    return f"{agent_of(player) + ' ' if whose else ''}step {version_of(player)[2]}"
