@@ -82,7 +82,10 @@ class RandomisationStage(Section):
 class GuestConfig(Section):
     """A policy from elsewhere. In a hand-written file its path alone is enough; the rest is filled in."""
 
-    file: str = Field(min_length=1, description="ONNX file that meets the submission contract; copied into the run")
+    file: str = Field(
+        min_length=1,
+        description="ONNX file that meets the submission contract, or weights of this network; copied into the run",
+    )
     name: str = Field("", pattern=r"^$|" + NAME_PATTERN, description="in standings; empty: made of the file's name")
     sha256: str = Field("", description="of the file; filled in when the run is created")
     role: str = Field("", description="role that it plays, where agents have roles")
