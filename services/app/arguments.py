@@ -95,6 +95,17 @@ examples:
   ludus evaluate duel-1 --regime high_gravity --regime sniper
   ludus evaluate duel-1 --regime all --json regimes.json
 """
+EXPLOIT = """Train an exploiter: a run whose learner meets nobody but the frozen policy of RUN, under the same settings.
+
+What it wins in the end, beyond what it won at its start, bounds from below how exploitable that policy is. It begins
+with the run's own weights (of its role, at that step), or with --fresh ones. It is a run like others: status, attach,
+report; its panel holds the frozen policy under the name `victim`.
+
+examples:
+  ludus exploit duel-1                              the duellist against its own final policy
+  ludus exploit chase-1 --role evader               a new evader against the pursuer that chase-1 ended with
+  ludus exploit chase-1@60 --role pursuer --budget 400000 --fresh
+"""
 BENCH = """How fast is a game? Decisions per second of one core, under external actions and against every scripted bot.
 
 The time is CPU time of this process with one thread, so other load disturbs little. Each number is the median of
@@ -202,7 +213,8 @@ def _train(add: _Adder) -> None:
         "--guest", action="append", metavar="FILE.onnx", help="a policy from elsewhere as an opponent; may be repeated"
     )
     train.add_argument(
-        "--init-from", metavar="SOURCE", help="begin with the networks of a checkpoint: its folder, RUN or RUN@STEP"
+        "--init-from", metavar="SOURCE",
+        help="begin with the networks of a checkpoint: its folder, RUN[:AGENT] or RUN[:AGENT]@STEP",
     )
     train.add_argument("--grow", action="store_true", help="make them as large as this run's, doing the same at first")
     train.add_argument("--detach", action="store_true", help="start it and return at once")
@@ -285,6 +297,15 @@ def _league(add: _Adder) -> None:
 
 
 def _measures(add: _Adder) -> None:
+    exploit = add("exploit", "exploit:exploit", "train against a run's frozen policy: can it be beaten?", EXPLOIT)
+    exploit.add_argument("run", nargs="?", metavar="RUN[@STEP]", help="whose policy is attacked (default: the newest)")
+    exploit.add_argument("--role", metavar="R", help="of the exploiter, where agents have roles: the other is attacked")
+    exploit.add_argument("--budget", type=int, metavar="N", help="decisions (default: a fifth of the run's)")
+    exploit.add_argument("--fresh", action="store_true", help="begin with untrained weights, not with the run's own")
+    exploit.add_argument("--name", metavar="NAME", help="of the exploiter's run (default: a fresh one)")
+    exploit.add_argument("--seed", type=int, metavar="N", help="everything random is drawn from it")
+    exploit.add_argument("--set", action="append", metavar="KEY=VALUE", help="change one key; may be repeated")
+    exploit.add_argument("--detach", action="store_true", help="start it and return at once")
     evaluate = add("evaluate", "evaluate:evaluate", "measure a run's policy against the bots, in any regime", EVALUATE)
     evaluate.add_argument("run", nargs="?", metavar="RUN[@STEP]", help="a run, or one of its checkpoints by its step")
     text = "conditions to play under, or 'all'; may be repeated (default: default)"

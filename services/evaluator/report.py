@@ -14,7 +14,7 @@ from ..games.conditions import DEFAULT_REGIME
 from ..kernel.config import RunConfig
 from ..kernel.files import write_atomically
 from ..kernel.guests import guest_ids
-from ..kernel.panel import PanelRow, candidates, final_candidate, panel_opponents, panel_rows, return_rows
+from ..kernel.panel import PanelRow, candidates, final_candidate, met, panel_opponents, panel_rows, return_rows
 from ..kernel.players import BOT_PREFIX, agent_of, is_bot, is_guest, is_version, version_of
 from ..kernel.service import Context
 from ..kernel.topology import HEALTH, RUN_BUCKET
@@ -28,12 +28,13 @@ async def write_report(ctx: Context) -> None:
     """Read the ledger's standings and the learner's last word, write the three files into the run's folder."""
     run = await ctx.bus.bucket(RUN_BUCKET)
     entry = await run.get("ledger")
-    last = await ctx.bus.last(HEALTH, ctx.config.learner.agent)
-    if entry is None or last is None:
+    found = [await ctx.bus.last(HEALTH, agent) for agent in ctx.config.agent_names]
+    healths = [LearnerHealth.FromString(last.data) for last in found if last is not None]
+    if entry is None or len(healths) < len(found):
         ctx.log.warning("no report: the run has neither standings nor health")
         return
-    standings, health = Standings.FromString(entry.value), LearnerHealth.FromString(last.data)
-    summary = build_summary(ctx.config, standings, health)
+    standings = Standings.FromString(entry.value)
+    summary = build_summary(ctx.config, standings, *healths)
     folder = Path(ctx.config.directory)
     if summary["returns"]:
         write_atomically(folder / RETURNS_FILE, return_chart(ctx.config, summary).encode())
@@ -46,16 +47,24 @@ async def write_report(ctx: Context) -> None:
     await ctx.event("report", f"report written to {folder / 'report.md'}")
 
 
-def build_summary(config: RunConfig, standings: Standings, health: LearnerHealth) -> dict[str, Any]:
-    """Everything the report says. Candidates are in order of training; the last one is the final policy."""
+def build_summary(
+    config: RunConfig, standings: Standings, health: LearnerHealth, *others: LearnerHealth
+) -> dict[str, Any]:
+    """Everything the report says. Candidates are in order of training; the last one of an agent is its final policy.
+
+    `others`: health of the agents after the first.
+    """
     bots, guests = spec(config.game).bots[config.rules], guest_ids(config)
     measured = sorted(candidates(standings), key=lambda name: version_of(name)[1:][::-1])
     # Without scripted bots step 0 is only met as an opponent.
-    met = [pair.second for pair in standings.pairs if is_version(pair.second) and not is_guest(pair.second)]
-    first = next((name for name in [*measured, *met] if version_of(name)[2] == 0), "")
+    untrained = [pair.second for pair in standings.pairs if is_version(pair.second) and not is_guest(pair.second)]
+    first = next((name for name in [*measured, *untrained] if version_of(name)[2] == 0), "")
+    agents = {agent_of(name): [one for one in measured if agent_of(one) == agent_of(name)] for name in measured}
+    finals = [final_candidate(versions) for versions in agents.values()]
     final = final_candidate(measured)
-    labels = {name: "final" if name == final else "step 0" if name == first else f"step {version_of(name)[2]}"
-              for name in measured}  # fmt: skip
+    labels = {name: "final" if name in finals else "step 0" if version_of(name)[2] == 0 else
+              f"step {version_of(name)[2]}" for name in measured}  # fmt: skip
+    roles = any(agent.role for agent in config.agents)
     seconds = health.metrics.get("elapsed_seconds", 0.0)
     folder = Path(config.directory)
     return {
@@ -76,11 +85,19 @@ def build_summary(config: RunConfig, standings: Standings, health: LearnerHealth
                 "policy": name,
                 "label": labels[name],
                 "step": version_of(name)[2],
-                "rows": [_row(row) for row in panel_rows(standings, name, panel_opponents(name, bots, first, guests))],
+                "rows": [
+                    _row(row)
+                    for row in panel_rows(
+                        standings,
+                        name,
+                        met(standings, name) if roles else panel_opponents(name, bots, first, guests),
+                    )
+                ],
             }
             for name in measured
         ],
         "regimes": _regimes(config, standings, final, panel_opponents(final, bots, first)),
+        "agents": [_agent(config, one) for one in (health, *others)] if others else [],
         "returns": [
             {"policy": row.candidate, "label": labels[row.candidate], "step": version_of(row.candidate)[2],
              "n": row.episodes, "mean": row.mean, "low": row.low, "high": row.high, "std": row.std,
@@ -94,6 +111,16 @@ def build_summary(config: RunConfig, standings: Standings, health: LearnerHealth
             "logs": str(folder / "logs"),
         },
     }
+
+
+def _agent(config: RunConfig, health: LearnerHealth) -> dict[str, Any]:
+    """One of several."""
+    folder = config.folder_of(health.policy.agent)
+    return {
+        "agent": health.policy.agent, "decisions": health.decisions, "steps": health.policy.step,
+        "seconds": health.metrics.get("elapsed_seconds", 0.0),
+        "weights": str(folder / "weights" / "final.safetensors"), "checkpoints": str(folder / "checkpoints"),
+    }  # fmt: skip
 
 
 def _regimes(
@@ -123,7 +150,8 @@ def win_rate_chart(config: RunConfig, summary: dict[str, Any]) -> str:
         millions = candidate["step"] * config.learner.batch_decisions / 1e6
         for row in candidate["rows"]:
             if row["n"]:
-                series.setdefault(_short(row["opponent"]), []).append((millions, row["win_rate"]))
+                whose = f"{agent_of(candidate['policy'])}: " if summary["agents"] else ""
+                series.setdefault(whose + _short(row["opponent"]), []).append((millions, row["win_rate"]))
     return line_chart("Win rate on evaluation seeds", "million decisions", series)
 
 
@@ -156,10 +184,12 @@ def render_returns(config: RunConfig, summary: dict[str, Any]) -> str:
 
 
 def _short(opponent: str) -> str:
-    """`ace` for a bot, the name of a guest, else the only version there is: `step 0`."""
+    """`ace` for a bot, the name of a guest, `step 0`, or the newest version of another agent at that time."""
     if is_bot(opponent):
         return opponent.removeprefix(BOT_PREFIX)
-    return agent_of(opponent) if is_guest(opponent) else "step 0"
+    if is_guest(opponent):
+        return agent_of(opponent)
+    return "step 0" if version_of(opponent)[2] == 0 else f"newest {agent_of(opponent)}"
 
 
 def render(config: RunConfig, summary: dict[str, Any]) -> str:
@@ -176,8 +206,9 @@ def render(config: RunConfig, summary: dict[str, Any]) -> str:
     if summary["regimes"]:
         lines += ["## Regimes", "", *_regime_table(summary["regimes"]), ""]
     lines += [
-        f"Deterministic play: {config.evaluator.deterministic}. Seeds are never used in training; both seats are "
-        "played equally often. Intervals: Wilson, 95 %.",
+        f"Deterministic play: {config.evaluator.deterministic}. Seeds are never used in training; "
+        f"{'roles keep their seats' if config.agents else 'both seats are played equally often'}. "
+        "Intervals: Wilson, 95 %.",
         *_tail(config, summary),
     ]
     return "\n".join(lines)

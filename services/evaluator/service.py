@@ -88,7 +88,7 @@ async def serve(ctx: Context) -> None:
     bank = PolicyBank.for_run(config, game, device=config.evaluator.device, seed=config.seed)
     showcase = Showcase(game, config, keep=config.evaluator.replays)
     arena = Arena(game, bank, worker=ctx.name, never_idle=False, seed=config.seed, tape=showcase.tape)
-    store = await PolicyStore.open(ctx.bus, bank, config.learner.agent)
+    store = await PolicyStore.open(ctx.bus, bank, config.agent_names)
     tickets = OpenTickets(ctx.bus)
     puller = await ctx.bus.puller(CONSUMERS["evaluator"], EVALUATE_POOL)
     keeper = asyncio.create_task(tickets.keep_alive())

@@ -12,6 +12,7 @@ from ..games.conditions import DEFAULT_REGIME, in_regime, randomised
 from ..kernel.config import ConfigError, RunConfig
 from ..kernel.guests import guests_of
 from ..kernel.players import version_id
+from .cast import Cast, cast_of, guests_against
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Plan:
     config: RunConfig
     bots: tuple[str, ...]
     """every scripted bot of the game: the panel"""
+    cast: Cast
     guests: Mapping[str, PolicyRef] = field(default_factory=dict)
     """policies from elsewhere by name: on the panel too"""
     alone: bool = False
@@ -30,6 +32,10 @@ class Plan:
     def guest_ids(self) -> dict[str, str]:
         """Player id of each guest by its name."""
         return {name: version_id(ref) for name, ref in self.guests.items()}
+
+    def guests_against(self, agent: str) -> dict[str, str]:
+        """The same, of those that can sit opposite an agent."""
+        return guests_against(self.config, self.cast, agent)
 
 
 def make_plan(config: RunConfig) -> Plan:
@@ -46,7 +52,24 @@ def make_plan(config: RunConfig) -> Plan:
                 registry.expect(f"bot of {config.game}", bot, (*bots, *guests))
             except ValueError as error:
                 raise ConfigError(f"league.phases.{index}.bots ({phase.name}): {error}") from error
-    return Plan(config, bots, guests, alone=spec.seats == 1, regimes=_conditions(config, spec))
+    cast = cast_of(config, spec)
+    _somebody_to_meet(config, cast)
+    return Plan(config, bots, cast, guests, alone=spec.seats == 1, regimes=_conditions(config, spec))
+
+
+def _somebody_to_meet(config: RunConfig, cast: Cast) -> None:
+    """An agent with a role has no pool of its own to play against. Raises ConfigError."""
+    if not cast.fixed:
+        return
+    for agent in cast.agents:
+        if cast.opponents(agent) or guests_against(config, cast, agent):
+            continue
+        for index, phase in enumerate(config.league.phases):
+            if not set(cast.bots_against(agent)) & {bot for pool in phase.bots for bot in pool.bots}:
+                raise ConfigError(
+                    f"league.phases.{index} ({phase.name}): nobody to play against {agent!r}: expected an agent of "
+                    f"another role, a guest, or bots out of {', '.join(cast.bots_against(agent))}"
+                )
 
 
 def _conditions(config: RunConfig, spec: GameSpec) -> tuple[str, ...]:

@@ -30,8 +30,15 @@ RUN_STATE_STOPPED: RunState
 RUN_STATE_FAILED: RunState
 
 class RunRecord(_message.Message):
-    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders", "randomisation")
+    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders", "randomisation", "learning", "snapshot_steps")
     class EvaluationMatchesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class SnapshotStepsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +58,8 @@ class RunRecord(_message.Message):
     EVALUATION_MATCHES_FIELD_NUMBER: _ClassVar[int]
     ORDERS_FIELD_NUMBER: _ClassVar[int]
     RANDOMISATION_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_STEPS_FIELD_NUMBER: _ClassVar[int]
     state: RunState
     phase: str
     reason: str
@@ -64,7 +73,9 @@ class RunRecord(_message.Message):
     evaluation_matches: _containers.ScalarMap[str, int]
     orders: _lockstep_pb2.Orders
     randomisation: str
-    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ..., randomisation: _Optional[str] = ...) -> None: ...
+    learning: _containers.RepeatedScalarFieldContainer[str]
+    snapshot_steps: _containers.ScalarMap[str, int]
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ..., randomisation: _Optional[str] = ..., learning: _Optional[_Iterable[str]] = ..., snapshot_steps: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
     __slots__ = ("service", "state", "heartbeat_age_milliseconds", "restarts")
@@ -79,7 +90,7 @@ class ServiceStatus(_message.Message):
     def __init__(self, service: _Optional[str] = ..., state: _Optional[str] = ..., heartbeat_age_milliseconds: _Optional[int] = ..., restarts: _Optional[int] = ...) -> None: ...
 
 class RunStatus(_message.Message):
-    __slots__ = ("run", "game", "record", "health", "progress", "eta_seconds", "standings", "warnings", "tickets_waiting", "scripted_share", "elapsed_seconds", "randomisation")
+    __slots__ = ("run", "game", "record", "health", "progress", "eta_seconds", "standings", "warnings", "tickets_waiting", "scripted_share", "elapsed_seconds", "randomisation", "agents")
     RUN_FIELD_NUMBER: _ClassVar[int]
     GAME_FIELD_NUMBER: _ClassVar[int]
     RECORD_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +103,7 @@ class RunStatus(_message.Message):
     SCRIPTED_SHARE_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_SECONDS_FIELD_NUMBER: _ClassVar[int]
     RANDOMISATION_FIELD_NUMBER: _ClassVar[int]
+    AGENTS_FIELD_NUMBER: _ClassVar[int]
     run: str
     game: str
     record: RunRecord
@@ -104,4 +116,5 @@ class RunStatus(_message.Message):
     scripted_share: float
     elapsed_seconds: float
     randomisation: str
-    def __init__(self, run: _Optional[str] = ..., game: _Optional[str] = ..., record: _Optional[_Union[RunRecord, _Mapping]] = ..., health: _Optional[_Union[_health_pb2.LearnerHealth, _Mapping]] = ..., progress: _Optional[float] = ..., eta_seconds: _Optional[float] = ..., standings: _Optional[_Union[_standings_pb2.Standings, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., tickets_waiting: _Optional[int] = ..., scripted_share: _Optional[float] = ..., elapsed_seconds: _Optional[float] = ..., randomisation: _Optional[str] = ...) -> None: ...
+    agents: _containers.RepeatedCompositeFieldContainer[_health_pb2.LearnerHealth]
+    def __init__(self, run: _Optional[str] = ..., game: _Optional[str] = ..., record: _Optional[_Union[RunRecord, _Mapping]] = ..., health: _Optional[_Union[_health_pb2.LearnerHealth, _Mapping]] = ..., progress: _Optional[float] = ..., eta_seconds: _Optional[float] = ..., standings: _Optional[_Union[_standings_pb2.Standings, _Mapping]] = ..., warnings: _Optional[_Iterable[str]] = ..., tickets_waiting: _Optional[int] = ..., scripted_share: _Optional[float] = ..., elapsed_seconds: _Optional[float] = ..., randomisation: _Optional[str] = ..., agents: _Optional[_Iterable[_Union[_health_pb2.LearnerHealth, _Mapping]]] = ...) -> None: ...
