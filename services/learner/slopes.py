@@ -45,11 +45,14 @@ def slopes(config: LearnerConfig, scales: Scales, outputs: Outputs, rows: Rows) 
 
 
 def _by_autograd(config: LearnerConfig, scales: Scales, outputs: Outputs, rows: Rows) -> Slopes:
-    leaves = [getattr(outputs, name).detach().requires_grad_() for name in ("means", "log_std", "logits", "values")]
+    given = (outputs.means, outputs.log_std, outputs.logits, outputs.values)
+    means, log_std, logits, values = leaves = [one.detach().requires_grad_() for one in given]
     with torch.enable_grad():
-        loss, terms = objective(config, scales, Outputs(*leaves, outputs.categorical), rows)
-        given = torch.autograd.grad(loss * len(rows), leaves, materialize_grads=True)
-    return Slopes(*given, torch.tensor([getattr(terms, one.name) * len(rows) for one in fields(Terms)]))
+        leaf_outputs = Outputs(means, log_std, logits, values, outputs.categorical)
+        loss, terms = objective(config, scales, leaf_outputs, rows)
+        means, log_std, logits, values = torch.autograd.grad(loss * len(rows), leaves, materialize_grads=True)
+    sums = values.new_tensor([getattr(terms, one.name) * len(rows) for one in fields(Terms)])
+    return Slopes(means, log_std, logits, values, sums)
 
 
 def _by_hand(config: LearnerConfig, scales: Scales, outputs: Outputs, rows: Rows) -> Slopes:
@@ -95,8 +98,9 @@ def _value(config: LearnerConfig, scales: Scales, values: Tensor, rows: Rows) ->
     slope = values - rows.returns
     squares = slope.square()
     if config.value_clip > 0:
-        near = rows.values + (values - rows.values).clamp_(-config.value_clip, config.value_clip)
+        moved = values - rows.values
+        near = rows.values + moved.clamp(-config.value_clip, config.value_clip)
         far = (near - rows.returns).square_()
-        slope = slope.masked_fill(far > squares, 0.0)
+        slope = slope.masked_fill((far > squares).logical_and_(moved.abs_() > config.value_clip), 0.0)
         squares = torch.maximum(squares, far)
     return slope.mul_(config.value_coefficient / scales.returns**2), squares.sum() * (0.5 / scales.returns**2)
