@@ -170,6 +170,26 @@ examples:
 """
 
 
+SWEEP = """Variants × seeds: runs them one after the other (or side by side, as the sweep says), and goes on where it
+was if it was ended or killed. What has been done is read from the runs' folders.
+
+SWEEP is a file, or the name of one that comes with Ludus (`ludus experiments` lists them).
+
+examples:
+  ludus sweep kl-warmup --dry-run          which runs, with which changes, and what has been done
+  ludus sweep kl-warmup --detach           in the background
+  ludus experiments kl-warmup              results so far
+"""
+EXPERIMENTS = """Sweeps and what they showed: by fixed references, with interquartile means over seeds, bootstrap
+intervals, the spread of seeds, Elo above step 0, KL, and a verdict beside the first variant.
+
+examples:
+  ludus experiments                                  all of them
+  ludus experiments kl-warmup                        one, as Markdown
+  ludus experiments kl-warmup --html --output kl.html
+"""
+
+
 class Parser(argparse.ArgumentParser):
     """One line for one mistake."""
 
@@ -196,6 +216,7 @@ def build_parser() -> Parser:
     _runs(add)
     _replays(add)
     _reports(add)
+    _sweeps(add)
     _league(add)
     _measures(add)
     _submissions(add)
@@ -313,6 +334,17 @@ def _reports(add: _Adder) -> None:
     report.add_argument("--output", type=Path, metavar="FILE", help="where to (default: into the run's folder)")
     board = add("dashboard", "report:dashboard", "the pages of all runs, live, in the browser", DASHBOARD)
     board.add_argument("--port", type=int, default=8420, metavar="N", help="0: a free one (default %(default)s)")
+
+
+def _sweeps(add: _Adder) -> None:
+    sweep = add("sweep", "sweep:sweep", "run variants × seeds of an experiment", SWEEP)
+    sweep.add_argument("sweep", metavar="SWEEP", help="a TOML file, or a name")
+    sweep.add_argument("--dry-run", action="store_true", help="check everything and show the runs")
+    sweep.add_argument("--detach", action="store_true", help="start it in the background and return at once")
+    shown = add("experiments", "sweep:experiments", "list experiments, or show what one of them says", EXPERIMENTS)
+    shown.add_argument("sweep", nargs="?", metavar="SWEEP", help="a name or a file (default: list them)")
+    shown.add_argument("--html", action="store_true", help="as an HTML page instead of Markdown")
+    shown.add_argument("--output", type=Path, metavar="FILE", help="where to (default: print it)")
 
 
 def _league(add: _Adder) -> None:
