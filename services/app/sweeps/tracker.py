@@ -16,8 +16,8 @@ from .runner import status_of_all
 NOTE = (
     "Score: mean over fixed references of win 1, draw ½, loss 0, of the last version on fresh seeds; where "
     "one plays alone, the mean return. IQM: interquartile mean over seeds × references with a 95 % stratified "
-    "bootstrap interval; the difference is to the first variant. Elo gap: last version above its own step 0; step 0 is rated "
-    "with the mean of the scripted bots at 0. Spread: lowest and highest seed."
+    "bootstrap interval; the difference is to the first variant. Elo gap: last version above its own step 0; step 0 is "
+    "rated with the mean of the scripted bots at 0. Spread: lowest and highest seed."
 )
 SEEDS_NOTE = "n: matches (episodes) behind the score. KL: closed form, of every update."
 
