@@ -10,10 +10,10 @@ import torch
 from common import ACT, HIDDEN, MINIBATCH, OBS
 
 from ludus.kernel.config import LearnerConfig
-from ludus.learner.batch import Rows
 from ludus.learner.crew import Crew
 from ludus.learner.fused import FusedGradients
 from ludus.learner.objective import Scales
+from ludus.learner.rows import Rows
 from ludus.learner.state import State
 from ludus.play.architecture import Architecture
 from ludus.play.tuning import tune_process

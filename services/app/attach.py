@@ -103,9 +103,15 @@ def line(view: Json) -> str:
     ]
     if eta:
         parts.append(f"ETA {seconds_text(eta)}")
-    if "main" in view["ratings"]:
-        parts.append(f"Elo {view['ratings']['main']:.0f}")
-    wins = [f"{row['opponent'].removeprefix('bot:')} {percent(row['recent_score'])}" for row in view["opponents"]]
+    agents = view["agents"]
+    for agent in agents:
+        if agent in view["ratings"]:
+            parts.append(f"Elo {'' if len(agents) == 1 else agent + ' '}{view['ratings'][agent]:.0f}")
+    wins = [
+        f"{'' if len(agents) == 1 else row['agent'] + ' against '}"
+        f"{row['opponent'].removeprefix('bot:')} {percent(row['recent_score'])}"
+        for row in view["opponents"]
+    ]
     if wins:
         parts.append("recent: " + ", ".join(wins))
     if view["recent_return"] is not None:

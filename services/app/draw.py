@@ -82,6 +82,29 @@ def numbers_line(view: Json) -> Text:
     return Text("  ".join(parts))
 
 
+def agents_of(view: Json) -> list[Json]:
+    """The view of each agent: what it played and how it was measured."""
+    if len(view["agents"]) < 2:
+        return [view]
+    rows = ("opponents", "evaluations")
+    return [
+        {**view, "agents": [agent], **{key: [one for one in view[key] if one["agent"] == agent] for key in rows}}
+        for agent in view["agents"]
+    ]
+
+
+def learners_table(view: Json) -> Table:
+    """One line per agent, where there are several."""
+    table = plain_table("agent", "update", "decisions", "per second", "KL", "entropy", "", right=(1, 2, 3, 4, 5))
+    for one in view["learners"]:
+        rests = bool(view["learning"]) and one["agent"] not in view["learning"]
+        table.add_row(
+            one["agent"], str(one["step"]), count_text(one["decisions"]), f"{one['decisions_per_second']:,.0f}",
+            number_text(one["kl"], 4), number_text(one["entropy"], 2), "rests" if rests else "",
+        )  # fmt: skip
+    return table
+
+
 def opponents_table(view: Json) -> Table:
     """Training against, and the newest measurement of, each opponent; fits into 80 columns."""
     newest = newest_evaluation(view)
@@ -95,7 +118,9 @@ def opponents_table(view: Json) -> Table:
             *_measured(rows.get(name)),
             number_text(view["ratings"].get(name), 0),
         )
-    table.add_row("the learner", *[""] * 6, number_text(view["ratings"].get("main"), 0), style="bold")
+    (agent,) = view["agents"]
+    name = "the learner" if agent == "main" else agent
+    table.add_row(name, *[""] * 6, number_text(view["ratings"].get(agent), 0), style="bold")
     return table
 
 
@@ -201,8 +226,10 @@ def live(view: Json, hint: str) -> RenderableType:
     parts: list[RenderableType] = [headline(view), progress_line(view), numbers_line(view), Text()]
     if view["recent_return"] is not None or view["returns"]:
         parts += [returns_table(view), Text("undiscounted returns; measured: evaluation seeds", "dim"), Text()]
+    if len(view["learners"]) > 1:
+        parts += [learners_table(view), Text()]
     if view["opponents"] or view["evaluations"]:
-        parts += [opponents_table(view), legend(view), Text()]
+        parts += [part for one in agents_of(view) for part in (opponents_table(one), legend(one), Text())]
     parts.append(services_line(view))
     parts += [Text(text, "dim") for text in waiting(view)]
     if deaths := view["deaths"][-DEATHS_SHOWN:]:

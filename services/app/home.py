@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..kernel.config import AGENTS_FOLDER
 from ..kernel.files import write_atomically
 from .errors import CommandError, unknown
 
@@ -156,9 +157,19 @@ class RunFolder:
         return self.path / "logs" / f"{service}.log"
 
     def services(self) -> list[str]:
-        """Names of the run's processes: one simulator per worker and the other three."""
+        """Names of the run's processes: one simulator per worker, one learner per agent, and the other two."""
         workers = int(self.config().get("simulator", {}).get("workers", 1))
-        return ["league", "learner", *(f"simulator-{worker}" for worker in range(workers)), "evaluator"]
+        learners = [f"learner-{agent}" for agent in self.agents()] or ["learner"]
+        return ["league", *learners, *(f"simulator-{worker}" for worker in range(workers)), "evaluator"]
+
+    def agents(self) -> list[str]:
+        """Names of the agents, where there are several."""
+        names = [str(agent["name"]) for agent in self.config().get("agents", [])]
+        return names if len(names) > 1 else []
+
+    def folder_of(self, agent: str) -> Path:
+        """Where an agent's checkpoints, weights and numbers are."""
+        return self.path / AGENTS_FOLDER / agent if agent in self.agents() else self.path
 
     def want(self, state: str) -> None:
         """Tell the supervisor what this run should do; every change has a generation of its own."""

@@ -10,14 +10,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..kernel.config import RunConfig
-from ..learner.checkpoint import STATE, WEIGHTS, CorruptCheckpoint, load_networks, load_statistics, saved_in
+from ..kernel.config import AGENTS_FOLDER, RunConfig
+from ..learner.checkpoint import STATE, WEIGHTS, CorruptCheckpoint, load_networks, load_statistics
 from ..learner.setup import manifest_of
 from ..play.grow import GROWABLE, grown, obstacles
 from ..play.network import Actor, Critic
 from ..play.weights import Manifest, encode
-from .errors import CommandError, UsageError, unknown
+from .errors import CommandError, UsageError
 from .home import Home
+from .source import find_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ def inherit(source: str, home: Home, config: RunConfig, *, grow: bool) -> Inheri
         sha256 = hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()
     except (CorruptCheckpoint, OSError) as error:
         raise CommandError(f"checkpoint {path} cannot be read: {error}. Take another one.") from error
-    run = path.parent.parent.name
+    folder = path.parent.parent
+    run = folder.parents[1].name if folder.parent.name == AGENTS_FOLDER else folder.name
     parent = f"{run}/{found.agent}@{found.epoch}.{found.step}#{sha256}"
     wanted = replace(manifest_of(config), parent=parent)
     refuse(wanted, found, path, grow=grow)
@@ -71,16 +73,7 @@ def find_checkpoint(source: str, home: Home) -> Path:
             f"--init-from {source}: expected the folder of a checkpoint (with {STATE} in it), RUN or RUN@STEP. A file "
             "of exported weights holds no critic: give the run or checkpoint it came from"
         )
-    name, _, step = source.partition("@")
-    saved = saved_in(home.pick(name).path / "checkpoints")
-    if not saved:
-        raise UsageError(f"--init-from {source}: {name} has no checkpoint yet")
-    if not step:
-        return saved[0].path
-    for one in saved:
-        if str(one.step) == step:
-            return one.path
-    raise unknown(f"step of {name}", step, [str(one.step) for one in saved], "Only checkpoints can be taken.")
+    return find_source(source, home).checkpoint().path
 
 
 def refuse(wanted: Manifest, found: Manifest, path: Path, *, grow: bool) -> None:

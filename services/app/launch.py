@@ -17,10 +17,10 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 def service_argv(run: RunFolder, name: str, resume: bool, nats_url: str) -> Sequence[str]:
     """`python -m ludus.<service> --config ...`, as on any other machine."""
-    service, _, worker = name.partition("-")
+    service, _, part = name.partition("-")
     argv = [sys.executable, "-P", "-m", f"ludus.{service}", "--config", str(run.config_file), "--nats-url", nats_url]
     argv += ["--http-port", "0", "--grpc-port", "0"]
-    argv += ["--worker", worker] if worker else []
+    argv += ["--agent" if service == "learner" else "--worker", part] if part else []
     return [*argv, "--resume"] if resume else argv
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from ..kernel.players import agent_of
 from .draw import plain_table
 from .home import Json, RunFolder
 from .words import count_text, interval_text, seconds_text, short_opponent
@@ -12,17 +13,23 @@ from .words import count_text, interval_text, seconds_text, short_opponent
 FINAL, FIRST = "final", "step 0"
 
 
-def final_table(summary: Json) -> Table:
-    """One row per opponent of the final policy, the same row of step 0 beside it; fits into 80 columns.
-
-    Where one plays alone: one row per policy with its return.
-    """
+def final_tables(summary: Json) -> list[Table]:
+    """Of every agent in turn. Where one plays alone: one row per policy with its return."""
     if summary.get("returns"):
-        return _returns_table(summary)
-    final, first = candidate(summary, FINAL), candidate(summary, FIRST)
-    table = plain_table(
-        "opponent", "W", "D", "L", "n", "final", "95 %", "step 0", "95 %", "n", right=(1, 2, 3, 4, 5, 6, 7, 8, 9)
-    )
+        return [_returns_table(summary)]
+    return [final_table(summary, agent) for agent in agents(summary)]
+
+
+def agents(summary: Json) -> list[str]:
+    """Names; of a run with one agent "", whatever it is called."""
+    return [str(one["agent"]) for one in summary.get("agents", [])] or [""]
+
+
+def final_table(summary: Json, agent: str = "") -> Table:
+    """One row per opponent of the final policy, the same row of step 0 beside it; fits into 80 columns."""
+    final, first = candidate(summary, FINAL, agent), candidate(summary, FIRST, agent)
+    title = f"{agent} against" if agent else "opponent"
+    table = plain_table(title, "W", "D", "L", "n", "final", "95 %", "step 0", "95 %", "n", right=tuple(range(1, 10)))
     before = {row["opponent"]: row for row in first.get("rows", [])}
     for row in final.get("rows", []):
         table.add_row(
@@ -44,9 +51,12 @@ def _returns_table(summary: Json) -> Table:
     return table
 
 
-def candidate(summary: Json, label: str) -> Json:
-    """Empty when it was not measured."""
-    return next((dict(one) for one in summary.get("candidates", []) if one.get("label") == label), {})
+def candidate(summary: Json, label: str, agent: str = "") -> Json:
+    """Empty when it was not measured. `agent`: of a run with several."""
+    for one in summary.get("candidates", []):
+        if one.get("label") == label and agent in ("", agent_of(one["policy"])):
+            return dict(one)
+    return {}
 
 
 def _before(row: Json | None) -> tuple[str, str, str]:
@@ -61,18 +71,24 @@ def print_summary(console: Console, run: RunFolder, summary: Json) -> None:
         f"{summary['run']}: {count_text(summary['decisions'])} decisions in {summary['steps']} updates, "
         f"{seconds_text(summary['seconds'])}, {summary['decisions_per_second']:,.0f} decisions/s"
     )
-    console.print()
-    console.print(final_table(summary))
+    for table in final_tables(summary):
+        console.print()
+        console.print(table)
     if summary.get("returns"):
         console.print("Undiscounted returns in deterministic play on seeds never trained on; 95 %: Student's t.",
                       style="dim", highlight=False)  # fmt: skip
         console.print()
         print_paths(console, run, summary)
         return
-    names = f"final is {candidate(summary, FINAL).get('policy')}, step 0 {candidate(summary, FIRST).get('policy')}"
+    several = len(agents(summary)) > 1
+    names = "; ".join(
+        f"final is {candidate(summary, FINAL, agent).get('policy')}, "
+        f"step 0 {candidate(summary, FIRST, agent).get('policy')}"
+        for agent in agents(summary)
+    )
     console.print(
         f"Share of wins of the final policy and of the untrained one ({names}),\n"
-        "in deterministic play on seeds never trained on, both seats; 95 %: Wilson interval.",
+        f"in deterministic play on seeds never trained on{'' if several else ', both seats'}; 95 %: Wilson interval.",
         style="dim",
         highlight=False,
     )
@@ -84,7 +100,8 @@ def print_paths(console: Console, run: RunFolder, summary: Json) -> None:
     paths = summary.get("paths", {})
     named = {
         "weights": paths.get("weights") or str(run.path / "weights" / "final.safetensors"),
-        "report": paths.get("report") or str(run.path / "report.md"),
+        **{one["agent"]: one["weights"] for one in summary.get("agents", [])},
+        "report": paths.get("report") or str(run.path / "report.html"),
         "logs": paths.get("logs") or str(run.path / "logs"),
     }
     for name, path in named.items():

@@ -10,6 +10,7 @@ from ..play.network import Actor
 from ..play.weights import CorruptWeights, Manifest, from_bytes, to_bytes
 from .errors import CommandError, unknown
 from .home import RunFolder
+from .source import check_agent
 
 FINAL = "final"
 
@@ -28,18 +29,20 @@ class Trained:
         return to_bytes(self.actor, self.manifest)
 
 
-def trained(run: RunFolder, checkpoint: str | None = None) -> Trained:
+def trained(run: RunFolder, checkpoint: str | None = None, agent: str = "") -> Trained:
     """The final policy of a run, or that of its newest readable checkpoint while there is none, or of the one named.
 
-    Raises CommandError.
+    `agent`: whose, where several learn. Raises CommandError.
     """
+    check_agent(run, agent)
+    folder = run.folder_of(agent)
     if checkpoint:
-        return _named(run, checkpoint)
-    final = run.path / "weights" / f"{FINAL}.safetensors"
+        return _named(run, folder, checkpoint)
+    final = folder / "weights" / f"{FINAL}.safetensors"
     if final.is_file():
         return _final(run, final)
     problems = []
-    for saved in saved_in(run.path / "checkpoints"):
+    for saved in saved_in(folder / "checkpoints"):
         try:
             return Trained(saved.path.name, saved.path, *load_actor(saved.path))
         except CorruptCheckpoint as error:
@@ -57,8 +60,8 @@ def _final(run: RunFolder, path: Path) -> Trained:
         ) from error
 
 
-def _named(run: RunFolder, name: str) -> Trained:
-    found = {saved.path.name: saved.path for saved in saved_in(run.path / "checkpoints")}
+def _named(run: RunFolder, folder: Path, name: str) -> Trained:
+    found = {saved.path.name: saved.path for saved in saved_in(folder / "checkpoints")}
     if name not in found:
         raise unknown(f"checkpoint of {run.name}", name, found)
     try:

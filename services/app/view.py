@@ -9,10 +9,11 @@ import time
 from dataclasses import asdict
 from typing import Any
 
+from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.run_pb2 import RunState, RunStatus
 from ..api.v1.standings_pb2 import PairRow, Standings
-from ..kernel.panel import return_rows
-from ..kernel.players import is_bot, is_guest, is_version, version_of
+from ..kernel.panel import return_rows, turned
+from ..kernel.players import agent_of, is_bot, is_guest, is_version, version_of
 from ..kernel.wilson import wilson_interval
 from .disk import disk_full
 from .home import Home, Json, RunFolder, last_row, read_json, read_rows
@@ -87,6 +88,7 @@ def run_view(home: Home, run: RunFolder, status: RunStatus | None) -> Json:
         "total_steps": total,
         "total_decisions": total * int(learner.get("batch_decisions", 0)),
         "target_kl": learner.get("target_kl"),
+        "agents": run.agents() or [str(learner.get("agent", "main"))],
         "services": [service_view(run, name) for name in run.services()],
         "deaths": read_rows(run.deaths_file) + _stack_deaths(home, run),
         "answering": status is not None,
@@ -136,6 +138,8 @@ def _progress_of_status(status: RunStatus) -> Json:
         "decisions_per_second": health.decisions_per_second,
         "kl": metric(health.metrics, "kl"),
         "entropy": metric(health.metrics, "entropy"),
+        "learning": list(record.learning),
+        "learners": [_learner(one) for one in status.agents or [health]],
         "eta_seconds": status.eta_seconds,
         "elapsed_seconds": status.elapsed_seconds,
         "results": status.standings.results,
@@ -150,9 +154,18 @@ def _progress_of_status(status: RunStatus) -> Json:
     }
 
 
+def _learner(health: LearnerHealth) -> Json:
+    numbers = {name: metric(health.metrics, name) for name in ("kl", "entropy")}
+    return {
+        "agent": health.policy.agent, "step": health.policy.step, "decisions": health.decisions,
+        "decisions_per_second": health.decisions_per_second, "durable_step": health.checkpoint_step, **numbers,
+    }  # fmt: skip
+
+
 def _progress_of_files(run: RunFolder) -> Json:
-    row = last_row(run.path / "metrics.jsonl")
-    beat = run.heartbeat("learner")
+    first = next(iter(run.agents()), "")
+    row = last_row(run.folder_of(first) / "metrics.jsonl")
+    beat = run.heartbeat(f"learner-{first}" if first else "learner")
     step = beat.get("step") if beat.get("step") is not None else row.get("step")
     return {
         "phase": run.heartbeat("league").get("phase") or "",
@@ -165,6 +178,8 @@ def _progress_of_files(run: RunFolder) -> Json:
         "decisions_per_second": row.get("decisions_per_second"),
         "kl": metric(row, "kl"),
         "entropy": metric(row, "entropy"),
+        "learning": [],
+        "learners": [],
         "eta_seconds": None,
         "elapsed_seconds": None,
         "results": run.heartbeat("league").get("results"),
@@ -185,12 +200,20 @@ def recent_return(standings: Standings) -> float | None:
 
 
 def opponents(standings: Standings) -> list[Json]:
-    """The live learner against everybody it trained with: bots and guests one by one, earlier versions together."""
-    rows = [pair for pair in standings.pairs if pair.purpose == TRAIN and not is_version(pair.first)]
-    others = [pair for pair in rows if is_bot(pair.second) or is_guest(pair.second)]
-    selves = [pair for pair in rows if pair not in others]
-    named = [_opponent(pair.second, [pair]) for pair in others]
-    return named + ([_opponent(f"earlier selves ({len(selves)})", selves)] if selves else [])
+    """Every live agent against everybody it trained with: earlier versions together, the others one by one."""
+    live = [pair for pair in standings.pairs if pair.purpose == TRAIN and not is_version(pair.first)]
+    live += [turned(pair) for pair in live if not is_version(pair.second) and not is_bot(pair.second)]
+    return [row for agent in dict.fromkeys(pair.first for pair in live) for row in _opponents_of(agent, live)]
+
+
+def _opponents_of(agent: str, live: list[PairRow]) -> list[Json]:
+    rows = [pair for pair in live if pair.first == agent]
+    named = [pair for pair in rows if not is_version(pair.second) or is_guest(pair.second)]
+    past = [pair for pair in rows if pair not in named]
+    whose = "selves" if all(agent_of(pair.second) == agent for pair in past) else "versions"
+    found = [_opponent(pair.second, [pair]) for pair in named]
+    found += [_opponent(f"earlier {whose} ({len(past)})", past)] if past else []
+    return [{"agent": agent, **row} for row in found]
 
 
 def _opponent(name: str, pairs: list[PairRow]) -> Json:
@@ -211,9 +234,12 @@ def evaluations(standings: Standings) -> list[Json]:
     pairs = [
         pair for pair in standings.pairs if pair.purpose == EVALUATE and is_version(pair.first) and not pair.regime
     ]
+    pairs += [turned(pair) for pair in pairs if is_version(pair.second) and not is_guest(pair.second)
+              and agent_of(pair.second) != agent_of(pair.first)]  # fmt: skip
     names = sorted({pair.first for pair in pairs}, key=lambda name: (version_of(name)[2], version_of(name)[1]))
     return [
         {
+            "agent": agent_of(name),
             "policy": name,
             "step": version_of(name)[2],
             "rows": [_evaluation(pair) for pair in pairs if pair.first == name],

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from .agents import AgentConfig
 from .schedule import (
     LeagueConfig,
 )
@@ -34,6 +35,12 @@ from .toolbox import (
 ENV_PREFIX = "LUDUS__"
 #: In the folder of a run that has a parent: the networks it begins with.
 INITIAL_WEIGHTS = "weights/initial.safetensors"
+
+
+#: In the folder of a run with several agents: a folder for each.
+AGENTS_FOLDER = "agents"
+#: Agents of one run begin with different weights.
+AGENT_SEED_STRIDE = 1_000_003
 
 
 class ConfigError(ValueError):
@@ -129,6 +136,9 @@ class EvaluatorConfig(Section):
     every_updates: int = Field(40, ge=1, description="updates between two evaluations of the newest version")
     matches_per_opponent: int = Field(40, ge=2, multiple_of=2, description="episodes, where one plays alone")
     final_matches_per_opponent: int = Field(200, ge=2, multiple_of=2, description="for step 0 and the last version")
+    matches_between_agents: int = Field(
+        200, ge=2, multiple_of=2, description="of the newest versions of two roles, with every evaluation"
+    )
     regimes: tuple[str, ...] = Field(
         ("default",), description="conditions the last version is measured in, beside the default ones of the panel"
     )
@@ -162,6 +172,9 @@ class RunConfig(Section):
         description="deterministic mode: one window of one simulator is one update; slower, but whatever dies on the "
         "way, the run ends bit for bit the same",
     )
+    agents: tuple[AgentConfig, ...] = Field(
+        (), description="who learns; empty: one agent, called learner.agent, that plays every seat"
+    )
     game_parameters: dict[str, Any] = Field(default_factory=dict)
     bus: BusConfig = BusConfig()  # type: ignore[call-arg]
     simulator: SimulatorConfig = SimulatorConfig()  # type: ignore[call-arg]
@@ -172,7 +185,32 @@ class RunConfig(Section):
 
     @property
     def total_updates(self) -> int:
+        """Of each agent."""
         return max(1, self.decisions // self.learner.batch_decisions)
+
+    @property
+    def agent_names(self) -> tuple[str, ...]:
+        """Everybody who learns, in the order of the file."""
+        return tuple(agent.name for agent in self.agents) or (self.learner.agent,)
+
+    @property
+    def rollout_depth(self) -> int:
+        """Slabs that ROLLOUTS holds."""
+        return self.learner.buffer_slabs * len(self.agent_names)
+
+    def folder_of(self, agent: str) -> Path:
+        """Where an agent's checkpoints, weights and numbers are: the run's own folder if nobody else learns."""
+        folder = Path(self.directory)
+        return folder if len(self.agent_names) == 1 else folder / AGENTS_FOLDER / agent
+
+    def for_agent(self, agent: str) -> RunConfig:
+        """The configuration as the learner of one agent reads it. Raises ConfigError for an unknown one."""
+        names = self.agent_names
+        if agent not in names:
+            raise ConfigError(f"unknown agent {agent!r}: expected one of {', '.join(map(repr, names))}")
+        learner = self.learner.model_copy(update={"agent": agent})
+        seed = self.seed + names.index(agent) * AGENT_SEED_STRIDE
+        return self.model_copy(update={"learner": learner, "seed": seed})
 
     @model_validator(mode="after")
     def _half_precision_is_for_gpus(self) -> RunConfig:
@@ -180,6 +218,15 @@ class RunConfig(Section):
         for key, device in devices.items():
             if self.network.precision == "fp16" and not device.startswith("cuda"):
                 raise ValueError(f"network.precision = 'fp16' needs {key} = 'cuda', found {device!r}; CPUs have 'bf16'")
+        return self
+
+    @model_validator(mode="after")
+    def _agents_differ(self) -> RunConfig:
+        names = [agent.name for agent in self.agents]
+        if len(set(names)) < len(names):
+            raise ValueError(f"agents: every agent needs a name of its own, found {', '.join(names)}")
+        if self.lockstep and len(names) > 1:
+            raise ValueError("lockstep: it takes one agent; remove `lockstep`, or train one role at a time")
         return self
 
     @model_validator(mode="after")

@@ -8,6 +8,8 @@ from .players import guest_ref, version_id
 
 #: `PolicyHead.format` of a guest.
 ONNX = "onnx"
+#: Ending of a guest's file that holds an actor of the run's own network instead of an ONNX graph.
+WEIGHTS = ".safetensors"
 
 
 def guests_of(config: RunConfig) -> dict[str, PolicyRef]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import sqrt
 
 from ..api.v1.standings_pb2 import PairRow, SoloRow, Standings
-from .players import bot_id, version_of
+from .players import agent_of, bot_id, version_of
 from .student import mean_interval
 from .wilson import wilson_interval
 
@@ -31,6 +31,14 @@ class PanelRow:
     losses: int = 0
     wins_in_seat_0: int = 0
     matches_in_seat_0: int = 0
+    draws_in_seat_0: int = 0
+
+    @property
+    def by_seat(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """Wins, draws and losses in seat 0 and in seat 1."""
+        losses = self.matches_in_seat_0 - self.wins_in_seat_0 - self.draws_in_seat_0
+        first = (self.wins_in_seat_0, self.draws_in_seat_0, losses)
+        return first, (self.wins - first[0], self.draws - first[1], self.losses - first[2])
 
     @property
     def matches(self) -> int:
@@ -75,23 +83,40 @@ def _return_row(solo: SoloRow) -> ReturnRow:
     return ReturnRow(solo.player, solo.episodes, solo.return_mean, low, high, std, length)
 
 
-def panel_opponents(candidate: str, bots: Iterable[str], step_0: str, guests: Iterable[str] = ()) -> tuple[str, ...]:
-    """Player ids a candidate is measured against: every bot, every guest (given by id), then step 0 unless the
-    candidate is step 0 itself."""
-    versions = (step_0,) if step_0 and step_0 != candidate else ()
-    return (*(bot_id(bot) for bot in bots), *guests, *versions)
+def panel_opponents(
+    candidate: str, bots: Iterable[str], step_0: str | Iterable[str], guests: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Player ids a candidate is measured against: every bot, every guest (given by id), then step 0 (of every agent
+    that it can meet) unless the candidate is that itself."""
+    versions = (step_0,) if isinstance(step_0, str) else step_0
+    return (*(bot_id(bot) for bot in bots), *guests, *(one for one in versions if one and one != candidate))
 
 
-def panel_rows(
-    standings: Standings, candidate: str, opponents: Sequence[str], regime: str = ""
-) -> list[PanelRow]:
+def panel_rows(standings: Standings, candidate: str, opponents: Sequence[str], regime: str = "") -> list[PanelRow]:
     """One row per opponent, in the given order; a pair that has not played yet has zeros. "": the default regime."""
-    found = {
-        pair.second: pair
-        for pair in standings.pairs
-        if (pair.purpose, pair.first, pair.regime) == (EVALUATE, candidate, regime)
-    }
+    measured = [pair for pair in standings.pairs if (pair.purpose, pair.regime) == (EVALUATE, regime)]
+    found = {pair.first: turned(pair) for pair in measured if pair.second == candidate}
+    found |= {pair.second: pair for pair in measured if pair.first == candidate}
     return [_row(candidate, opponent, found.get(opponent)) for opponent in opponents]
+
+
+def met(standings: Standings, candidate: str) -> list[str]:
+    """Everybody a candidate was measured against in the default regime, in the order of the standings."""
+    rows = [pair for pair in standings.pairs if pair.purpose == EVALUATE and not pair.regime]
+    rows += [turned(pair) for pair in rows]
+    return list(dict.fromkeys(pair.second for pair in rows if pair.first == candidate))
+
+
+def turned(pair: PairRow) -> PairRow:
+    """The same pair from the other's point of view."""
+    matches = pair.wins + pair.draws + pair.losses
+    losses_in_seat_0 = pair.matches_in_seat_0 - pair.wins_in_seat_0 - pair.draws_in_seat_0
+    return PairRow(
+        purpose=pair.purpose, first=pair.second, second=pair.first, regime=pair.regime,
+        wins=pair.losses, draws=pair.draws, losses=pair.wins, recent_score=1 - pair.recent_score,
+        wins_in_seat_0=pair.losses - losses_in_seat_0, draws_in_seat_0=pair.draws - pair.draws_in_seat_0,
+        matches_in_seat_0=matches - pair.matches_in_seat_0,
+    )  # fmt: skip
 
 
 def final_candidate(ordered: Iterable[str]) -> str:
@@ -115,14 +140,22 @@ def regressions(standings: Standings) -> list[PanelRow]:
     Only where some version has won 80 % against an opponent: it is one if the newest wins less than that, and so little
     that the 95 % intervals of best and newest do not meet.
     """
-    ordered = sorted(candidates(standings), key=lambda name: version_of(name)[1:][::-1])
+    found = []
+    for agent in dict.fromkeys(agent_of(name) for name in candidates(standings)):
+        found += _regressions(standings, [name for name in candidates(standings) if agent_of(name) == agent])
+    return sorted(found, key=lambda row: row.win_rate)
+
+
+def _regressions(standings: Standings, names: Sequence[str]) -> list[PanelRow]:
+    """Of one agent."""
+    ordered = sorted(names, key=lambda name: version_of(name)[1:][::-1])
     pairs = [pair for pair in standings.pairs if pair.purpose == EVALUATE and pair.first in ordered]
     found = []
     for opponent in dict.fromkeys(pair.second for pair in pairs):
         rows = [row for name in ordered for row in panel_rows(standings, name, [opponent]) if row.matches]
         if rows[-1].candidate == ordered[-1] and _is_regression(rows):
             found.append(rows[-1])
-    return sorted(found, key=lambda row: row.win_rate)
+    return found
 
 
 def _is_regression(rows: Sequence[PanelRow]) -> bool:
@@ -135,5 +168,6 @@ def _row(candidate: str, opponent: str, pair: PairRow | None) -> PanelRow:
     if pair is None:
         return PanelRow(candidate, opponent)
     return PanelRow(
-        candidate, opponent, pair.wins, pair.draws, pair.losses, pair.wins_in_seat_0, pair.matches_in_seat_0
-    )
+        candidate, opponent, pair.wins, pair.draws, pair.losses,
+        pair.wins_in_seat_0, pair.matches_in_seat_0, pair.draws_in_seat_0,
+    )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from .curriculum import CurriculumConfig
 from .section import NAME_PATTERN, Section
 
 
@@ -27,8 +28,9 @@ class Ramp(Section):
         return self.start + (self.end - self.start) * min(max(progress, 0.0), 1.0)
 
 
-#: Who is drawn from the pool of earlier versions: ludus.league.matchmaking says what each of them does.
-Sampler = Literal["uniform", "latest", "pfsp", "pfsp-variance", "pfsp-linear", "peers", "exploitable"]
+#: Who is drawn from the pool of earlier versions: ludus.league.matchmaking says what each of them does. "live" is the
+#: newest version of another agent, which learns from the match too.
+Sampler = Literal["live", "uniform", "latest", "pfsp", "pfsp-variance", "pfsp-linear", "peers", "exploitable"]
 
 
 class BotPool(Section):
@@ -81,9 +83,13 @@ class RandomisationStage(Section):
 class GuestConfig(Section):
     """A policy from elsewhere. In a hand-written file its path alone is enough; the rest is filled in."""
 
-    file: str = Field(min_length=1, description="ONNX file that meets the submission contract; copied into the run")
+    file: str = Field(
+        min_length=1,
+        description="ONNX file that meets the submission contract, or weights of this network; copied into the run",
+    )
     name: str = Field("", pattern=r"^$|" + NAME_PATTERN, description="in standings; empty: made of the file's name")
     sha256: str = Field("", description="of the file; filled in when the run is created")
+    role: str = Field("", description="role that it plays, where agents have roles")
 
     @property
     def player(self) -> str:
@@ -96,6 +102,7 @@ class LeagueConfig(Section):
     randomisation: tuple[RandomisationStage, ...] = Field(
         (), description="levels of domain randomisation in training, whatever the phase; empty: as game_parameters say"
     )
+    curriculum: CurriculumConfig = CurriculumConfig()  # type: ignore[call-arg]
     snapshot_updates: int = Field(25, ge=1, description="the learner joins the pool every so many updates")
     pool_size: int = Field(40, ge=1)
     elo_k: int = Field(16, ge=1, description="step of the online Elo rating, in points")

@@ -53,6 +53,9 @@ def main(service: str, build: Build, argv: Sequence[str] | None = None) -> int:
     options = _parser(service).parse_args(argv)
     try:
         config = _configuration(options.config)
+        if service == "learner" and not options.agent and len(config.agent_names) > 1:
+            raise Fatal(f"the run has several agents: add --agent, one of {', '.join(config.agent_names)}")
+        config = config.for_agent(options.agent or config.agent_names[0])
     except (ConfigError, Fatal) as error:
         print(f"ludus-{service}: {error}", file=sys.stderr)
         return 2
@@ -82,6 +85,9 @@ def _parser(service: str) -> argparse.ArgumentParser:
         "--nats-url", metavar="URL", help=f"default: bus.url of the configuration, $NATS_URL, or {DEFAULT_URL}"
     )
     parser.add_argument("--worker", type=int, metavar="N", help="number of this worker; its name becomes SERVICE-N")
+    parser.add_argument(
+        "--agent", metavar="NAME", help="of a run with several: the one to serve; the name becomes SERVICE-NAME"
+    )
     parser.add_argument("--resume", action="store_true", help="the run was stopped before and goes on")
     return parser
 
@@ -104,7 +110,8 @@ class _Process:
         self.build = build
         self.config = config
         self.options = options
-        self.name = service if options.worker is None else f"{service}-{options.worker}"
+        number = options.agent if options.worker is None else options.worker
+        self.name = service if number is None else f"{service}-{number}"
         self.url = options.nats_url or config.bus.url or os.environ.get("NATS_URL") or DEFAULT_URL
         self.metrics = Metrics(service)
         self.heartbeat = Heartbeat(
@@ -193,7 +200,7 @@ class _Process:
         patience = self.config.bus.patience_seconds
         bus = await Bus.connect(self.url, self.config.run, self.name, patience_seconds=patience)
         try:
-            await bus.declare(rollout_depth=self.config.learner.buffer_slabs)
+            await bus.declare(rollout_depth=self.config.rollout_depth)
             await self._run_service(bus)
         finally:
             await bus.close()

@@ -8,13 +8,12 @@ stands.
 from __future__ import annotations
 
 from ..api.v1 import run_pb2 as run
-from ..api.v1.policy_pb2 import PolicyRef
 from ..kernel.players import version_id
-from . import lockstep
+from . import levels, lockstep
 from .examiner import evaluate, evaluate_on_schedule, evaluate_regimes, gaps, order_again
 from .phases import Stage, randomisation_at, stage_at
 from .plan import Plan
-from .pool import admit
+from .pool import admit_version
 from .tickets import training_shortage
 from .turn import Turn
 from .view import Effect, View
@@ -25,88 +24,113 @@ def step(plan: Plan, record: run.RunRecord, view: View) -> tuple[run.RunRecord, 
     turn = Turn(plan, record, view)
     if turn.record.state == run.RUN_STATE_STARTING:
         _start(turn)
-    if view.head is not None and turn.record.state in (run.RUN_STATE_TRAINING, run.RUN_STATE_EVALUATING):
-        turn.record.epoch = max(turn.record.epoch, view.head.epoch)
-    if view.head is not None and turn.record.state == run.RUN_STATE_TRAINING:
-        _train(turn, view.head)
+    everybody = bool(view.agents) and len(view.heads) == len(view.agents)
+    if everybody and turn.record.state in (run.RUN_STATE_TRAINING, run.RUN_STATE_EVALUATING):
+        turn.record.epoch = max(turn.record.epoch, *(head.epoch for head in view.heads))
+    if everybody and turn.record.state == run.RUN_STATE_TRAINING:
+        _train(turn)
     if turn.record.state == run.RUN_STATE_EVALUATING:
         _finish(turn)
     return turn.close()
 
 
 def _start(turn: Turn) -> None:
-    """Training begins when the step-0 version is safe: it opens the pool and is measured first."""
-    genesis, config = turn.view.genesis, turn.plan.config
-    if genesis is None or turn.view.head is None or not turn.keep(genesis):
+    """Training begins when the step-0 versions are safe: they open the pool and are measured first."""
+    seen, config = turn.view.agents.values(), turn.plan.config
+    geneses = [one.genesis for one in seen if one.genesis is not None and one.head is not None]
+    if not seen or len(geneses) < len(seen) or not all([turn.keep(genesis) for genesis in geneses]):
         return
     turn.record.state = run.RUN_STATE_TRAINING
-    turn.record.pool[:] = [version_id(genesis)]
-    turn.announce("training", f"{config.game}, {config.total_updates} updates")
-    evaluate(turn, version_id(genesis))
+    turn.record.pool[:] = [version_id(genesis) for genesis in geneses]
+    agents = f" of each agent ({', '.join(turn.view.agents)})" if len(geneses) > 1 else ""
+    turn.announce("training", f"{config.game}, {config.total_updates} updates{agents}")
+    evaluate(turn, geneses)
 
 
-def _train(turn: Turn, head: PolicyRef) -> None:
-    if turn.plan.config.lockstep and not lockstep.is_due(turn, head):
+def _train(turn: Turn) -> None:
+    if turn.plan.config.lockstep and not lockstep.is_due(turn):
         _wait(turn)
         return
-    stage = stage_at(turn.plan.config.league.phases, head.step, turn.plan.config.total_updates)
+    stage = stage_at(turn.plan.config.league.phases, turn.view.step, turn.plan.config.total_updates)
     if turn.record.phase != stage.name:
         turn.record.phase = stage.name
         turn.announce("phase", f"{stage.name} begins", scripted_share=stage.scripted_share)
-    _randomise(turn, head)
-    _snapshot(turn, head)
-    if turn.view.final is not None:
-        _end_training(turn, turn.view.final)
+    _randomise(turn)
+    _snapshot(turn)
+    _end_learning(turn)
+    levels.follow(turn)
+    if turn.view.over:
+        _end_training(turn)
         return
-    evaluate_on_schedule(turn, head)
+    evaluate_on_schedule(turn)
     order_again(turn)
     if turn.plan.config.lockstep:
-        lockstep.order(turn, stage, head)
+        lockstep.order(turn, stage)
     else:
-        _order_training(turn, stage, head)
+        _order_training(turn, stage)
 
 
 def _wait(turn: Turn) -> None:
     """The learner has not come to a window that is not ordered yet."""
-    if turn.view.final is not None:
-        _end_training(turn, turn.view.final)
+    if turn.view.over:
+        _end_training(turn)
     else:
         order_again(turn)
 
 
-def _randomise(turn: Turn, head: PolicyRef) -> None:
+def _randomise(turn: Turn) -> None:
     """In every phase alike; matches in play keep the level they began with."""
-    config = turn.plan.config
-    level = randomisation_at(config.league.randomisation, head.step, config.total_updates)
+    config, step = turn.plan.config, turn.view.step
+    level = randomisation_at(config.league.randomisation, step, config.total_updates)
     if turn.record.randomisation != level:
         turn.record.randomisation = level
-        turn.announce("randomisation", f"{level or 'as configured'} begins", update=head.step)
+        turn.announce("randomisation", f"{level or 'as configured'} begins", update=step)
 
 
-def _snapshot(turn: Turn, head: PolicyRef) -> None:
+def _snapshot(turn: Turn) -> None:
+    """Every agent's versions join the pool in their own time."""
     every, size = turn.plan.config.league.snapshot_updates, turn.plan.config.league.pool_size
     if turn.plan.alone:
         return
-    if head.step // every <= turn.record.last_snapshot_step // every or not turn.keep(head):
+    for head in turn.view.heads:
+        last = turn.record.snapshot_steps[head.agent]
+        if head.step // every > last // every and turn.keep(head):
+            turn.record.snapshot_steps[head.agent] = head.step
+            turn.record.pool[:] = admit_version(turn.record.pool, version_id(head), size)
+            turn.announce("snapshot", f"{version_id(head)} joins the pool", pool=len(turn.record.pool))
+
+
+def _end_learning(turn: Turn) -> None:
+    """Whoever has made its last update learns no more: its last version is kept and can be met."""
+    if len(turn.view.agents) == 1:
         return
-    turn.record.last_snapshot_step = head.step
-    turn.record.pool[:] = admit(turn.record.pool, version_id(head), size)
-    turn.announce("snapshot", f"{version_id(head)} joins the pool", pool=len(turn.record.pool))
+    for final in turn.view.finals:
+        if turn.keep(final):
+            size = turn.plan.config.league.pool_size
+            turn.record.pool[:] = admit_version(turn.record.pool, version_id(final), size)
+    turn.record.learning[:] = turn.learning
+    if not turn.record.learning and not turn.view.over:
+        turn.record.learning[:] = [name for name, seen in turn.view.agents.items() if seen.final is None]
 
 
-def _order_training(turn: Turn, stage: Stage, head: PolicyRef) -> None:
+def _order_training(turn: Turn, stage: Stage) -> None:
     view, level = turn.view, turn.record.randomisation
     for _ in range(training_shortage(turn.plan.config, view.training_waiting, view.training_undelivered)):
-        players = turn.drawn(stage, view.standings, turn.printer.next_ticket)
-        turn.publish([turn.printer.training(head, players, stage.name, level)])
+        number, bot = turn.printer.next_ticket, levels.practice_bot(turn)
+        players = turn.lineup(stage, view.standings, number, bot)
+        turn.publish([turn.printer.training(players, stage.name, level, levels.level(turn, number))])
 
 
-def _end_training(turn: Turn, last: PolicyRef) -> None:
-    if turn.keep(last):
-        evaluate(turn, version_id(last))
-        evaluate_regimes(turn, version_id(last))
-        turn.record.state = run.RUN_STATE_EVALUATING
-        turn.announce("evaluating", f"training is over; {version_id(last)} is the last version")
+def _end_training(turn: Turn) -> None:
+    last = turn.view.finals
+    if not all([turn.keep(final) for final in last]):
+        return
+    evaluate(turn, last)
+    for final in last:
+        evaluate_regimes(turn, version_id(final))
+    turn.record.state = run.RUN_STATE_EVALUATING
+    names = " and ".join(version_id(final) for final in last)
+    turn.announce("evaluating", f"training is over; {names} {'is the last version' if len(last) == 1 else 'are last'}")
 
 
 def _finish(turn: Turn) -> None:

@@ -16,14 +16,22 @@ PATIENCE = 10
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`matches` of one pairing, on evaluation seeds `first_seed`, `first_seed` + 1, …: one seed per two matches, or per
-    match of a candidate alone (`opponent` is NOBODY)."""
+    """`matches` of one pairing, or of a candidate alone (`opponent` is NOBODY)."""
 
     candidate: str
     opponent: str
-    first_seed: int
+    before: int
+    """so many were ordered earlier: their seeds are used up"""
     matches: int
     regime: str = DEFAULT_REGIME
+    second: bool = False
+    """the candidate stands second in the ticket: its role has the second seat"""
+
+    @property
+    def players(self) -> tuple[str, str]:
+        """In the order of the ticket."""
+        pair = (self.candidate, self.opponent)
+        return (pair[1], pair[0]) if self.second else pair
 
 
 def remaining(
@@ -31,7 +39,7 @@ def remaining(
 ) -> list[Order]:
     """Orders that bring every pairing of a candidate from `ordered` to `target` matches."""
     return [
-        Order(candidate, opponent, _seeds(opponent, ordered), _whole(opponent, target - ordered), regime)
+        Order(candidate, opponent, ordered, _whole(opponent, target - ordered), regime)
         for opponent in opponents
         if target > ordered
     ]
@@ -50,7 +58,7 @@ def missing(
     if ordered >= PATIENCE * target:
         return []
     lacking = remaining_in(state, candidate, opponents, target, regime)
-    return [Order(candidate, one.opponent, _seeds(one.opponent, ordered), one.matches, regime) for one in lacking]
+    return [Order(candidate, one.opponent, ordered, one.matches, regime) for one in lacking]
 
 
 def remaining_in(
@@ -60,15 +68,10 @@ def remaining_in(
     booked = "" if regime == DEFAULT_REGIME else regime
     played = {opponent: state.played(EVALUATE, candidate, opponent, booked) for opponent in opponents}
     return [
-        Order(candidate, opponent, _seeds(opponent, matches), _whole(opponent, target - matches), regime)
+        Order(candidate, opponent, matches, _whole(opponent, target - matches), regime)
         for opponent, matches in played.items()
         if matches < target
     ]
-
-
-def _seeds(opponent: str, matches: int) -> int:
-    """How many seeds so many matches have used up."""
-    return matches if opponent == NOBODY else matches // 2
 
 
 def _whole(opponent: str, matches: int) -> int:

@@ -1,110 +1,102 @@
-"""Which versions are measured on the panel, when, and when that is complete. Pure changes of a turn."""
+"""Which versions are measured, against whom, when, and when that is complete. Pure changes of a turn."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..api.v1 import run_pb2 as run
 from ..api.v1.policy_pb2 import PolicyRef
 from ..games.conditions import DEFAULT_REGIME
-from ..kernel.panel import final_candidate, panel_opponents
-from ..kernel.players import NOBODY, version_id
+from ..kernel.players import version_id
+from . import levels
 from .evaluation import Order, missing, remaining, remaining_in
+from .exams import Exam, finals, opponents, target
 from .turn import Turn
 
 
-def evaluate(turn: Turn, candidate: str) -> None:
-    """Order what the candidate has not been ordered yet."""
-    ordered, wanted = turn.record.evaluation_matches[candidate], target(turn, candidate)
-    orders = remaining(candidate, opponents(turn, candidate), ordered, wanted)
-    turn.record.evaluation_matches[candidate] = max(ordered, wanted)
-    if orders:
+def evaluate(turn: Turn, versions: Iterable[PolicyRef]) -> None:
+    """Order what these versions, one per agent, have not been ordered yet: each on the panel, and one another."""
+    by_agent = {version.agent: version_id(version) for version in versions}
+    for candidate in by_agent.values():
         where = "by its return" if turn.plan.alone else "on the panel"
-        turn.announce("evaluation", f"{candidate} is measured {where}", matches=orders[0].matches)
-    _publish(turn, orders)
+        _order(turn, Exam(candidate), f"{candidate} is measured {where}")
+    for one, two in turn.plan.cast.pairs():
+        if one in by_agent and two in by_agent:
+            exam = Exam(by_agent[one], opponent=by_agent[two])
+            _order(turn, exam, f"{exam.candidate} is measured against {exam.opponent}")
+
+
+def evaluate_level(turn: Turn, versions: Iterable[PolicyRef]) -> None:
+    """Order what the curriculum wants to know: success under the conditions of its present level."""
+    regime = levels.regime(turn)
+    if regime == DEFAULT_REGIME:
+        return
+    by_agent = {version.agent: version_id(version) for version in versions}
+    pairs = [Exam(by_agent[one], regime, by_agent[two]) for one, two in turn.plan.cast.pairs()]
+    for exam in pairs or [Exam(candidate, regime) for candidate in by_agent.values()]:
+        _order(turn, exam, f"{exam.key} is measured")
 
 
 def evaluate_regimes(turn: Turn, candidate: str) -> None:
     """Order the candidate's matches in the other regimes that the configuration names."""
     for regime in turn.plan.regimes:
-        exam = f"{candidate}/{regime}"
-        ordered, wanted = turn.record.evaluation_matches[exam], target(turn, exam)
-        orders = remaining(candidate, opponents(turn, candidate), ordered, wanted, regime)
-        turn.record.evaluation_matches[exam] = max(ordered, wanted)
-        if orders:
-            turn.announce("evaluation", f"{candidate} is measured in regime {regime}", matches=orders[0].matches)
-        _publish(turn, orders)
+        _order(turn, Exam(candidate, regime), f"{candidate} is measured in regime {regime}")
 
 
-def evaluate_on_schedule(turn: Turn, head: PolicyRef) -> None:
+def _order(turn: Turn, exam: Exam, message: str) -> None:
+    ordered, wanted = turn.record.evaluation_matches[exam.key], target(turn, exam)
+    orders = remaining(exam.candidate, opponents(turn, exam), ordered, wanted, exam.regime)
+    turn.record.evaluation_matches[exam.key] = max(ordered, wanted)
+    if orders:
+        turn.announce("evaluation", message, matches=orders[0].matches)
+    _publish(turn, orders)
+
+
+def evaluate_on_schedule(turn: Turn) -> None:
     """One evaluation at a time: a busy evaluator skips versions instead of falling behind (but never in lockstep).
 
     None shortly before the end, where the last version is measured anyway.
     """
-    every, left = turn.plan.config.evaluator.every_updates, turn.plan.config.total_updates - head.step
-    due = head.step // every > turn.record.last_evaluation_step // every and left >= every // 2
+    step, heads = turn.view.step, turn.view.heads
+    every, left = turn.plan.config.evaluator.every_updates, turn.plan.config.total_updates - step
+    due = step // every > turn.record.last_evaluation_step // every and left >= every // 2
     busy = turn.view.evaluation_waiting or turn.has_orders()
-    if due and (turn.plan.config.lockstep or not busy) and turn.keep(head):
-        turn.record.last_evaluation_step = head.step
-        evaluate(turn, version_id(head))
+    if due and (turn.plan.config.lockstep or not busy) and all([turn.keep(head) for head in heads]):
+        turn.record.last_evaluation_step = step
+        evaluate(turn, heads)
+        evaluate_level(turn, heads)
 
 
 def order_again(turn: Turn) -> None:
     """Order once more what was ordered, is no longer on its way and did not arrive."""
     if turn.view.evaluation_waiting or not turn.view.caught_up or turn.has_orders():
         return
-    for exam, ordered in sorted(turn.record.evaluation_matches.items()):
-        candidate, regime = candidate_and_regime(exam)
-        if candidate not in turn.catalog:
+    for key, ordered in sorted(turn.record.evaluation_matches.items()):
+        exam = Exam.parse(key)
+        if exam.candidate not in turn.catalog:
             continue
         wanted = min(target(turn, exam), ordered)
-        orders = missing(turn.view.standings, candidate, opponents(turn, candidate), ordered, wanted, regime)
+        orders = missing(turn.view.standings, exam.candidate, opponents(turn, exam), ordered, wanted, exam.regime)
         if orders:
-            turn.record.evaluation_matches[exam] = ordered + max(order.matches for order in orders)
-            turn.announce("evaluation", f"{exam}: lost evaluation matches are ordered again")
+            turn.record.evaluation_matches[key] = ordered + max(order.matches for order in orders)
+            turn.announce("evaluation", f"{key}: lost evaluation matches are ordered again")
         _publish(turn, orders)
 
 
-def candidate_and_regime(exam: str) -> tuple[str, str]:
-    """A key of `evaluation_matches`: `main@1.40` or `main@1.40/sniper`."""
-    candidate, _, regime = exam.partition("/")
-    return candidate, regime or DEFAULT_REGIME
-
-
-def target(turn: Turn, exam: str) -> int:
-    """Matches per opponent: the full number for step 0 and the last version, another one in other regimes."""
-    evaluator = turn.plan.config.evaluator
-    candidate, regime = candidate_and_regime(exam)
-    if regime != DEFAULT_REGIME:
-        return evaluator.regime_matches_per_opponent
-    full = candidate in (turn.genesis, final(turn))
-    return evaluator.final_matches_per_opponent if full else evaluator.matches_per_opponent
-
-
-def final(turn: Turn) -> str:
-    """Once chosen it stays, even if a learner that restarts gives the same weights a newer epoch."""
-    if turn.record.state == run.RUN_STATE_EVALUATING:
-        return final_candidate(candidate_and_regime(exam)[0] for exam in turn.record.evaluation_matches)
-    return version_id(turn.view.final) if turn.view.final is not None else ""
-
-
-def opponents(turn: Turn, candidate: str) -> tuple[str, ...]:
-    if turn.plan.alone:
-        return (NOBODY,)
-    return panel_opponents(candidate, turn.plan.bots, turn.genesis, turn.plan.guest_ids.values())
-
-
 def gaps(turn: Turn) -> list[str]:
-    """Pairings of the last version and of step 0 that the ledger does not hold in full."""
-    last = final(turn)
-    found = []
-    for exam in (last, turn.genesis, *(f"{last}/{regime}" for regime in turn.plan.regimes)):
-        candidate, regime = candidate_and_regime(exam)
-        lacking = remaining_in(turn.view.standings, candidate, opponents(turn, candidate), target(turn, exam), regime)
-        found += [f"{exam} against {order.opponent or 'nobody'}" for order in lacking]
+    """Pairings of the last versions and of step 0 that the ledger does not hold in full."""
+    last, found = finals(turn), []
+    wanted = {Exam(version).key for version in (*last, *turn.geneses)}
+    wanted |= {Exam(version, regime).key for version in last for regime in turn.plan.regimes}
+    wanted |= {key for key in turn.record.evaluation_matches if Exam.parse(key).candidate in last}
+    for key in sorted(wanted):
+        exam = Exam.parse(key)
+        lacking = remaining_in(
+            turn.view.standings, exam.candidate, opponents(turn, exam), target(turn, exam), exam.regime
+        )
+        found += [f"{key} against {order.opponent or 'nobody'}" for order in lacking]
     return found
 
 
 def _publish(turn: Turn, orders: Iterable[Order]) -> None:
     for order in orders:
-        turn.publish(turn.printer.evaluation(order, turn.catalog))
+        turn.publish(turn.printer.evaluation(turn.seated(order), turn.catalog))

@@ -50,7 +50,7 @@ class Gauges:
         metrics.state("ludus_league_phase", record.phase)
         metrics.set("ludus_league_scripted_share_ratio", stage.scripted_share)
         self._level(record.randomisation)
-        metrics.set("ludus_league_progress_ratio", min(view.head.step / total_updates, 1.0) if view.head else 0.0)
+        metrics.set("ludus_league_progress_ratio", min(view.step / total_updates, 1.0))
         self._ratings(view.standings)
 
     def _level(self, level: str) -> None:

@@ -9,7 +9,7 @@ from ..api.v1.policy_pb2 import PolicyHead, PolicyRef
 from ..kernel.blobs import put_blob
 from ..kernel.bus import Bus
 from ..kernel.config import RunConfig
-from ..kernel.guests import ONNX, guests_of
+from ..kernel.guests import ONNX, WEIGHTS, guests_of
 from ..kernel.players import version_id, version_key
 from ..kernel.schedule import GuestConfig
 from ..kernel.service import Fatal
@@ -30,7 +30,7 @@ async def admit_guests(bus: Bus, config: RunConfig) -> None:
             continue
         data = _read(guest)
         await put_blob(bus, data, keep=True)
-        await policies.put(key, _head(ref, config, len(data)).SerializeToString(deterministic=True))
+        await policies.put(key, _head(ref, config, len(data), guest.file).SerializeToString(deterministic=True))
 
 
 def _read(guest: GuestConfig) -> bytes:
@@ -47,7 +47,8 @@ def _read(guest: GuestConfig) -> bytes:
     return data
 
 
-def _head(ref: PolicyRef, config: RunConfig, size_bytes: int) -> PolicyHead:
+def _head(ref: PolicyRef, config: RunConfig, size_bytes: int, file: str) -> PolicyHead:
+    form = "" if Path(file).suffix == WEIGHTS else ONNX
     return PolicyHead(
-        policy=ref, size_bytes=size_bytes, game=config.game, rules=config.rules, pinned=True, format=ONNX
+        policy=ref, size_bytes=size_bytes, game=config.game, rules=config.rules, pinned=True, format=form
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..api.v1.match_pb2 import MatchResult
-from ..kernel.players import NOBODY, agent_of, is_version
+from ..kernel.players import NOBODY, agent_of, is_version, orient
 from .elo import START_MILLI_ELO, gain_milli
 from .judge import DUPLICATE, Bout, Refused, Solo, decode, judge
 from .rangeset import RangeSet
@@ -110,10 +110,10 @@ class State:
     solos: Mapping[SoloKey, Returns] = field(default_factory=dict)
 
     def played(self, purpose: str, player: str, opponent: str, regime: str = "") -> int:
-        """Matches of a player, in the place of `first`, against one opponent or NOBODY."""
+        """Matches of a player against one opponent or NOBODY."""
         if opponent == NOBODY:
             return self.solos.get(SoloKey(purpose, player), Returns()).episodes
-        return self.pair(purpose, player, opponent, regime).matches
+        return self.pair(purpose, *orient(player, opponent), regime).matches
 
     def pair(self, purpose: str, first: str, second: str, regime: str = "") -> Pair:
         return self.pairs.get(PairKey(purpose, first, second, regime), Pair())

@@ -9,26 +9,27 @@ record: a league that dies has either decided on a window or has not, and never 
 from __future__ import annotations
 
 from ..api.v1.lockstep_pb2 import Orders
-from ..api.v1.policy_pb2 import PolicyRef
+from . import levels
 from .phases import Stage
-from .tickets import Printer, lockstep_shortage
+from .tickets import lockstep_shortage
 from .turn import Turn
 
 
-def is_due(turn: Turn, head: PolicyRef) -> bool:
+def is_due(turn: Turn) -> bool:
     """Whether the learner has come to a window without orders. A resumed one repeats windows that have theirs."""
     record = turn.record
     due = record.orders.window + 1 if record.HasField("orders") else 0
-    return turn.view.window >= due and head.step < turn.plan.config.total_updates
+    return turn.view.window >= due and turn.view.step < turn.plan.config.total_updates
 
 
-def order(turn: Turn, stage: Stage, head: PolicyRef) -> None:
+def order(turn: Turn, stage: Stage) -> None:
     """Write the orders of the window that is due into the record."""
     config, record, standings = turn.plan.config, turn.record, turn.view.training
-    printer = Printer(config, record.orders.next_ticket, record.orders.next_match)
+    printer = turn.printer_from(record.orders.next_ticket, record.orders.next_match)
     tickets = []
     for _ in range(lockstep_shortage(config, printer.next_match - 1 - standings.results)):
-        players = turn.drawn(stage, standings, printer.next_ticket)
-        tickets.append(printer.training(head, players, stage.name, record.randomisation))
+        players = turn.lineup(stage, standings, printer.next_ticket)
+        on_level = levels.level(turn, printer.next_ticket)
+        tickets.append(printer.training(players, stage.name, record.randomisation, on_level))
     record.orders.CopyFrom(Orders(window=turn.view.window, tickets=tickets,
                                   next_match=printer.next_match, next_ticket=printer.next_ticket))  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from ..kernel.players import bot_id
 from .elo import MILLI
@@ -31,14 +31,23 @@ def draw_opponent(
     seed: int,
     ticket: int,
     guests: Mapping[str, str] | None = None,
+    playable: Collection[str] | None = None,
+    live: Sequence[str] = (),
 ) -> str:
-    """Id of a bot, of a guest that a phase lists among its bots, or of a member of the pool. An empty pool leaves the
-    bots. Raises ValueError without anybody."""
-    if not pool and not stage.bots:
+    """Id of a bot, of a guest that a phase lists among its bots, of an agent out of `live`, or of a member of the pool.
+
+    `playable`: the bots that can sit opposite; None: all. Where bots are nobody's share falls to the pool, and the
+    other way round. Raises ValueError without anybody.
+    """
+    guests = guests or {}
+    bots = [bot for bot in stage.bots if playable is None or bot in playable or bot in guests]
+    if not pool and not bots:
         raise ValueError(f"phase {stage.name!r} has neither bots nor a pool to draw from")
-    if not pool or unit(seed, "scripted", ticket) < stage.scripted_share:
-        name = stage.bots[int(unit(seed, "bot", ticket) * len(stage.bots))]
-        return (guests or {}).get(name) or bot_id(name)
+    if bots and (not pool or unit(seed, "scripted", ticket) < stage.scripted_share):
+        name = bots[int(unit(seed, "bot", ticket) * len(bots))]
+        return guests.get(name) or bot_id(name)
+    if live and unit(seed, "live", ticket) < stage.live_share:
+        return live[int(unit(seed, "live agent", ticket) * len(live))]
     probabilities = weights(stage.opponents, [_record(state, learner, member) for member in pool])
     return pool[choose(probabilities, unit(seed, "opponent", ticket))]
 

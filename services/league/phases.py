@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from ..kernel.schedule import PhaseConfig, RandomisationStage
 from .matchmaking import MIXED
 
+#: The sampler that draws another agent's live seat.
+LIVE = "live"
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -28,7 +31,17 @@ class Stage:
 
     @property
     def opponents(self) -> dict[str, float]:
-        """Shares of the samplers that draw from the pool."""
+        """Shares of the samplers that draw from the pool. Where all are live: the latest version, if none can be."""
+        pool = {name: share for name, share in self._shares().items() if name != LIVE}
+        return pool or {"latest": 1.0}
+
+    @property
+    def live_share(self) -> float:
+        """Share of the matches between agents in which both learn."""
+        shares = self._shares()
+        return shares.get(LIVE, 0.0) / (sum(shares.values()) or 1.0)
+
+    def _shares(self) -> dict[str, float]:
         chosen = self.phase.opponents
         if isinstance(chosen, str):
             return dict(MIXED) if chosen == "mixed" else {chosen: 1.0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..kernel.players import version_of
+from ..kernel.players import agent_of, version_of
 
 
 def admit(pool: Sequence[str], newcomer: str, size: int) -> list[str]:
@@ -26,3 +26,11 @@ def _crowded(pool: Sequence[str]) -> int:
         return len(pool) - 1
     steps = [version_of(member)[2] for member in pool]
     return min(range(1, len(pool) - 1), key=lambda index: (steps[index + 1] - steps[index - 1], index))
+
+
+def admit_version(pool: Sequence[str], newcomer: str, size: int) -> list[str]:
+    """The same where several agents share a pool: each has `size` places of its own."""
+    agent = agent_of(newcomer)
+    own = admit([member for member in pool if agent_of(member) == agent], newcomer, size)
+    left = [member for member in pool if agent_of(member) != agent or member in own]
+    return left if newcomer in left or newcomer not in own else [*left, newcomer]

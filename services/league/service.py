@@ -76,7 +76,7 @@ class League:
             RunDirectory(ctx.config.directory).forget_outcome()
         await admit_guests(ctx.bus, ctx.config)
         keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k)
-        world, run = await World.open(ctx.bus, ctx.config.learner.agent), await ctx.bus.bucket(RUN_BUCKET)
+        world, run = await World.open(ctx.bus, ctx.config.agent_names), await ctx.bus.bucket(RUN_BUCKET)
         return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run)
 
     async def run(self) -> None:
@@ -101,7 +101,7 @@ class League:
         if state is before:
             return False
         self._gauges.folded(state)
-        self.ctx.beat(step=self.world.health.policy.step, position=state.position, results=state.results)
+        self.ctx.beat(step=self.world.step, position=state.position, results=state.results)
         return True
 
     async def direct(self) -> None:
@@ -171,7 +171,7 @@ class League:
         return build_status(
             self.ctx.config,
             self.store.record,
-            self.world.health,
+            list(self.world.healths.values()),
             self.keeper.standings(),
             tickets_waiting=self.world.tickets_waiting,
             elapsed_seconds=self._folder.elapsed_seconds(),
@@ -179,7 +179,7 @@ class League:
 
     def _report(self, record: RunRecord, view: View, snapshots: int) -> None:
         total = self.ctx.config.total_updates
-        stage = stage_at(self.ctx.config.league.phases, view.head.step if view.head else 0, total)
+        stage = stage_at(self.ctx.config.league.phases, view.step, total)
         self._gauges.directed(record, view, stage, total, snapshots)
         self.ctx.beat(phase=record.phase, randomisation=record.randomisation, run_state=state_name(record.state))
 

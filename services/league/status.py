@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..api.v1 import run_pb2 as run
 from ..api.v1.health_pb2 import LearnerHealth
@@ -15,7 +15,7 @@ from .phases import stage_at
 def build_status(
     config: RunConfig,
     record: run.RunRecord,
-    health: LearnerHealth,
+    healths: Sequence[LearnerHealth],
     standings: Standings,
     *,
     tickets_waiting: int,
@@ -23,17 +23,19 @@ def build_status(
     warnings: Iterable[str] = (),
 ) -> run.RunStatus:
     """`progress` is the share of updates made; `eta_seconds` is 0 when there is nothing to tell it from."""
-    step, total = health.policy.step, config.total_updates
-    stage = stage_at(config.league.phases, step, total)
+    health, total = healths[0], config.total_updates
+    step = sum(one.policy.step for one in healths) / len(healths)
+    stage = stage_at(config.league.phases, int(step), total)
     return run.RunStatus(
         run=config.run,
         game=config.game,
         record=record,
         health=health,
+        agents=healths if len(healths) > 1 else (),
         progress=min(step / total, 1.0),
-        eta_seconds=_eta_seconds(config, record, health),
+        eta_seconds=_eta_seconds(config, record, healths),
         standings=standings,
-        warnings=[*warnings, *_warnings(health, standings)],
+        warnings=[*warnings, *_warnings(healths, standings)],
         tickets_waiting=tickets_waiting,
         scripted_share=stage.scripted_share,
         randomisation=record.randomisation,
@@ -41,18 +43,23 @@ def build_status(
     )
 
 
-def _eta_seconds(config: RunConfig, record: run.RunRecord, health: LearnerHealth) -> float:
-    """Time to the last update at the present speed."""
+def _eta_seconds(config: RunConfig, record: run.RunRecord, healths: Sequence[LearnerHealth]) -> float:
+    """Time to the last update of the slowest agent at the present speed."""
     training = record.state == run.RUN_STATE_TRAINING
-    if not training or not health.decisions_per_second > 0:
+    if not training or not all(health.decisions_per_second > 0 for health in healths):
         return 0.0
-    left = max(0, config.total_updates - health.policy.step) * config.learner.batch_decisions
-    return left / health.decisions_per_second
+    return max(
+        max(0, config.total_updates - health.policy.step) * config.learner.batch_decisions / health.decisions_per_second
+        for health in healths
+    )
 
 
-def _warnings(health: LearnerHealth, standings: Standings) -> Iterable[str]:
-    if health.warning:
-        yield f"learner: {health.warning}"
+def _warnings(healths: Sequence[LearnerHealth], standings: Standings) -> Iterable[str]:
+    for health in healths:
+        if health.warning:
+            yield (
+                f"learner {health.policy.agent}: {health.warning}" if len(healths) > 1 else f"learner: {health.warning}"
+            )
     for row in regressions(standings):
         low, high = row.interval
         yield (

@@ -11,6 +11,7 @@ from ..api.v1.policy_pb2 import PolicyRef
 from ..games import registry
 from ..games.conditions import DEFAULT_REGIME, in_regime, randomised
 from ..kernel.config import RunConfig
+from ..kernel.curriculum import merged
 from ..kernel.players import BOT_PREFIX, NOBODY, is_bot
 from ..kernel.topology import EVALUATE_POOL, TRAIN_POOL
 from .evaluation import Order
@@ -23,20 +24,22 @@ EVALUATION_TICKET_MATCHES = 20
 class Printer:
     """Numbers tickets and matches from where the run record stands. Gaps do no harm, repetitions would."""
 
-    def __init__(self, config: RunConfig, next_ticket: int, next_match: int) -> None:
+    def __init__(self, config: RunConfig, next_ticket: int, next_match: int, *, fixed_seats: bool = False) -> None:
+        """`fixed_seats`: the players of a ticket stand in the order of their seats, and keep them."""
         self.next_ticket, self.next_match = max(next_ticket, 1), max(next_match, 1)
+        self.fixed_seats = fixed_seats
         self._config = config
         self._spec = registry.spec(config.game)
+        self._levels = {level.name: level.parameters for level in config.league.curriculum.ladder}
 
     def training(
-        self, learner: PolicyRef, opponents: Sequence[match.Player], phase: str, randomisation: str = ""
+        self, players: Sequence[match.Player], phase: str, randomisation: str = "", level: str = ""
     ) -> match.Ticket:
-        """The learner's live seat against one opponent, or alone, at a level of randomisation ("": as configured)."""
-        parameters = randomised(self._spec, self._config.game_parameters, randomisation)
+        """A live seat against an opponent, or alone; levels of randomisation and of the game are "" as configured."""
+        parameters = randomised(self._spec, self._on_level(level), randomisation)
         first = max(self.next_match, 1)
         count = self._config.league.matches_per_ticket
-        players = [match.Player(policy=learner, live=True), *opponents]
-        seeds = [training_seed(self._config.seed, first + index) for index in range(0, count, len(players))]
+        seeds = [training_seed(self._config.seed, first + index) for index in range(0, count, self._per_seed(players))]
         ticket = self._ticket(TRAIN_POOL, match.PURPOSE_TRAIN, players, seeds, parameters)
         ticket.phase, ticket.randomisation = phase, randomisation
         return ticket
@@ -44,22 +47,31 @@ class Printer:
     def evaluation(self, order: Order, catalog: Mapping[str, PolicyRef]) -> Iterable[match.Ticket]:
         """The tickets of one order. A regime is named only if it is not the default one."""
         config = self._config
-        parameters = in_regime(self._spec, config.rules, config.game_parameters, order.regime)
-        players = [player_of(player, catalog) for player in (order.candidate, order.opponent) if player != NOBODY]
-        seats = len(players)
+        on_level = order.regime in self._levels
+        base, regime = self._on_level(order.regime if on_level else ""), DEFAULT_REGIME if on_level else order.regime
+        parameters = in_regime(self._spec, config.rules, base, regime)
+        players = [player_of(player, catalog) for player in order.players if player != NOBODY]
+        seats = self._per_seed(players)
         for start in range(0, order.matches, EVALUATION_TICKET_MATCHES):
             count = min(EVALUATION_TICKET_MATCHES, order.matches - start)
-            first_seed = order.first_seed + start // seats
+            first_seed = (order.before + start) // seats
             seeds = [evaluation_seed(config.seed, first_seed + index) for index in range(count // seats)]
             ticket = self._ticket(EVALUATE_POOL, match.PURPOSE_EVALUATE, players, seeds, parameters)
             ticket.regime = "" if order.regime == DEFAULT_REGIME else order.regime
             yield ticket
 
+    def _on_level(self, level: str) -> dict[str, Any]:
+        return merged(self._config.game_parameters, self._levels.get(level, {}))
+
+    def _per_seed(self, players: Sequence[match.Player]) -> int:
+        """Matches on one seed: one from every seat."""
+        return 1 if self.fixed_seats else len(players)
+
     def _ticket(
         self,
         pool: str,
         purpose: match.Purpose,
-        players: list[match.Player],
+        players: Sequence[match.Player],
         seeds: list[int],
         parameters: Mapping[str, Any],
     ) -> match.Ticket:
@@ -67,8 +79,9 @@ class Printer:
         ticket = match.Ticket(
             ticket_id=f"{pool}-{self.next_ticket}", run=config.run, pool=pool, purpose=purpose,
             game=config.game, rules=config.rules, parameters_json=json.dumps(parameters, sort_keys=True),
-            players=players, first_match=self.next_match, matches=len(players) * len(seeds), seeds=seeds,
+            players=players, first_match=self.next_match, matches=self._per_seed(players) * len(seeds), seeds=seeds,
             deterministic=pool == EVALUATE_POOL and config.evaluator.deterministic,
+            fixed_seats=self.fixed_seats,
         )  # fmt: skip
         self.next_ticket += 1
         self.next_match += ticket.matches

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ..api.v1.match_pb2 import Player, Ticket
 from ..api.v1.policy_pb2 import PolicyRef
 from ..api.v1.run_pb2 import RunRecord
-from ..kernel.players import version_id
+from ..kernel.players import agent_of, bot_id, version_id
+from .evaluation import Order
 from .ledger import State
 from .opponents import draw_guest, draw_opponent
 from .phases import Stage
@@ -29,12 +31,25 @@ class Turn:
         self.catalog = {**view.catalog, **{version_id(guest): guest for guest in plan.guests.values()}}
         """kept versions, with those this turn keeps, and the guests"""
         first = FIRST_EVALUATION_MATCH if plan.config.lockstep else 1
-        self.printer = Printer(plan.config, record.next_ticket, max(record.next_match, first))
+        self.printer = self.printer_from(record.next_ticket, max(record.next_match, first))
+
+    def printer_from(self, next_ticket: int, next_match: int) -> Printer:
+        return Printer(self.plan.config, next_ticket, next_match, fixed_seats=self.plan.cast.fixed)
 
     @property
-    def genesis(self) -> str:
-        """Id of the step-0 version, "" before training has begun."""
-        return self.record.pool[0] if self.record.pool else ""
+    def geneses(self) -> list[str]:
+        """Id of every agent's step-0 version; none before training has begun."""
+        first: dict[str, str] = {}
+        for member in self.record.pool:
+            first.setdefault(agent_of(member), member)
+        return list(first.values())
+
+    @property
+    def learning(self) -> list[str]:
+        """The agents that learn now: those the record names, or all, as far as they have updates left to make."""
+        done = {final.agent for final in self.view.finals}
+        asked = self.record.learning or self.plan.cast.agents
+        return [agent for agent in asked if agent not in done]
 
     def has_orders(self) -> bool:
         """Whether this turn sends tickets; the view does not count them."""
@@ -50,16 +65,35 @@ class Turn:
             self.effects.append(Keep(policy))
         return True
 
-    def drawn(self, stage: Stage, standings: State, ticket: int) -> list[Player]:
-        """Whom the learner meets in a training ticket of this number; nobody in a game of one seat."""
+    def lineup(self, stage: Stage, standings: State, ticket: int, bot: str = "") -> list[Player]:
+        """The players of a training ticket of this number. The agents that learn take turns in choosing an opponent.
+
+        `bot`: nobody else is met at the moment.
+        """
+        learning, seen = self.learning, self.view.agents
+        agent = learning[ticket % len(learning)]
+        own = Player(policy=seen[agent].head, live=True)
         if self.plan.alone:
-            return []
-        pool = [member for member in self.record.pool if member in self.catalog]
-        config, guests = self.plan.config, self.plan.guest_ids
-        opponent = draw_guest(guests, config.league.guest_share, config.seed, ticket) or draw_opponent(
-            stage, config.learner.agent, pool, standings, config.seed, ticket, guests
+            return [own]
+        opponent = bot_id(bot) if bot else self._drawn(agent, stage, standings, ticket)
+        head = seen[opponent].head if opponent in seen else None
+        other = Player(policy=head, live=True) if head is not None else player_of(opponent, self.catalog)
+        return self.plan.cast.seated(agent, own, other)
+
+    def _drawn(self, agent: str, stage: Stage, standings: State, ticket: int) -> str:
+        """Whom an agent meets."""
+        config, cast = self.plan.config, self.plan.cast
+        pool = [member for member in cast.pool_against(agent, self.record.pool) if member in self.catalog]
+        guests = self.plan.guests_against(agent)
+        live = [other for other in cast.opponents(agent) if other != agent and other in self.learning]
+        return draw_guest(guests, config.league.guest_share, config.seed, ticket) or draw_opponent(
+            stage, agent, pool, standings, config.seed, ticket, guests, cast.bots_against(agent), live
         )
-        return [player_of(opponent, self.catalog)]
+
+    def seated(self, order: Order) -> Order:
+        """The order with its players in the order of their seats."""
+        cast, agent = self.plan.cast, agent_of(order.candidate)
+        return replace(order, second=cast.seated(agent, "own", "other")[0] == "other")
 
     def publish(self, tickets: Iterable[Ticket]) -> None:
         self.effects += [Publish(ticket) for ticket in tickets]

@@ -11,15 +11,22 @@ from .ledger import State
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """The world at one moment."""
+class Seen:
+    """One agent at one moment."""
 
     head: PolicyRef | None = None
-    """newest version of the learner"""
+    """newest version of its learner"""
     genesis: PolicyRef | None = None
     """its step 0"""
     final: PolicyRef | None = None
     """its last version, once the last update has been made"""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The world at one moment."""
+
+    agents: Mapping[str, Seen] = field(default_factory=dict)
     standings: State = field(default_factory=State)
     training_waiting: int = 0
     """training tickets not yet played to the end"""
@@ -36,6 +43,26 @@ class View:
     """in lockstep: standings of the training matches of all earlier windows, and of no others"""
     lost: frozenset[str] = frozenset()
     """versions whose weights are gone: they can be neither kept nor played"""
+
+    @property
+    def heads(self) -> list[PolicyRef]:
+        """The newest version of every agent that has one."""
+        return [seen.head for seen in self.agents.values() if seen.head is not None]
+
+    @property
+    def step(self) -> int:
+        """Updates made, averaged over the agents."""
+        return sum(head.step for head in self.heads) // max(1, len(self.agents))
+
+    @property
+    def finals(self) -> list[PolicyRef]:
+        """The last version of every agent that has made its last update."""
+        return [seen.final for seen in self.agents.values() if seen.final is not None]
+
+    @property
+    def over(self) -> bool:
+        """Every agent has made its last update."""
+        return bool(self.agents) and len(self.finals) == len(self.agents)
 
 
 @dataclass(frozen=True, slots=True)

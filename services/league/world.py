@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from google.protobuf.message import DecodeError
 
@@ -13,7 +14,7 @@ from ..kernel.bus import Bucket, Bus
 from ..kernel.players import version_id, version_key
 from ..kernel.topology import CONSUMERS, EVALUATE_POOL, HEALTH, POLICIES_BUCKET, TICKETS, TRAIN_POOL
 from .keeper import Keeper
-from .view import View
+from .view import Seen, View
 
 log = logging.getLogger(__name__)
 
@@ -21,55 +22,56 @@ log = logging.getLogger(__name__)
 class World:
     """A cache of what never changes (kept versions) around reads of what does."""
 
-    def __init__(self, bus: Bus, policies: Bucket, agent: str) -> None:
+    def __init__(self, bus: Bus, policies: Bucket, agents: Sequence[str]) -> None:
         self._bus = bus
         self._policies = policies
-        self._agent = agent
+        self._agents = tuple(agents)
         self._seen: dict[str, PolicyHead] = {}
-        self.health = LearnerHealth()
+        self.healths = {agent: LearnerHealth() for agent in agents}
         self.catalog: dict[str, PolicyRef] = {}
         self.lost: set[str] = set()
         self.tickets_waiting = 0
 
     @classmethod
-    async def open(cls, bus: Bus, agent: str) -> World:
-        world = cls(bus, await bus.bucket(POLICIES_BUCKET), agent)
+    async def open(cls, bus: Bus, agents: Sequence[str]) -> World:
+        world = cls(bus, await bus.bucket(POLICIES_BUCKET), agents)
         await world.read_catalog()
         return world
 
     async def read_catalog(self) -> None:
-        """Every kept version of the agent."""
+        """Every kept version of the agents."""
         for key in await self._policies.keys():
             agent, _, version = key.partition(".")
-            if agent == self._agent and version != "head":
+            if agent in self._agents and version != "head":
                 head = await self._read(key)
                 if head is not None and head.pinned:
                     self.catalog[version_id(head.policy)] = head.policy
 
     async def view(self, keeper: Keeper) -> View:
         """One look at everything. The order matters: results are counted after the tickets that brought them."""
-        head = await self._read(f"{self._agent}.head")
-        if head is not None:
-            self._seen = {version_id(head.policy): head}
-        await self._read_health()
+        heads = {agent: await self._read(f"{agent}.head") for agent in self._agents}
+        self._seen |= {version_id(head.policy): head for head in heads.values() if head is not None}
+        await self._read_healths()
         self.tickets_waiting = await self._bus.waiting(TICKETS, TRAIN_POOL)
         undelivered = await self._bus.undelivered(CONSUMERS["simulator"], TRAIN_POOL)
         evaluation_waiting = await self._bus.waiting(TICKETS, EVALUATE_POOL)
-        policy = head.policy if head else None
-        finished = self.health.finished and policy is not None and version_id(self.health.policy) == version_id(policy)
+        first = heads[self._agents[0]]
         return View(
-            head=policy,
-            genesis=await self._genesis(),
-            final=policy if finished else None,
+            agents={agent: await self._look(agent, head.policy if head else None) for agent, head in heads.items()},
             standings=keeper.state,
             training_waiting=self.tickets_waiting,
             training_undelivered=undelivered,
             evaluation_waiting=evaluation_waiting,
             caught_up=keeper.state.position >= await keeper.end(),
             catalog=self.catalog,
-            window=head.window if head else 0,
+            window=first.window if first else 0,
             lost=frozenset(self.lost),
         )
+
+    @property
+    def step(self) -> int:
+        """Updates made, averaged over the agents."""
+        return sum(health.policy.step for health in self.healths.values()) // len(self.healths)
 
     async def keep(self, policy: PolicyRef) -> bool:
         """Make a version permanent: its weights first, then its entry. False when the weights are gone already."""
@@ -90,19 +92,28 @@ class World:
         self.catalog[player] = policy
         return True
 
-    async def _genesis(self) -> PolicyRef | None:
-        """The oldest step 0: the one with the smallest epoch."""
-        if not any(policy.step == 0 for policy in self.catalog.values()):
-            await self.read_catalog()
-        return min((p for p in self.catalog.values() if p.step == 0), key=lambda p: p.epoch, default=None)
+    async def _look(self, agent: str, head: PolicyRef | None) -> Seen:
+        health = self.healths[agent]
+        finished = health.finished and head is not None and version_id(health.policy) == version_id(head)
+        return Seen(head, await self._genesis(agent), head if finished else None)
 
-    async def _read_health(self) -> None:
-        record = await self._bus.last(HEALTH, self._agent)
-        if record is not None:
-            try:
-                self.health = LearnerHealth.FromString(record.data)
-            except DecodeError:
-                log.warning("health message %d cannot be read", record.sequence)
+    async def _genesis(self, agent: str) -> PolicyRef | None:
+        """The oldest step 0: the one with the smallest epoch."""
+        if not self._step_0(agent):
+            await self.read_catalog()
+        return min(self._step_0(agent), key=lambda policy: policy.epoch, default=None)
+
+    def _step_0(self, agent: str) -> list[PolicyRef]:
+        return [policy for policy in self.catalog.values() if policy.step == 0 and policy.agent == agent]
+
+    async def _read_healths(self) -> None:
+        for agent in self._agents:
+            record = await self._bus.last(HEALTH, agent)
+            if record is not None:
+                try:
+                    self.healths[agent] = LearnerHealth.FromString(record.data)
+                except DecodeError:
+                    log.warning("health message %d cannot be read", record.sequence)
 
     async def _read(self, key: str) -> PolicyHead | None:
         entry = await self._policies.get(key)

@@ -1,92 +1,22 @@
-"""Slabs -> one packed array of training rows.
-
-N decisions. A row is: observation | raw action | [reference's distribution] | [proximal log-probability, weight] |
-behaviour log-probability | advantage | return | old value. Keeping them side by side makes a minibatch one
-`index_select` instead of six. What is in brackets is there when a KL penalty or a correction for staleness is on.
-"""
+"""Slabs -> packed rows with values, advantages and returns, and what is known about them beforehand."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..kernel.config import LearnerConfig
-from ..play import distribution
-from ..play.network import Actor, Critic
 from .crew import Crew
 from .gae import FloatArray, explained_variance, gae, normalised, with_final_values
+from .passes import distribution_columns, evaluate, log_probs
+from .rows import Rows
 from .slab import Slab
 from .state import State
 from .vtrace import vtrace
-
-#: Rows per pass of a network: large enough for the matrix products, small enough for the cache.
-PASS_ROWS = 2048
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """Columns of packed rows [N, obs + act + reference + 2 if corrected + 4]."""
-
-    packed: Tensor
-    obs_size: int
-    act_size: int
-    reference_size: int = 0
-    """floats of the reference's distribution: means, log standard deviations, logits; 0 without a KL penalty"""
-    corrected: bool = False
-    """whether there are columns for rollouts of older versions"""
-
-    def __len__(self) -> int:
-        return self.packed.shape[0]
-
-    def select(self, indices: Tensor) -> Rows:
-        return replace(self, packed=self.packed.index_select(0, indices))
-
-    @property
-    def observations(self) -> Tensor:
-        return self.packed[:, : self.obs_size]
-
-    @property
-    def actions(self) -> Tensor:
-        return self.packed[:, self.obs_size : self.obs_size + self.act_size]
-
-    @property
-    def reference(self) -> Tensor:
-        """[N, reference_size]"""
-        start = self.obs_size + self.act_size
-        return self.packed[:, start : start + self.reference_size]
-
-    @property
-    def proximal_log_probs(self) -> Tensor:
-        """Of the actions under the policy that the loss clips against: the one before the update."""
-        return self.packed[:, -6] if self.corrected else self.packed[:, -4]
-
-    @property
-    def weights(self) -> Tensor:
-        """Importance of the rows, with a correction alone: proximal over behaviour probability, truncated."""
-        return self.packed[:, -5]
-
-    @property
-    def log_probs(self) -> Tensor:
-        """Of the actions under the policy that chose them."""
-        return self.packed[:, -4]
-
-    @property
-    def advantages(self) -> Tensor:
-        return self.packed[:, -3]
-
-    @property
-    def returns(self) -> Tensor:
-        return self.packed[:, -2]
-
-    @property
-    def values(self) -> Tensor:
-        return self.packed[:, -1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,38 +181,3 @@ class Batcher:
             episodes=episodes,
             episode_return=reward / episodes if episodes else float("nan"),
         )
-
-
-def evaluate(critic: Critic, observations: Tensor, crew: Crew) -> FloatArray:
-    """V of every observation [N, obs] -> [N], on the CPU."""
-    values = torch.empty(len(observations), device=observations.device)
-    parts = zip(torch.split(observations, PASS_ROWS), torch.split(values, PASS_ROWS), strict=True)
-    crew.run([partial(_evaluate, critic, part, out) for part, out in parts])
-    found: FloatArray = values.cpu().numpy()
-    return found
-
-
-def _evaluate(critic: Critic, observations: Tensor, out: Tensor) -> None:
-    with torch.no_grad():
-        out.copy_(critic(observations))
-
-
-def log_probs(actor: Actor, observations: Tensor, actions: Tensor) -> Tensor:
-    """[N] of actions [N, act] at observations [N, obs]."""
-    with torch.no_grad():
-        found = []
-        for seen, chosen in zip(*(torch.split(one, PASS_ROWS) for one in (observations, actions)), strict=True):
-            means, logits = actor(seen)
-            choices = actor.architecture.categorical
-            found.append(distribution.log_prob(chosen, means, actor.log_std, logits, choices))
-        return torch.cat(found)
-
-
-def distribution_columns(actor: Actor, observations: Tensor) -> Tensor:
-    """What the actor says about observations [N, obs]: means | log standard deviations | logits."""
-    with torch.no_grad():
-        found = []
-        for part in torch.split(observations, PASS_ROWS):
-            means, logits = actor(part)
-            found.append(torch.cat((means, actor.log_std.expand_as(means), logits), 1))
-        return torch.cat(found)

@@ -1,13 +1,14 @@
 """The gradient of a minibatch without autograd inside the networks, by several threads.
 
-Autograd sees the objective only, a function of the networks' outputs [N, k]; what comes before is done by hand
-(`play.mlp`) in chunks of rows that fit into a core's cache. The chunks do not depend on the number of threads and their
+A task takes a chunk of rows all the way: gathered from the batch, forward through both networks, the slope of the
+objective, and back, while everything is in a core's cache. The chunks do not depend on the number of threads and their
 gradients are added in their order: one thread and two give the same bits.
 """
 
 from __future__ import annotations
 
 from functools import partial
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,14 +18,15 @@ from ..kernel.config import LearnerConfig
 from ..play import mlp
 from ..play.architecture import Architecture
 from ..play.network import Actor, Critic
-from .batch import Rows
 from .crew import Crew
 from .gradient import Gradients
-from .objective import Scales, Terms
+from .objective import Outputs, Scales, Terms
+from .rows import Rows
+from .slopes import slopes
 from .state import State
 
 #: Rows of a chunk: small enough for a core's second-level cache, large enough for the matrix products.
-CHUNK_ROWS = 2048
+CHUNK_ROWS = 1024
 
 
 def gradients(config: LearnerConfig, state: State, crew: Crew) -> Gradients:
@@ -44,67 +46,98 @@ class FusedGradients(Gradients):
         super().__init__(config, state)
         self._crew = crew
 
-    def compute(self, rows: Rows, scales: Scales) -> Terms:
+    def compute(self, rows: Rows, scales: Scales, chosen: Tensor | None = None) -> Terms:
+        total = len(rows) if chosen is None else len(chosen)
+        size = CHUNK_ROWS if rows.packed.device.type == "cpu" else total
+        if chosen is None:
+            parts: tuple[Tensor | slice, ...] = tuple(slice(at, at + size) for at in range(0, total, size))
+        else:
+            parts = torch.split(chosen, size)
+        chunks = _Chunks(self._config, self._state, rows, scales, scales.loss / total)
+        found: list[_Found | None] = [None] * len(parts)
+        self._crew.run([partial(chunks.compute, part, index, found) for index, part in enumerate(parts)])
+        return self._sum([one for one in found if one is not None], scales, total)
+
+    def _sum(self, found: list[_Found], scales: Scales, total: int) -> Terms:
+        """Add the chunks' gradients up in the optimizer's buffer, in order."""
         state = self._state
-        actor, critic = (_Pass(network, rows.observations) for network in (state.actor, state.critic))
-        self._crew.run([*actor.forward_tasks(), *critic.forward_tasks()])
-        out, values = (torch.cat(network.outputs).requires_grad_() for network in (actor, critic))
-        loss, terms = self._loss(*state.actor.split(out), state.critic.finish(values), rows, scales)
         state.optimizer.zero_gradient()
-        (loss * scales.loss).backward()  # type: ignore[no-untyped-call]
-        self._crew.run([*actor.backward_tasks(out), *critic.backward_tasks(values)])
-        actor.add_gradients()
-        critic.add_gradients()
+        parameters = [*_parameters(state.actor), *_parameters(state.critic), state.actor.log_std_raw]
+        for one in found:
+            for parameter, gradient in zip(parameters, one.gradients, strict=True):
+                assert parameter.grad is not None
+                parameter.grad.add_(gradient)
         if scales.loss != 1.0:
             state.optimizer.gradient.div_(scales.loss)
-        return terms
+        return Terms(*(torch.stack([one.sums for one in found]).sum(0) / total).tolist())
+
+
+class _Found(NamedTuple):
+    """What a chunk gives."""
+
+    gradients: tuple[Tensor, ...]
+    sums: Tensor
+    """[4]: the fields of Terms, summed over the rows"""
+
+
+class _Chunks:
+    """Both networks as they are during one minibatch."""
+
+    def __init__(self, config: LearnerConfig, state: State, rows: Rows, scales: Scales, scale: float) -> None:
+        """`scale`: what the gradient of a row's loss is multiplied with."""
+        self._config, self._state, self._rows, self._scales, self._scale = config, state, rows, scales, scale
+        self._actor, self._critic = _Pass(state.actor), _Pass(state.critic)
+        raw, limits = state.actor.log_std_raw.detach(), state.architecture
+        self._log_std = state.actor.log_std.detach()
+        self._log_std_moves = (raw >= limits.log_std_min) & (raw <= limits.log_std_max)
+
+    def compute(self, part: Tensor | slice, index: int, found: list[_Found | None]) -> None:
+        with torch.no_grad():
+            rows = self._rows.select(part) if isinstance(part, Tensor) else self._rows.cut(part)
+            found[index] = self._compute(rows)
+
+    def _compute(self, rows: Rows) -> _Found:
+        state = self._state
+        actor_seen, out = self._actor.forward(rows.observations)
+        critic_seen, values = self._critic.forward(rows.observations)
+        means, logits = state.actor.split(out)
+        choices = state.architecture.categorical
+        outputs = Outputs(means, self._log_std, logits, state.critic.finish(values), choices)
+        slope = slopes(self._config, self._scales, outputs, rows)
+        by_out = torch.cat((slope.means, slope.logits), 1).mul_(self._scale)
+        by_value = (slope.values * (self._scale * state.critic.output_scale)).unsqueeze(1)
+        gradients = (
+            *self._actor.backward(actor_seen, by_out),
+            *self._critic.backward(critic_seen, by_value),
+            slope.log_std * self._log_std_moves * self._scale,
+        )
+        return _Found(gradients, slope.sums)
 
 
 class _Pass:
-    """One network over the rows of one minibatch, chunk by chunk."""
+    """One network, forward and back."""
 
-    def __init__(self, network: Actor | Critic, observations: Tensor) -> None:
-        trunk, head = network.trunk, network.head
-        assert trunk.hidden is not None
-        self._activation = trunk.activation
-        self._layers = trunk.layers()
-        self._head = head.weight.detach(), head.bias.detach()
-        self._head_cast = self._head[0].to(trunk.compute_dtype)
-        rows = CHUNK_ROWS if observations.device.type == "cpu" else len(observations)
-        self._chunks = torch.split(trunk.prepare(observations), rows)
-        self._seen: list[mlp.Activations | None] = [None] * len(self._chunks)
-        self.outputs: list[Tensor] = [observations] * len(self._chunks)
-        """[n, k] float32 per chunk, after the forward tasks"""
-        self._gradients: list[tuple[Tensor, ...]] = [()] * len(self._chunks)
-        self._parameters = (
-            *(trunk.input.weight, trunk.input.bias, trunk.hidden.weight, trunk.hidden.bias),
-            *(head.weight, head.bias),
-        )
+    def __init__(self, network: Actor | Critic) -> None:
+        self._trunk = network.trunk
+        self._layers = network.trunk.layers()
+        self._head = network.head.weight.detach(), network.head.bias.detach()
+        self._head_cast = self._head[0].to(network.trunk.compute_dtype)
 
-    def forward_tasks(self) -> list[partial[None]]:
-        return [partial(self._forward, index) for index in range(len(self._chunks))]
+    def forward(self, observations: Tensor) -> tuple[mlp.Activations, Tensor]:
+        """[n, obs] -> what `backward` needs, and the head's float32 output [n, k]."""
+        x = self._trunk.prepare(observations).contiguous()
+        seen = mlp.forward(x, self._layers, self._trunk.activation)
+        return seen, F.linear(seen.hidden_2.float(), *self._head)
 
-    def backward_tasks(self, out: Tensor) -> list[partial[None]]:
-        """`out` [N, k] carries its gradient."""
-        assert out.grad is not None, "the objective does not depend on this network"
-        parts = torch.split(out.grad, [len(chunk) for chunk in self._chunks])
-        return [partial(self._backward, index, part) for index, part in enumerate(parts)]
-
-    def add_gradients(self) -> None:
-        """Add the chunks' gradients to those of the parameters, in order."""
-        for chunk in self._gradients:
-            for parameter, gradient in zip(self._parameters, chunk, strict=True):
-                assert parameter.grad is not None
-                parameter.grad.add_(gradient)
-
-    def _forward(self, index: int) -> None:
-        seen = mlp.forward(self._chunks[index], self._layers, self._activation)
-        self._seen[index] = seen
-        self.outputs[index] = F.linear(seen.hidden_2.float(), *self._head)
-
-    def _backward(self, index: int, gradient: Tensor) -> None:
-        seen = self._seen[index]
-        assert seen is not None
+    def backward(self, seen: mlp.Activations, gradient: Tensor) -> tuple[Tensor, ...]:
+        """Gradients in the order of `_parameters`, from that of the output [n, k]."""
         cast = gradient.to(self._head_cast.dtype)
-        trunk, _ = mlp.backward(seen, self._layers, cast @ self._head_cast, self._activation)
-        self._gradients[index] = (*trunk, cast.t() @ seen.hidden_2, gradient.sum(0))
+        trunk, _ = mlp.backward(seen, self._layers, cast @ self._head_cast, self._trunk.activation)
+        return (*trunk, cast.t() @ seen.hidden_2, gradient.sum(0))
+
+
+def _parameters(network: Actor | Critic) -> tuple[Tensor, ...]:
+    trunk, head = network.trunk, network.head
+    assert trunk.hidden is not None
+    hidden = trunk.hidden
+    return trunk.input.weight, trunk.input.bias, hidden.weight, hidden.bias, head.weight, head.bias

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..kernel.config import LearnerConfig
-from .batch import Rows
 from .objective import Outputs, Scales, Terms, objective
+from .rows import Rows
 from .state import State
 
 
@@ -17,9 +17,13 @@ class Gradients:
         self._config = config
         self._state = state
 
-    def compute(self, rows: Rows, scales: Scales) -> Terms:
-        """Replace `state.optimizer.gradient` by the gradient over these rows. No weight is changed."""
+    def compute(self, rows: Rows, scales: Scales, chosen: Tensor | None = None) -> Terms:
+        """Replace `state.optimizer.gradient` by the gradient over these rows, or the `chosen` ones of them.
+
+        No weight is changed.
+        """
         state = self._state
+        rows = rows if chosen is None else rows.select(chosen)
         means, logits = state.actor(rows.observations)
         loss, terms = self._loss(means, logits, state.critic(rows.observations), rows, scales)
         state.optimizer.zero_gradient()
@@ -30,9 +34,7 @@ class Gradients:
             state.optimizer.gradient.div_(scales.loss)
         return terms
 
-    def _loss(
-        self, means: Tensor, logits: Tensor, values: Tensor, rows: Rows, scales: Scales
-    ) -> tuple[Tensor, Terms]:
+    def _loss(self, means: Tensor, logits: Tensor, values: Tensor, rows: Rows, scales: Scales) -> tuple[Tensor, Terms]:
         state = self._state
         outputs = Outputs(means, state.actor.log_std, logits, values, state.architecture.categorical)
         return objective(self._config, scales, outputs, rows)

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..kernel.config import LearnerConfig
 from ..play import distribution
 from . import ppo
-from .batch import Rows
+from .rows import Rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ class Publisher:
     async def health(self, health: LearnerHealth) -> None:
         """Once per committed update; the same (epoch, step) sent again is stored once."""
         ref = health.policy
-        message_id = f"{ref.epoch}.{ref.step}"
+        message_id = f"{ref.agent}.{ref.epoch}.{ref.step}"  # the server compares ids across the agents of a run
         await self._bus.publish(HEALTH, health.SerializeToString(), token=self._agent, msg_id=message_id)
 
 

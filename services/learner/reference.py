@@ -16,8 +16,8 @@ from torch import Tensor
 
 from ..play import distribution
 from ..play.network import Actor
-from .batch import Rows
 from .objective import split
+from .rows import Rows
 from .slab import Slab
 from .state import Versions
 

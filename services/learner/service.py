@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
 from ..api.v1.health_pb2 import LearnerHealth
@@ -64,13 +63,14 @@ class Learner:
         self._total = config.total_updates
         self._identity = manifest_of(config)
         self._state = self._fresh()
-        root = Path(config.directory) / "checkpoints"
-        self._vault = Vault(root, self._state, self._identity, config.learner.checkpoints_kept)
+        self._folder = config.folder_of(config.learner.agent)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._vault = Vault(self._folder / "checkpoints", self._state, self._identity, config.learner.checkpoints_kept)
         self._versions = Versions(config.learner.max_lag)
         self._updater = Updater(config, self._state, self._versions)
         self._publisher = Publisher(ctx.bus, config.learner.agent)
-        components, directory = components_of(config), Path(config.directory)
-        self._reporter = Reporter(ctx.metrics, directory / "metrics.jsonl", components, open_tracks(config))
+        components = components_of(config)
+        self._reporter = Reporter(ctx.metrics, self._folder / "metrics.jsonl", components, open_tracks(config))
         self._collector = Collector(
             ctx.bus,
             ctx.metrics,
@@ -232,12 +232,11 @@ class Learner:
         """The last update is durable and exported; only then does the learner say that it has finished."""
         if self._vault.durable_step < self._state.counters.step:
             await self._save()
-        directory = Path(self._ctx.config.directory)
         try:
-            path = await self._compute(lambda: export_final(directory, self._pack(), self._manifest()))
+            path = await self._compute(lambda: export_final(self._folder, self._pack(), self._manifest()))
         except OSError as error:
             raise Fatal(
-                f"the final weights cannot be written to {directory}: {error.strerror}. Make room, resume."
+                f"the final weights cannot be written to {self._folder}: {error.strerror}. Make room, resume."
             ) from error
         health = self._health(report.metrics if report else {})
         health.finished = True

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from .. import __version__
 from ..games import registry
 from ..kernel.config import INITIAL_WEIGHTS, RunConfig
@@ -39,7 +37,7 @@ def manifest_of(config: RunConfig) -> Manifest:
 
 def inherit(config: RunConfig, state: State) -> None:
     """Give a fresh state the weights that the run was created with. Raises Fatal."""
-    path = Path(config.directory) / INITIAL_WEIGHTS
+    path = config.folder_of(config.learner.agent) / INITIAL_WEIGHTS
     weights = state.weights() | state.normaliser.tensors()
     try:
         tensors, _ = decode(path.read_bytes(), {name: (one.dtype, tuple(one.shape)) for name, one in weights.items()})

@@ -40,7 +40,7 @@ def open_tracks(config: RunConfig) -> list[Track]:
     asked, found = config.learner.track, list[Track]()
     wanted = asked.tensorboard == "on" or (asked.tensorboard == "auto" and find_spec("tensorboardX") is not None)
     if wanted:
-        found.append(_guarded("TensorBoard", lambda: TensorBoard(Path(config.directory) / FOLDER)))
+        found.append(_guarded("TensorBoard", lambda: TensorBoard(config.folder_of(config.learner.agent) / FOLDER)))
     if asked.wandb != "off":
         found.append(_guarded("W&B", lambda: WeightsAndBiases(config)))
     return found

@@ -12,10 +12,11 @@ import torch
 from ..kernel.config import LearnerConfig, RunConfig
 from ..play.weights import non_finite
 from . import loss_scale, ppo, reference, tools
-from .batch import Batcher, BatchFacts, Rows
+from .batch import Batcher, BatchFacts
 from .crew import Crew
 from .fused import fits, gradients
 from .objective import Scales, Terms
+from .rows import Rows
 from .slab import Slab
 from .state import State, Versions
 
@@ -140,16 +141,16 @@ class Updater:
         for _ in range(self._config.epochs):
             order = torch.randperm(len(rows), generator=self._state.generator)
             for indices in torch.split(order.to(rows.packed.device), self._config.minibatch):
-                if not self._step(rows.select(indices), rate, scales, progress):
+                if not self._step(rows, indices, rate, scales, progress):
                     return progress
         return progress
 
-    def _step(self, rows: Rows, rate: float, scales: Scales, progress: Progress) -> bool:
+    def _step(self, rows: Rows, chosen: torch.Tensor, rate: float, scales: Scales, progress: Progress) -> bool:
         """One minibatch. False if the passes end here; then it was not applied."""
         config, state, optimizer = self._config, self._state, self._state.optimizer
         if scales.loss != 1.0:
             scales = replace(scales, loss=float(state.controls.loss_scale))
-        terms = self._gradients.compute(rows, scales)
+        terms = self._gradients.compute(rows, scales, chosen)
         progress.kl_last = terms.kl
         if not progress.minibatches:
             progress.kl_lag = min(terms.kl, KL_REJECT_FACTOR * config.target_kl)

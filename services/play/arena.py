@@ -1,13 +1,13 @@
 """A batch of match slots: many tickets played side by side in one batched game.
 
 Every slot holds one match. When it ends, the slot takes the next queued match; the weights of every seat are those the
-match started with, except in live seats, which follow the learner (`set_live`).
+match started with, except in live seats, which follow their agent's learner (`set_live`).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,11 +21,12 @@ from ..games import Game, StepInfo, VariedGame
 from ..games.game import ShowsRaw
 from ..games.registry import expect
 from .arena_state import arrays_of, generator_json, matches_in, named, put_matches, set_generator
-from .bank import LIVE, PolicyBank
+from .bank import PolicyBank, live_key
 from .matches import Match, matches_of, parameters_of, result_of
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
 
 
 class Recorder(Protocol):
@@ -87,7 +88,7 @@ class Arena:
         self._actions = np.zeros((game.batch, game.num_seats, game.act_size), np.float32)
         self._log_probs = np.zeros((game.batch, game.num_seats), np.float32)
         self._scores = np.zeros((game.batch, game.num_seats), np.float64)
-        self.live_seats = np.zeros(game.batch, np.int64)
+        self._live_seats: dict[str, IntArray] = {}
         self._varied = game if game.spec.per_match and isinstance(game, VariedGame) else None
         self._conditions = [""] * game.batch
         """per slot: parameters_json of its last match; "" as the game was made"""
@@ -152,19 +153,25 @@ class Arena:
             "actions": self._actions,
             "log_probs": self._log_probs,
             "scores": self._scores,
-            "live_seats": self.live_seats,
         }
 
-    def step(self, recorder: Recorder | None = None) -> list[MatchResult]:
+    def live_seats(self, agent: str) -> IntArray:
+        """[B] the seat in which this agent learns, -1 where in none; the array follows the matches."""
+        if agent not in self._live_seats:
+            seats = [slot.match.live_seat_of(agent) if slot else -1 for slot in self._slots]
+            self._live_seats[agent] = np.array(seats, np.int64)
+        return self._live_seats[agent]
+
+    def step(self, recorders: Collection[Recorder] = ()) -> list[MatchResult]:
         """One decision in every slot. Returns the results of the rated matches that ended."""
         self.bank.act(self.observations, self._actions, self._log_probs, self._raw)
         if self._tape:
             self._tape.acted(self._actions)
-        before = self.observations.copy() if recorder else self.observations
+        before = self.observations.copy() if recorders else self.observations
         after, rewards, terminated, truncated, info = self.game.step(self._actions)
         self._scores += rewards
         self.decisions += self.playing
-        if recorder:
+        for recorder in recorders:
             recorder.record(before, self._actions, self._log_probs, rewards, terminated, truncated, after)
         self.observations = after
         ended = np.flatnonzero(info.done)
@@ -210,13 +217,15 @@ class Arena:
             return None
         self.unrated_matches += 1
         seed = int(self._seeds.integers(0, 2**62))
-        first_seat = (last.first_seat + 1) % self.game.num_seats
+        first_seat = last.first_seat if last.ticket.fixed_seats else (last.first_seat + 1) % self.game.num_seats
         return Match(last.ticket, 0, seed, first_seat=first_seat, rated=False)
 
     def _clear(self, index: int) -> None:
         self._slots[index] = None
         for seat in range(self.game.num_seats):
             self.bank.seat(index, seat, "", deterministic=True)
+        for seats in self._live_seats.values():
+            seats[index] = -1
 
     def _start(self, matches: dict[int, Match]) -> None:
         """Seat players and restart the given slots."""
@@ -250,7 +259,6 @@ class Arena:
     def _take(self, index: int, match: Match) -> None:
         refs = self._refs([self._key(match, player) for player in range(self.game.num_seats)])
         self._seat(index, match, refs)
-        self.live_seats[index] = match.live_seat
         if self._tape:
             self._tape.began(index, match, refs)
 
@@ -259,8 +267,10 @@ class Arena:
         for player, key in enumerate(keys):
             self.bank.seat(index, match.seat_of(player), key, deterministic=match.ticket.deterministic)
         self._slots[index] = _Slot(match, keys, list(refs_at_start))
+        for agent, seats in self._live_seats.items():
+            seats[index] = match.live_seat_of(agent)
 
     @staticmethod
     def _key(match: Match, player: int) -> str:
         entry = match.ticket.players[player]
-        return "" if entry.bot else LIVE if entry.live else entry.policy.sha256
+        return "" if entry.bot else live_key(entry.policy.agent) if entry.live else entry.policy.sha256

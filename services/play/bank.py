@@ -23,8 +23,8 @@ from .distribution import log_prob, mode, sample
 from .fixed import FixedPolicy
 from .network import Actor
 
-#: Key of the live version: the newest of the learner.
-LIVE = "live"
+#: Keys of live versions begin with it; no content hash does.
+LIVE_PREFIX = "live:"
 #: Versions kept in memory; far more than an opponent pool holds, so none that a queued match needs is dropped.
 MAX_VERSIONS = 256
 
@@ -39,6 +39,11 @@ class _Group:
     key: str
     deterministic: bool
     rows: Tensor
+
+
+def live_key(agent: str) -> str:
+    """Key of an agent's live version: its newest."""
+    return LIVE_PREFIX + agent
 
 
 class PolicyBank:
@@ -69,28 +74,29 @@ class PolicyBank:
             return True
         return False
 
-    @property
-    def live_ref(self) -> PolicyRef:
-        """The newest version; an empty ref before the first."""
-        return self.ref(LIVE) if LIVE in self._versions else PolicyRef()
+    def live_ref(self, agent: str) -> PolicyRef:
+        """The agent's newest version; an empty ref before the first."""
+        found = self._versions.get(live_key(agent))
+        return found[0] if found else PolicyRef()
 
     def ref(self, key: str) -> PolicyRef:
         """Which version a key stands for right now."""
         return self._versions[key][0]
 
     def set_live(self, ref: PolicyRef, actor: Actor) -> None:
-        """Every live seat plays this version from the next decision on."""
-        self._versions[LIVE] = (ref, self._prepare(actor))
+        """Every live seat of its agent plays this version from the next decision on."""
+        self._versions[live_key(ref.agent)] = (ref, self._prepare(actor))
 
     def add(self, ref: PolicyRef, actor: Actor | FixedPolicy) -> None:
         """Keep a version under its content hash; the one asked for longest ago makes room."""
         self._versions[ref.sha256] = (ref, self._prepare(actor))
         while len(self._versions) > MAX_VERSIONS:
-            seated = {key for row in self._keys for key in row} | {LIVE}
-            self._versions.pop(next(key for key in self._versions if key not in seated))
+            seated = {key for row in self._keys for key in row}
+            free = (key for key in self._versions if key not in seated and not key.startswith(LIVE_PREFIX))
+            self._versions.pop(next(free))
 
     def seat(self, slot: int, seat: int, key: str, *, deterministic: bool) -> None:
-        """Give a seat to a version (LIVE or a content hash), or to nobody ("": a bot, or an empty slot)."""
+        """Give a seat to a version (a live key or a content hash), or to nobody ("": a bot, or an empty slot)."""
         self._keys[slot][seat] = key
         self._modes[slot, seat] = deterministic
         self._groups = None

@@ -24,7 +24,8 @@ from ..api.v1.policy_pb2 import PolicyRef
 
 @dataclass(slots=True, eq=False)
 class Match:
-    """One match of a ticket. Player k sits in seat (k + first_seat) mod S; odd matches swap the seats of a pair."""
+    """One match of a ticket. Player k sits in seat (k + first_seat) mod S; odd matches swap the seats of a pair, unless
+    the ticket fixes them."""
 
     ticket: Ticket
     number: int
@@ -47,11 +48,10 @@ class Match:
         """Those of the ticket; empty where it names none."""
         return parameters_of(self.ticket.parameters_json)
 
-    @property
-    def live_seat(self) -> int:
-        """Seat of the live (learning) player, -1 if there is none."""
+    def live_seat_of(self, agent: str) -> int:
+        """Seat in which this agent is live (learns), -1 if there is none."""
         for player, entry in enumerate(self.ticket.players):
-            if entry.live:
+            if entry.live and entry.policy.agent == agent:
                 return self.seat_of(player)
         return -1
 
@@ -66,15 +66,19 @@ def parameters_of(text: str) -> Mapping[str, Any]:
 
 
 def matches_of(ticket: Ticket) -> list[Match]:
-    """The matches a ticket orders: each seed once from every seat. Raises ValueError for one that cannot be played."""
+    """The matches a ticket orders: each seed once from every seat, or once where seats are fixed.
+
+    Raises ValueError for one that cannot be played.
+    """
     seats = len(ticket.players)
     if seats not in (1, 2) or ticket.matches < 1:
         raise ValueError(f"ticket {ticket.ticket_id!r}: one or two players and at least one match are needed")
-    if len(ticket.seeds) * seats < ticket.matches:
-        needed = "a seed per pair of matches" if seats == 2 else "a seed each"
+    per_seed = 1 if ticket.fixed_seats else seats
+    if len(ticket.seeds) * per_seed < ticket.matches:
+        needed = "a seed per pair of matches" if per_seed == 2 else "a seed each"
         raise ValueError(f"ticket {ticket.ticket_id!r}: {ticket.matches} matches need {needed}")
     return [
-        Match(ticket, ticket.first_match + i, ticket.seeds[i // seats], first_seat=i % seats)
+        Match(ticket, ticket.first_match + i, ticket.seeds[i // per_seed], first_seat=i % per_seed)
         for i in range(ticket.matches)
     ]
 

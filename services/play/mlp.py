@@ -52,7 +52,7 @@ def backward(seen: Activations, layers: Layers, gradient: Tensor, activation: st
     """
     before_2 = _through(gradient, seen.hidden_2, activation)
     weight_2, bias_2 = before_2.t() @ seen.hidden_1, before_2.sum(0)
-    before_1 = _through(_linear(before_2, layers.weight_2.t(), None), seen.hidden_1, activation)
+    before_1 = _through(before_2 @ layers.weight_2, seen.hidden_1, activation)
     # the product the other way round is a third faster for few inputs
     return Layers((seen.x.t() @ before_1).t(), before_1.sum(0), weight_2, bias_2), before_1
 

@@ -201,6 +201,11 @@ class Critic(nn.Module):
         """float32 [N, obs] -> float32 [N], in the units of the rewards."""
         return self.finish(self.head(self.trunk(obs)))
 
+    @property
+    def output_scale(self) -> Tensor | float:
+        """How a value changes with what the head gives."""
+        return self.return_std if self.architecture.normalise_returns else 1.0
+
     def finish(self, out: Tensor) -> Tensor:
         """What the head gives [N, 1] -> values [N] in the units of the rewards."""
         out = out.squeeze(-1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from ..api.v1.match_pb2 import Ticket
 from ..api.v1.policy_pb2 import PolicyHead, PolicyRef
@@ -22,32 +23,32 @@ log = logging.getLogger(__name__)
 
 
 class PolicyStore:
-    """Loads policies named by tickets and follows the newest version of the learner."""
+    """Loads policies named by tickets and follows the newest version of every agent."""
 
-    def __init__(self, bus: Bus, heads: Bucket, bank: PolicyBank, agent: str) -> None:
+    def __init__(self, bus: Bus, heads: Bucket, bank: PolicyBank, agents: Sequence[str]) -> None:
         self._bus = bus
         self._heads = heads
         self._bank = bank
-        self._agent = agent
+        self._agents = tuple(agents)
 
     @classmethod
-    async def open(cls, bus: Bus, bank: PolicyBank, agent: str) -> PolicyStore:
-        return cls(bus, await bus.bucket(POLICIES_BUCKET), bank, agent)
+    async def open(cls, bus: Bus, bank: PolicyBank, agents: Sequence[str]) -> PolicyStore:
+        return cls(bus, await bus.bucket(POLICIES_BUCKET), bank, agents)
 
-    async def head(self) -> PolicyHead | None:
+    async def head(self, agent: str) -> PolicyHead | None:
         """The newest version announced, None before the learner's first."""
-        entry = await self._heads.get(f"{self._agent}.head")
+        entry = await self._heads.get(f"{agent}.head")
         return PolicyHead.FromString(entry.value) if entry else None
 
     async def follow(self) -> bool:
-        """Make the newest version the live one. False while there is none, or while its weights are not readable."""
-        head = await self.head()
-        return head is not None and await self.take(head)
+        """Make the newest versions the live ones. False while an agent has none, or one that is not readable."""
+        heads = [await self.head(agent) for agent in self._agents]
+        return all([head is not None and await self.take(head) for head in heads])
 
     async def take(self, head: PolicyHead) -> bool:
         """Make this version the live one, unless a newer one is. False while its weights are not readable."""
         ref = head.policy
-        live = self._bank.live_ref
+        live = self._bank.live_ref(ref.agent)
         if (ref.epoch, ref.step) <= (live.epoch, live.step):
             return bool(live.sha256)
         try:

@@ -65,7 +65,7 @@ class Lockstep:
         """Play windows until told to stop."""
         self._ctx.not_ready("waiting for the learner's first weights and the league's first orders")
         while not self._ctx.stopping.is_set():
-            head = await self._store.head()
+            head = await self._store.head(self._ctx.config.agent_names[0])
             if head is None or self._ctx.paused or not await self._turn(head):
                 await asyncio.sleep(POLL_SECONDS)
 
@@ -152,10 +152,9 @@ class Lockstep:
     async def _publish(self) -> None:
         """The slabs in their order. Where the stream has no room, the rest is for `_resend`."""
         self._sent_at = time.monotonic()
-        token = self._ctx.config.learner.agent
         for slab in self._sent:
             data, msg_id = slab.SerializeToString(), f"rollout-{slab.rollout_id}"
             try:
-                await self._ctx.bus.publish(ROLLOUTS, data, token=token, msg_id=msg_id)
+                await self._ctx.bus.publish(ROLLOUTS, data, token=slab.behaviour.agent, msg_id=msg_id)
             except StreamFull:
                 return

@@ -1,4 +1,4 @@
-"""A rollout window: what the learning seat of every slot saw, did and got, as arrays [T, B, ...]."""
+"""A rollout window: what an agent's seat in every slot saw, did and got, as arrays [T, B, ...]."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..api.v1.policy_pb2 import PolicyRef
 from ..api.v1.rollout_pb2 import Rollout
 from ..kernel.tensors import to_tensor
+from .series import Decisions, packed
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
@@ -27,14 +28,15 @@ class Window:
         self._rewards = np.empty((steps, slots), np.float32)
         self._terminated = np.empty((steps, slots), np.uint8)
         self._truncated = np.empty((steps, slots), np.uint8)
-        self._finals: list[tuple[int, int, FloatArray]] = []
-        """decision, slot and what was seen after it, for every truncated decision"""
+        self._learned = np.empty((steps, slots), np.bool_)
+        self._finals: dict[tuple[int, int], FloatArray] = {}
+        """by decision and slot: what was seen after it, for every truncated decision"""
         self._rows = np.arange(slots)
         self._seats = np.zeros(slots, np.int64)
         self._next = 0
 
     def watch(self, seats: npt.NDArray[np.int64]) -> None:
-        """The seat to record per slot; slots that change hands are picked up before every decision."""
+        """The seat to record per slot, -1 for none; slots that change hands are picked up before every decision."""
         self._seats = seats
 
     def record(
@@ -55,36 +57,48 @@ class Window:
         self._rewards[t] = rewards[rows, seats]
         self._terminated[t] = terminated
         self._truncated[t] = truncated
+        np.greater_equal(seats, 0, out=self._learned[t])
         for slot in np.flatnonzero(truncated):
-            self._finals.append((t, int(slot), after[slot, seats[slot]].copy()))
+            self._finals[t, int(slot)] = after[slot, seats[slot]].copy()
         self._next = t + 1
 
     def slabs(
         self, last_observations: FloatArray, count: int, *, run: str, behaviour: PolicyRef, simulator: str, prefix: str
     ) -> Iterator[Rollout]:
-        """Cut into `count` messages by slots and restart. `last_observations` [B, obs] follow the last decision."""
+        """Cut into at most `count` messages by slots and restart; none where nobody learned.
+
+        `last_observations` [B, obs] follow the last decision.
+        """
         assert self._next == self.steps, "a window is cut when it is full"
         self._next = 0
-        finals, self._finals = self._finals, []
-        width = self.slots // count
-        for k in range(count):
-            part = slice(k * width, (k + 1) * width)
-            yield Rollout(
-                rollout_id=f"{prefix}.{k}",
-                run=run,
-                behaviour=behaviour,
-                observations=to_tensor(self._observations[:, part]),
-                actions=to_tensor(self._actions[:, part]),
-                log_probs=to_tensor(self._log_probs[:, part]),
-                rewards=to_tensor(self._rewards[:, part]),
-                terminated=to_tensor(self._terminated[:, part]),
-                truncated=to_tensor(self._truncated[:, part]),
-                last_observations=to_tensor(last_observations[part]),
-                simulator=simulator,
-                final_observations=to_tensor(self._rows_of(finals, part)),
-            )
+        finals, self._finals = self._finals, {}
+        whole: Decisions | None = Decisions(
+            self._observations, self._actions, self._log_probs, self._rewards, self._terminated, self._truncated,
+            last_observations, finals,
+        )  # fmt: skip
+        if whole is not None and not self._learned.all():
+            whole = packed(whole, self._learned)
+        if whole is None:
+            return
+        width = -(-whole.rewards_TB.shape[1] // count)
+        for k, first in enumerate(range(0, whole.rewards_TB.shape[1], width)):
+            rollout = message(whole.columns(first, first + width))
+            rollout.rollout_id, rollout.run, rollout.simulator = f"{prefix}.{k}", run, simulator
+            rollout.behaviour.CopyFrom(behaviour)
+            yield rollout
 
-    def _rows_of(self, finals: list[tuple[int, int, FloatArray]], part: slice) -> FloatArray:
-        """[N, obs]: those of the slots of one slab, in the order of `truncated`."""
-        rows = [seen for _, slot, seen in sorted(finals, key=lambda one: one[:2]) if part.start <= slot < part.stop]
-        return np.stack(rows) if rows else np.empty((0, self._observations.shape[2]), np.float32)
+
+def message(part: Decisions) -> Rollout:
+    """The arrays of a slab."""
+    finals = [part.finals[place] for place in sorted(part.finals)]
+    nothing = np.empty((0, part.observations_TBO.shape[2]), np.float32)
+    return Rollout(
+        observations=to_tensor(part.observations_TBO),
+        actions=to_tensor(part.actions_TBA),
+        log_probs=to_tensor(part.log_probs_TB),
+        rewards=to_tensor(part.rewards_TB),
+        terminated=to_tensor(part.terminated_TB),
+        truncated=to_tensor(part.truncated_TB),
+        last_observations=to_tensor(part.last_observations_BO),
+        final_observations=to_tensor(np.stack(finals) if finals else nothing),
+    )

@@ -1,7 +1,7 @@
 """The simulator: plays training tickets in bulk and sends the learner what its seat saw.
 
-A window of T decisions is played with one version of the learner's policy. It starts only when the learner's buffer has
-room for it, so that data is never more than a step or two behind (`learner.max_lag` bounds it).
+A window of T decisions is played with one version of every agent's policy. It starts only when the learners' buffers
+have room for it, so that data is never more than a step or two behind (`learner.max_lag` bounds it).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Simulator:
             publishing = asyncio.create_task(self._tickets.publish(results))
             # The slabs must be in the stream before its room is looked at again, or the next window starts too early.
             self._windows += 1
-            slabs = self._table.cut(f"{self._incarnation}.{self._windows}")
+            slabs = self._table.cut(f"{self._incarnation}.{self._windows}", await self._learning())
             await asyncio.gather(*(self._send(slab) for slab in slabs))
             self._table.report(results, len(self._tickets))
         if publishing:
@@ -92,7 +92,7 @@ class Simulator:
         """True once the learner's buffer takes a whole window; False when there is something else to do."""
         slabs = self._ctx.config.simulator.slabs
         started = time.monotonic()
-        while await self._bus.room(ROLLOUTS) < slabs:
+        while not await self._has_room(slabs):
             if self._ctx.stopping.is_set() or self._ctx.paused:
                 return False
             waited = time.monotonic() - started
@@ -100,13 +100,21 @@ class Simulator:
         self._ctx.metrics.inc("ludus_simulator_backpressure_seconds_total", time.monotonic() - started)
         return True
 
+    async def _has_room(self, slabs: int) -> bool:
+        """Whether every agent that learns now can take a whole window."""
+        depth, learning = self._ctx.config.learner.buffer_slabs, await self._learning()
+        return all([depth - await self._bus.waiting(ROLLOUTS, agent) >= slabs for agent in learning])
+
+    async def _learning(self) -> tuple[str, ...]:
+        """The agents whose experience is wanted. Of the others nothing is sent: their learners rest."""
+        record = await self._ctx.run_record()
+        return tuple(record.learning) if record and record.learning else self._ctx.config.agent_names
+
     async def _send(self, slab: Rollout) -> None:
         data = slab.SerializeToString()
         while not self._ctx.stopping.is_set():
             try:
-                await self._bus.publish(
-                    ROLLOUTS, data, token=self._ctx.config.learner.agent, msg_id=f"rollout-{slab.rollout_id}"
-                )
+                await self._bus.publish(ROLLOUTS, data, token=slab.behaviour.agent, msg_id=f"rollout-{slab.rollout_id}")
                 return
             except StreamFull:
                 await asyncio.sleep(ROOM_POLL_SECONDS)
@@ -133,7 +141,7 @@ async def serve(ctx: Context) -> None:
     tape = showcase.tape if showcase else None
     arena = Arena(game, bank, worker=ctx.name, never_idle=True, seed=seed, tape=tape)
     table = Table(ctx, arena, showcase)
-    store = await PolicyStore.open(ctx.bus, bank, config.learner.agent)
+    store = await PolicyStore.open(ctx.bus, bank, config.agent_names)
     if config.lockstep:
         await (await Lockstep.open(ctx, table, store)).run()
     else:

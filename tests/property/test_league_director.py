@@ -13,12 +13,12 @@ from ludus.api.v1 import run_pb2 as run
 from ludus.api.v1.policy_pb2 import PolicyRef
 from ludus.kernel.config import RunConfig, load
 from ludus.kernel.panel import panel_opponents
-from ludus.kernel.players import NOBODY, is_bot, player_id, version_id
+from ludus.kernel.players import NOBODY, agent_of, is_bot, player_id, version_id
 from ludus.league.director import step
 from ludus.league.judge import FIRST_EVALUATION_SEED
 from ludus.league.ledger import State, fold
 from ludus.league.plan import Plan, make_plan
-from ludus.league.view import Announce, Keep, Publish, View
+from ludus.league.view import Announce, Keep, Publish, Seen, View
 
 FOLDER = Path(__file__).parents[2] / "configs"
 CONFIGS = sorted(FOLDER.glob("*.toml"))
@@ -32,21 +32,37 @@ class World:
         self.plan: Plan = make_plan(config)
         self.record = run.RunRecord(state=run.RUN_STATE_STARTING, next_match=1, next_ticket=1)
         self.state = State()
-        self.head = self.genesis = PolicyRef(agent="main", epoch=1, step=0, sha256="0")
+        names = config.agent_names
+        self.heads = {name: PolicyRef(agent=name, epoch=1, step=0, sha256=f"{name}0") for name in names}
+        self.geneses = dict(self.heads)
         self.waiting: list[m.Ticket] = []
         self.issued: list[m.Ticket] = []
-        self.kept = {version_id(self.genesis): self.genesis}
+        self.kept = {version_id(genesis): genesis for genesis in self.geneses.values()}
         self.events: list[Announce] = []
         self.lose_every, self.void_every = lose_every, void_every
 
     @property
-    def done(self) -> bool:
-        return bool(self.head.step >= self.plan.config.total_updates)
+    def head(self) -> PolicyRef:
+        """Of the first agent."""
+        return next(iter(self.heads.values()))
+
+    @head.setter
+    def head(self, ref: PolicyRef) -> None:
+        self.heads[ref.agent] = ref
+
+    @property
+    def genesis(self) -> PolicyRef:
+        return self.geneses[self.head.agent]
+
+    def seen(self, agent: str) -> Seen:
+        head = self.heads[agent]
+        done = head.step >= self.plan.config.total_updates
+        return Seen(head, self.geneses[agent], head if done else None)
 
     def view(self) -> View:
         pools = Counter(ticket.pool for ticket in self.waiting)
         return View(
-            head=self.head, genesis=self.genesis, final=self.head if self.done else None, standings=self.state,
+            agents={agent: self.seen(agent) for agent in self.heads}, standings=self.state,
             training_waiting=pools["train"], training_undelivered=pools["train"],
             evaluation_waiting=pools["evaluate"], caught_up=True, catalog=self.kept,
         )  # fmt: skip
@@ -66,8 +82,11 @@ class World:
                 self.events.append(effect)
 
     def learn(self, updates: int) -> None:
-        target = min(self.head.step + updates, self.plan.config.total_updates)
-        self.head = PolicyRef(agent="main", epoch=self.head.epoch, step=target, sha256=str(target))
+        """Every agent that is wanted; a later one of the run learns more slowly."""
+        for rank, (name, head) in enumerate(self.heads.items()):
+            if name in (self.record.learning or self.heads):
+                target = min(head.step + max(1, updates - rank), self.plan.config.total_updates)
+                self.heads[name] = PolicyRef(agent=name, epoch=head.epoch, step=target, sha256=f"{name}{target}")
 
     def play(self, count: int) -> None:
         """Finish some tickets, newest first: order must not matter."""
@@ -79,11 +98,12 @@ class World:
         number = ticket.first_match + index
         void = self.void_every and number % self.void_every == 0
         seats = len(ticket.players)
+        per_seed = 1 if ticket.fixed_seats else seats
         outcome = m.OUTCOME_SCORED if seats == 1 else 1 + number % 3
         result = m.MatchResult(
             match=number, ticket_id=ticket.ticket_id, purpose=ticket.purpose, players=ticket.players,
-            first_seat=index % seats, outcome=m.OUTCOME_VOID if void else outcome, scores=[0.0] * seats,
-            seed=ticket.seeds[index // seats], policies_at_end=[player.policy for player in ticket.players],
+            first_seat=index % per_seed, outcome=m.OUTCOME_VOID if void else outcome, scores=[0.0] * seats,
+            seed=ticket.seeds[index // per_seed], policies_at_end=[player.policy for player in ticket.players],
             regime=ticket.regime,
         )  # fmt: skip
         self.state = fold(self.state, self.state.position + 1, result, k=16)
@@ -111,7 +131,9 @@ def finished() -> World:
 
 
 def panel(league: World, candidate: str) -> tuple[str, ...]:
-    return (NOBODY,) if league.plan.alone else panel_opponents(candidate, league.plan.bots, "main@1.0")
+    bots = league.plan.cast.bots_against(agent_of(candidate))
+    step_0 = "main@1.0" if len(league.heads) == 1 else ()
+    return (NOBODY,) if league.plan.alone else panel_opponents(candidate, bots, step_0)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -122,17 +144,24 @@ def test_every_shipped_configuration_runs_to_its_end(path: Path) -> None:
     assert phases == [phase.name for phase in league.plan.config.league.phases]
     evaluator = league.plan.config.evaluator
     final = version_id(league.head)
-    for candidate in ("main@1.0", final):
+    for candidate in map(version_id, (*league.geneses.values(), *league.heads.values())):
         for opponent in panel(league, candidate):
             assert league.state.played("evaluate", candidate, opponent) == evaluator.final_matches_per_opponent
+    for one, two in league.plan.cast.pairs():
+        pair = version_id(league.heads[one]), version_id(league.heads[two])
+        assert league.state.played("evaluate", *pair) == evaluator.matches_between_agents
     for regime in set(evaluator.regimes) - {"default"}:
         for opponent in panel(league, final):
             assert league.state.played("evaluate", final, opponent, regime) == evaluator.regime_matches_per_opponent
     levels = [event.message.removesuffix(" begins") for event in league.events if event.kind == "randomisation"]
     assert levels == [stage.level for stage in league.plan.config.league.randomisation]
-    assert league.record.pool[0] == "main@1.0"
-    snapshots = league.plan.config.total_updates // league.plan.config.league.snapshot_updates
-    assert len(league.record.pool) == 1 + (0 if league.plan.alone else snapshots)
+    assert league.record.pool[0] == version_id(league.genesis)
+    assert league.record.curriculum.level == league.plan.curriculum.top
+    if league.plan.config.league.curriculum.alternation:
+        assert Counter(event.kind for event in league.events)["turn"] >= 6
+    if len(league.heads) == 1:
+        snapshots = league.plan.config.total_updates // league.plan.config.league.snapshot_updates
+        assert len(league.record.pool) == 1 + (0 if league.plan.alone else snapshots)
     assert "gap" not in league.record.reason
 
 
@@ -208,7 +237,7 @@ def test_a_candidate_measured_before_is_only_completed() -> None:
 
 def test_nothing_happens_before_the_step_0_version_is_safe() -> None:
     league = world()
-    record, effects = step(league.plan, league.record, View(head=league.head))
+    record, effects = step(league.plan, league.record, View(agents={"main": Seen(league.head)}))
     assert (record, effects) == (league.record, [])
 
 
@@ -226,7 +255,7 @@ def test_versions_whose_weights_are_gone_are_neither_kept_nor_measured() -> None
     league = world()
     league.turn()
     league.learn(60)
-    lost = View(head=league.head, genesis=league.genesis, catalog=league.kept, lost=frozenset({"main@1.60"}))
+    lost = View(agents={"main": Seen(league.head, league.genesis)}, catalog=league.kept, lost=frozenset({"main@1.60"}))
     record, effects = step(league.plan, league.record, lost)
     assert not [effect for effect in effects if isinstance(effect, Keep)]
     assert (record.last_snapshot_step, record.last_evaluation_step) == (0, 0)

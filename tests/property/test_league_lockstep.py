@@ -19,7 +19,7 @@ from ludus.league.director import step
 from ludus.league.ledger import OutOfOrder, State, fold
 from ludus.league.plan import make_plan
 from ludus.league.training import fold_training
-from ludus.league.view import Keep, Publish, View
+from ludus.league.view import Keep, Publish, Seen, View
 
 CONFIG = Path(__file__).parents[2] / "configs" / "dogfight-quick.toml"
 WINDOWS = 30
@@ -58,8 +58,8 @@ class World:
     def turn(self, window: int) -> None:
         self.head = PolicyRef(agent="main", epoch=self.epoch, step=window, sha256=f"{self.epoch}.{window}")
         view = View(
-            head=self.head, genesis=self.genesis, standings=self.ledger, training=self.training, window=window,
-            evaluation_waiting=len(self.evaluations), caught_up=True, catalog=self.kept,
+            agents={"main": Seen(self.head, self.genesis)}, standings=self.ledger, training=self.training,
+            window=window, evaluation_waiting=len(self.evaluations), caught_up=True, catalog=self.kept,
         )  # fmt: skip
         self.record, effects = step(self.plan, self.record, view)
         for effect in effects:

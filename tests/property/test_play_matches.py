@@ -31,7 +31,7 @@ def test_matches_come_in_fair_pairs(count: int, first: int) -> None:
     assert [match.number for match in played] == list(range(first, first + count))
     for even, odd in zip(played[::2], played[1::2], strict=False):
         assert even.seed == odd.seed
-        assert (even.live_seat, odd.live_seat) == (0, 1)
+        assert (even.live_seat_of("main"), odd.live_seat_of("main")) == (0, 1)
         assert even.player_in(1).bot == odd.player_in(0).bot == "ace"
 
 

@@ -21,7 +21,7 @@ from ludus.league.phases import randomisation_at, stage_at
 from ludus.league.plan import make_plan
 from ludus.league.standings import from_bytes, to_bytes
 from ludus.league.tickets import Printer, player_of
-from ludus.league.view import Publish, View
+from ludus.league.view import Publish, Seen, View
 from ludus.play.architecture import Architecture, ArchitectureMismatch
 from ludus.play.arena import Arena
 from ludus.play.bank import PolicyBank
@@ -58,7 +58,7 @@ def tickets_at(update: int) -> list[m.Ticket]:
     genesis = PolicyRef(agent="main", epoch=1, step=0, sha256="0")
     head = PolicyRef(agent="main", epoch=1, step=update, sha256="h")
     record = run.RunRecord(state=run.RUN_STATE_TRAINING, next_match=1, next_ticket=1, pool=["main@1.0"])
-    view = View(head=head, genesis=genesis, catalog={"main@1.0": genesis})
+    view = View(agents={"main": Seen(head, genesis)}, catalog={"main@1.0": genesis})
     _, effects = step(PLAN, record, view)
     found = [effect.ticket for effect in effects if isinstance(effect, Publish)]
     return [ticket for ticket in found if ticket.pool == "train"]
@@ -210,7 +210,8 @@ def test_snapshots_follow_updates_and_not_the_rating() -> None:
         for number in range(4 * update, 4 * update + 20):
             state = booked(state, number, m.Player(bot="ace"), m.OUTCOME_FIRST_WINS)
         head = PolicyRef(agent="main", epoch=1, step=update, sha256=str(update))
-        view = View(head=head, genesis=genesis, standings=state, catalog={"main@1.0": genesis}, training_waiting=10**6)
+        agents, kept = {"main": Seen(head, genesis)}, {"main@1.0": genesis}
+        view = View(agents, standings=state, catalog=kept, training_waiting=10**6)
         record, _ = step(PLAN, record, view)
     assert list(record.pool) == ["main@1.0", f"main@1.{every}", f"main@1.{2 * every}"]
 

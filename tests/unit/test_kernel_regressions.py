@@ -53,7 +53,7 @@ def test_the_worst_stands_first_and_status_says_it() -> None:
     both = standings(0, 40, 20)
     both.pairs.extend(standings(0, 40, 4, opponent="bot:brawler").pairs)
     assert [row.opponent for row in regressions(both)] == ["bot:brawler", "bot:ace"]
-    first, *_ = _warnings(LearnerHealth(), both)
+    first, *_ = _warnings([LearnerHealth()], both)
     assert first == (
         "main@1.80 has lost ground against bot:brawler: 10% wins (4%–23%, n = 40), "
         "where an earlier version had 80% or more"

@@ -106,14 +106,14 @@ def test_resuming_a_run(state: str, pool: list[str], after: str) -> None:
 
 def test_orders_complete_what_was_ordered_before() -> None:
     assert remaining("c", ["bot:ace"], ordered=0, target=200) == [Order("c", "bot:ace", 0, 200)]
-    assert remaining("c", ["bot:ace"], ordered=40, target=200) == [Order("c", "bot:ace", 20, 160)]
+    assert remaining("c", ["bot:ace"], ordered=40, target=200) == [Order("c", "bot:ace", 40, 160)]
     assert remaining("c", ["bot:ace"], ordered=200, target=40) == []
 
 
 def test_missing_matches_are_ordered_again_on_fresh_seeds_until_patience_ends() -> None:
     pairs = {PairKey("evaluate", "c", "bot:ace"): Pair(wins=37)}
     state = State(pairs=pairs)
-    assert missing(state, "c", ["bot:ace"], ordered=40, target=40) == [Order("c", "bot:ace", 20, 4)]
+    assert missing(state, "c", ["bot:ace"], ordered=40, target=40) == [Order("c", "bot:ace", 40, 4)]
     assert missing(state, "c", ["bot:ace"], ordered=40 * PATIENCE, target=40) == []
     assert missing(State(pairs={next(iter(pairs)): Pair(wins=40)}), "c", ["bot:ace"], ordered=40, target=40) == []
 
@@ -174,9 +174,9 @@ def test_status_tells_progress_time_left_and_trouble() -> None:
     health = LearnerHealth(policy=PolicyRef(step=137), decisions_per_second=40_000, warning="clipping a lot")
     standings = Standings(refused={"invalid": 3, "duplicate": 9})
     record = run.RunRecord(state=run.RUN_STATE_TRAINING)
-    status = build_status(DEFAULT, record, health, standings, tickets_waiting=5, elapsed_seconds=9.0)
+    status = build_status(DEFAULT, record, [health], standings, tickets_waiting=5, elapsed_seconds=9.0)
     assert status.progress == pytest.approx(0.5)
     assert status.eta_seconds == pytest.approx(137 * 32_768 / 40_000)
     assert list(status.warnings) == ["learner: clipping a lot", "results refused: 3 invalid"]
     record.state = run.RUN_STATE_PAUSED
-    assert build_status(DEFAULT, record, health, standings, tickets_waiting=5, elapsed_seconds=9.0).eta_seconds == 0
+    assert build_status(DEFAULT, record, [health], standings, tickets_waiting=5, elapsed_seconds=9.0).eta_seconds == 0

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from ludus.learner import fused
-from ludus.learner.batch import Batcher, Rows
+from ludus.learner.batch import Batcher
 from ludus.learner.crew import Crew
 from ludus.learner.fused import FusedGradients, fits, gradients
 from ludus.learner.gradient import Gradients
 from ludus.learner.objective import Scales
+from ludus.learner.rows import Rows
 from ludus.learner.state import State
 from ludus.learner.update import Updater
 from ludus.play.architecture import Architecture

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from ludus.kernel.config import RunConfig
 from ludus.kernel.toolbox import RndConfig
 from ludus.learner import checkpoint, tools
-from ludus.learner.batch import Batcher, evaluate
+from ludus.learner.batch import Batcher
 from ludus.learner.crew import Crew
 from ludus.learner.ewc import Anchor, fisher_diagonal, flat
 from ludus.learner.moments import Moments
+from ludus.learner.passes import evaluate
 from ludus.learner.rnd import Rnd
 from ludus.learner.slab import Slab
 from ludus.learner.state import State, Versions

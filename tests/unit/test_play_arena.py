@@ -12,7 +12,7 @@ from ludus.games import make, spec
 from ludus.kernel.config import NetworkConfig
 from ludus.play.architecture import Architecture
 from ludus.play.arena import Arena
-from ludus.play.bank import LIVE, PolicyBank
+from ludus.play.bank import PolicyBank, live_key
 from ludus.play.network import Actor
 
 SLOTS = 8
@@ -121,11 +121,11 @@ def test_the_recorder_sees_the_learning_seat_before_the_action() -> None:
             seen.append((observations.copy(), actions.copy(), log_probs.copy()))
 
     with torch.inference_mode():
-        table.step(Keep())
-        expected = table.bank._versions[LIVE][1](torch.from_numpy(before).view(-1, before.shape[-1]))
+        table.step([Keep()])
+        expected = table.bank._versions[live_key("main")][1](torch.from_numpy(before).view(-1, before.shape[-1]))
     observations, actions, log_probs = seen[0]
     np.testing.assert_array_equal(observations, before)
-    rows, seats = np.arange(SLOTS), table.live_seats
+    rows, seats = np.arange(SLOTS), table.live_seats("main")
     means = expected[0].view(SLOTS, 2, 2).numpy()[rows, seats]
     assert np.abs(actions[rows, seats, :2] - means).max() < 5 * np.exp(-1)
     assert np.isfinite(log_probs[rows, seats]).all()

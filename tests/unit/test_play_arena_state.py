@@ -46,7 +46,7 @@ def play(table: Arena, steps: int) -> tuple[list[bytes], list[bytes]]:
     recording, results = Recording(), []
     with torch.inference_mode():
         for _ in range(steps):
-            results += [result.SerializeToString() for result in table.step(recording)]
+            results += [result.SerializeToString() for result in table.step([recording])]
     return recording.rows, results
 
 

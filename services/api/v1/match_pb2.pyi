@@ -45,7 +45,7 @@ class Player(_message.Message):
     def __init__(self, policy: _Optional[_Union[_policy_pb2.PolicyRef, _Mapping]] = ..., bot: _Optional[str] = ..., live: bool = ...) -> None: ...
 
 class Ticket(_message.Message):
-    __slots__ = ("ticket_id", "run", "pool", "purpose", "game", "rules", "parameters_json", "players", "first_match", "matches", "seeds", "deterministic", "phase", "randomisation", "regime")
+    __slots__ = ("ticket_id", "run", "pool", "purpose", "game", "rules", "parameters_json", "players", "first_match", "matches", "seeds", "deterministic", "phase", "randomisation", "regime", "fixed_seats")
     TICKET_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +61,7 @@ class Ticket(_message.Message):
     PHASE_FIELD_NUMBER: _ClassVar[int]
     RANDOMISATION_FIELD_NUMBER: _ClassVar[int]
     REGIME_FIELD_NUMBER: _ClassVar[int]
+    FIXED_SEATS_FIELD_NUMBER: _ClassVar[int]
     ticket_id: str
     run: str
     pool: str
@@ -76,7 +77,8 @@ class Ticket(_message.Message):
     phase: str
     randomisation: str
     regime: str
-    def __init__(self, ticket_id: _Optional[str] = ..., run: _Optional[str] = ..., pool: _Optional[str] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., game: _Optional[str] = ..., rules: _Optional[str] = ..., parameters_json: _Optional[str] = ..., players: _Optional[_Iterable[_Union[Player, _Mapping]]] = ..., first_match: _Optional[int] = ..., matches: _Optional[int] = ..., seeds: _Optional[_Iterable[int]] = ..., deterministic: bool = ..., phase: _Optional[str] = ..., randomisation: _Optional[str] = ..., regime: _Optional[str] = ...) -> None: ...
+    fixed_seats: bool
+    def __init__(self, ticket_id: _Optional[str] = ..., run: _Optional[str] = ..., pool: _Optional[str] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., game: _Optional[str] = ..., rules: _Optional[str] = ..., parameters_json: _Optional[str] = ..., players: _Optional[_Iterable[_Union[Player, _Mapping]]] = ..., first_match: _Optional[int] = ..., matches: _Optional[int] = ..., seeds: _Optional[_Iterable[int]] = ..., deterministic: bool = ..., phase: _Optional[str] = ..., randomisation: _Optional[str] = ..., regime: _Optional[str] = ..., fixed_seats: bool = ...) -> None: ...
 
 class MatchResult(_message.Message):
     __slots__ = ("match", "ticket_id", "run", "purpose", "players", "first_seat", "outcome", "ending", "seed", "decisions", "policies_at_end", "scores", "worker", "void_reason", "randomisation", "regime")

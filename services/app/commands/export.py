@@ -21,18 +21,19 @@ if TYPE_CHECKING:
 def export(options: argparse.Namespace, home: Home, console: Console) -> int:
     """Write it and say what it is; 1 if it is no valid submission."""
     need("local", *(["export"] if options.format == "onnx" else []))
+    from ..source import find_source
     from ..trained import trained
 
-    run = home.pick(options.run)
-    policy = trained(run, options.checkpoint)
+    source = find_source(options.run, home)
+    policy = trained(source.run, options.checkpoint, source.agent)
     write = _onnx if options.format == "onnx" else _safetensors
-    return write(policy, _target(run, policy.label, options), console, run)
+    return write(policy, _target(source.folder, policy.label, options), console, source.run)
 
 
-def _target(run: RunFolder, label: str, options: argparse.Namespace) -> Path:
+def _target(folder: Path, label: str, options: argparse.Namespace) -> Path:
     if options.output:
         return Path(options.output).expanduser().absolute()
-    return run.path / "weights" / f"{label}.{options.format}"
+    return folder / "weights" / f"{label}.{options.format}"
 
 
 def _safetensors(policy: Trained, path: Path, console: Console, run: RunFolder) -> int:

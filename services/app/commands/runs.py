@@ -12,8 +12,10 @@ from ...api.v1.run_pb2 import RunState
 from ..checks import check_space
 from ..client import command, fetch_status, league_address
 from ..draw import (
+    agents_of,
     deaths_table,
     headline,
+    learners_table,
     legend,
     numbers_line,
     opponents_table,
@@ -27,7 +29,7 @@ from ..errors import CommandError
 from ..home import Home, Json, RunFolder, read_json
 from ..processes import Identity, wait_until_gone
 from ..stack import check_bus, ensure_up, is_up, keep_supervised
-from ..summary import final_table
+from ..summary import final_tables
 from ..view import run_view
 from ..words import clock_text, percent
 
@@ -104,12 +106,16 @@ def print_status(console: Console, run: RunFolder, stack: Json, view: Json) -> N
         console.print()
         console.print(returns_table(view))
     elif view["opponents"] or view["evaluations"]:
-        console.print()
-        console.print(opponents_table(view))
-        console.print(legend(view))
+        if len(view["learners"]) > 1:
+            console.print(learners_table(view))
+        for one in agents_of(view):
+            console.print()
+            console.print(opponents_table(one))
+            console.print(legend(one))
     elif summary := run.summary():
-        console.print()
-        console.print(final_table(summary))
+        for table in final_tables(summary):
+            console.print()
+            console.print(table)
     console.print()
     console.print(services_table(view))
     console.print()

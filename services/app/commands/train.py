@@ -12,7 +12,7 @@ from ...kernel.config import RunConfig
 from ..checks import check_packages, check_run, check_space
 from ..create import Request, choose_name, create, resolve
 from ..errors import UsageError
-from ..guests import invite
+from ..guests import Files, invite
 from ..home import Home, RunFolder, read_json
 from ..stack import check_bus, ensure_up, is_up
 from ..words import count_text, percent, seconds_text
@@ -48,14 +48,31 @@ def train(options: argparse.Namespace, home: Home, console: Console) -> int:
         config, initial = config.model_copy(update={"parent": inherited.parent}), inherited.data
     elif options.grow:
         raise UsageError("--grow makes the network of --init-from larger: it needs that option")
+    return launch(
+        home, config, name, guests, initial, console, detach=options.detach, nats_port=options.nats_port or 0
+    )
+
+
+def launch(
+    home: Home,
+    config: RunConfig,
+    name: str,
+    guests: Files,
+    initial: bytes,
+    console: Console,
+    *,
+    detach: bool,
+    nats_port: int = 0,
+) -> int:
+    """Start the stack if need be, make the run, say what it is, and watch it unless `detach`. Raises CommandError."""
     check_space(home.root)
     config = _with_bus(config, home)
-    check_bus(home, config.bus.url, options.nats_port or 0)
+    check_bus(home, config.bus.url, nats_port)
     others = [run.name for run in home.runs() if run.wanted]
-    ensure_up(home, nats_port=0 if is_up(home) else options.nats_port or 0, bus=not config.bus.url)
+    ensure_up(home, nats_port=0 if is_up(home) else nats_port, bus=not config.bus.url)
     run = create(home, config, name, guests, initial)
     announce(console, home, config, run, others)
-    if options.detach:
+    if detach:
         console.print(f"Watch it: ludus attach {name}", highlight=False)
         return 0
     from ..attach import attach
@@ -75,7 +92,10 @@ def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, ot
     """What will happen and where it is kept."""
     phases = " → ".join(f"{phase.name} {percent(phase.share)}" for phase in config.league.phases)
     bots = list(dict.fromkeys(bot for phase in config.league.phases for pool in phase.bots for bot in pool.bots))
-    opponents = f"{', '.join(bots)}; then earlier versions of itself" if bots else "earlier versions of itself"
+    others_text = "one another and earlier versions" if len(config.agent_names) > 1 else "earlier versions of itself"
+    opponents = f"{', '.join(bots)}; then {others_text}" if bots else others_text
+    if config.league.guests and config.league.guest_share == 1:
+        opponents = ", ".join(guest.player for guest in config.league.guests)
     if spec(config.game).seats == 1:
         opponents = "none: it plays alone and is measured by its return"
     rate, source = expected_rate(home, config)
@@ -85,14 +105,16 @@ def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, ot
         "length": f"{count_text(decisions)} decisions in {updates} updates, "
         f"about {seconds_text(decisions / rate)} of training {source} ({os.cpu_count()} cores)",
         **({"begins as": config.parent.partition("#")[0]} if config.parent else {}),
+        **({"agents": ", ".join(config.agent_names)} if config.agents else {}),
         "opponents": opponents,
         **_guests(config),
         "phases": phases,
         **_randomisation(config),
-        "services": f"{config.simulator.workers} simulator, learner, league, evaluator, on NATS "
+        "services": f"{config.simulator.workers} simulator, {len(config.agent_names)} learner, league, evaluator, on "
+        "NATS "
         + (config.bus.url or "(the stack's own)"),
         "kept in": str(run.path),
-        "": "weights/final.safetensors, report.md, logs/",
+        "": "weights/final.safetensors, report.html, logs/",
     }
     console.print(f"Run {run.name}", style="bold", highlight=False)
     for key, value in rows.items():

@@ -1,0 +1,76 @@
+"""One packed array of training rows.
+
+N decisions. A row is: observation | raw action | [reference's distribution] | [proximal log-probability, weight] |
+behaviour log-probability | advantage | return | old value. Keeping them side by side makes a minibatch one
+`index_select` instead of six. What is in brackets is there when a KL penalty or a correction for staleness is on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Columns of packed rows [N, obs + act + reference + 2 if corrected + 4]."""
+
+    packed: Tensor
+    obs_size: int
+    act_size: int
+    reference_size: int = 0
+    """floats of the reference's distribution: means, log standard deviations, logits; 0 without a KL penalty"""
+    corrected: bool = False
+    """whether there are columns for rollouts of older versions"""
+
+    def __len__(self) -> int:
+        return self.packed.shape[0]
+
+    def select(self, indices: Tensor) -> Rows:
+        return replace(self, packed=self.packed.index_select(0, indices))
+
+    def cut(self, part: slice) -> Rows:
+        """A view of neighbouring rows."""
+        return replace(self, packed=self.packed[part])
+
+    @property
+    def observations(self) -> Tensor:
+        return self.packed[:, : self.obs_size]
+
+    @property
+    def actions(self) -> Tensor:
+        return self.packed[:, self.obs_size : self.obs_size + self.act_size]
+
+    @property
+    def reference(self) -> Tensor:
+        """[N, reference_size]"""
+        start = self.obs_size + self.act_size
+        return self.packed[:, start : start + self.reference_size]
+
+    @property
+    def proximal_log_probs(self) -> Tensor:
+        """Of the actions under the policy that the loss clips against: the one before the update."""
+        return self.packed[:, -6] if self.corrected else self.packed[:, -4]
+
+    @property
+    def weights(self) -> Tensor:
+        """Importance of the rows, with a correction alone: proximal over behaviour probability, truncated."""
+        return self.packed[:, -5]
+
+    @property
+    def log_probs(self) -> Tensor:
+        """Of the actions under the policy that chose them."""
+        return self.packed[:, -4]
+
+    @property
+    def advantages(self) -> Tensor:
+        return self.packed[:, -3]
+
+    @property
+    def returns(self) -> Tensor:
+        return self.packed[:, -2]
+
+    @property
+    def values(self) -> Tensor:
+        return self.packed[:, -1]
