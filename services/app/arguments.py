@@ -150,6 +150,26 @@ examples:
 """
 
 
+REPORT = """What was run and what it reached, as one HTML page that needs nothing else: results beside step 0, ratings,
+timeline, learning curves, payoffs, fights, where the time went, what died, and how to run it again.
+
+It is made of the run's folder alone, so it works for runs that go on, have ended or have failed, without the stack.
+
+examples:
+  ludus report                             the newest run
+  ludus report duel-1 --output duel.html
+  ludus report duel-1 --markdown           report.md, with its charts in report/
+"""
+DASHBOARD = """The reports of all runs in the browser, of this moment: pages look for news every few seconds.
+
+Only this machine can see it (127.0.0.1). It reads files: it neither needs nor disturbs the stack.
+
+examples:
+  ludus dashboard
+  ludus dashboard --port 0                 on a free port
+"""
+
+
 class Parser(argparse.ArgumentParser):
     """One line for one mistake."""
 
@@ -175,6 +195,7 @@ def build_parser() -> Parser:
     _train(add)
     _runs(add)
     _replays(add)
+    _reports(add)
     _league(add)
     _measures(add)
     _submissions(add)
@@ -283,6 +304,15 @@ def _replays(add: _Adder) -> None:
     analyse = add("analyse", "analyse:analyse", "numbers about kept matches: accuracy, energy, dynamism", ANALYSE)
     analyse.add_argument("match", nargs="?", metavar="WHAT", help="a match, a run or a folder (default: newest match)")
     analyse.add_argument("--json", metavar="FILE", help="write the numbers for programs")
+
+
+def _reports(add: _Adder) -> None:
+    report = add("report", "report:report", "write the page of a run: what it was and what it reached", REPORT)
+    _run(report)
+    report.add_argument("--markdown", action="store_true", help="Markdown with charts beside it instead of HTML")
+    report.add_argument("--output", type=Path, metavar="FILE", help="where to (default: into the run's folder)")
+    board = add("dashboard", "report:dashboard", "the pages of all runs, live, in the browser", DASHBOARD)
+    board.add_argument("--port", type=int, default=8420, metavar="N", help="0: a free one (default %(default)s)")
 
 
 def _league(add: _Adder) -> None:

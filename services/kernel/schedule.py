@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from .curriculum import CurriculumConfig
 from .section import NAME_PATTERN, Section
 
 
@@ -101,6 +102,7 @@ class LeagueConfig(Section):
     randomisation: tuple[RandomisationStage, ...] = Field(
         (), description="levels of domain randomisation in training, whatever the phase; empty: as game_parameters say"
     )
+    curriculum: CurriculumConfig = CurriculumConfig()  # type: ignore[call-arg]
     snapshot_updates: int = Field(25, ge=1, description="the learner joins the pool every so many updates")
     pool_size: int = Field(40, ge=1)
     elo_k: int = Field(16, ge=1, description="step of the online Elo rating, in points")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..api.v1 import run_pb2 as run
 from ..kernel.players import version_id
-from . import lockstep
+from . import levels, lockstep
 from .examiner import evaluate, evaluate_on_schedule, evaluate_regimes, gaps, order_again
 from .phases import Stage, randomisation_at, stage_at
 from .plan import Plan
@@ -58,6 +58,7 @@ def _train(turn: Turn) -> None:
     _randomise(turn)
     _snapshot(turn)
     _end_learning(turn)
+    levels.follow(turn)
     if turn.view.over:
         _end_training(turn)
         return
@@ -108,13 +109,16 @@ def _end_learning(turn: Turn) -> None:
             size = turn.plan.config.league.pool_size
             turn.record.pool[:] = admit_version(turn.record.pool, version_id(final), size)
     turn.record.learning[:] = turn.learning
+    if not turn.record.learning and not turn.view.over:
+        turn.record.learning[:] = [name for name, seen in turn.view.agents.items() if seen.final is None]
 
 
 def _order_training(turn: Turn, stage: Stage) -> None:
     view, level = turn.view, turn.record.randomisation
     for _ in range(training_shortage(turn.plan.config, view.training_waiting, view.training_undelivered)):
-        players = turn.lineup(stage, view.standings, turn.printer.next_ticket)
-        turn.publish([turn.printer.training(players, stage.name, level)])
+        number, bot = turn.printer.next_ticket, levels.practice_bot(turn)
+        players = turn.lineup(stage, view.standings, number, bot)
+        turn.publish([turn.printer.training(players, stage.name, level, levels.level(turn, number))])
 
 
 def _end_training(turn: Turn) -> None:

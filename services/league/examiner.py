@@ -3,36 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from ..api.v1 import run_pb2 as run
 from ..api.v1.policy_pb2 import PolicyRef
 from ..games.conditions import DEFAULT_REGIME
-from ..kernel.panel import final_candidate, panel_opponents
-from ..kernel.players import NOBODY, agent_of, version_id
+from ..kernel.players import version_id
+from . import levels
 from .evaluation import Order, missing, remaining, remaining_in
+from .exams import Exam, finals, opponents, target
 from .turn import Turn
-
-
-class Exam(NamedTuple):
-    """A candidate against the panel, or against one other version, under some conditions."""
-
-    candidate: str
-    regime: str = DEFAULT_REGIME
-    opponent: str = ""
-    """a version of another agent; "" is the panel"""
-
-    @property
-    def key(self) -> str:
-        """In `RunRecord.evaluation_matches`: `main@1.40`, `main@1.40/sniper`, `pursuer@1.40|evader@1.40`."""
-        against = f"|{self.opponent}" if self.opponent else ""
-        return self.candidate + against + (f"/{self.regime}" if self.regime != DEFAULT_REGIME else "")
-
-    @classmethod
-    def parse(cls, key: str) -> Exam:
-        players, _, regime = key.partition("/")
-        candidate, _, opponent = players.partition("|")
-        return cls(candidate, regime or DEFAULT_REGIME, opponent)
 
 
 def evaluate(turn: Turn, versions: Iterable[PolicyRef]) -> None:
@@ -45,6 +23,17 @@ def evaluate(turn: Turn, versions: Iterable[PolicyRef]) -> None:
         if one in by_agent and two in by_agent:
             exam = Exam(by_agent[one], opponent=by_agent[two])
             _order(turn, exam, f"{exam.candidate} is measured against {exam.opponent}")
+
+
+def evaluate_level(turn: Turn, versions: Iterable[PolicyRef]) -> None:
+    """Order what the curriculum wants to know: success under the conditions of its present level."""
+    regime = levels.regime(turn)
+    if regime == DEFAULT_REGIME:
+        return
+    by_agent = {version.agent: version_id(version) for version in versions}
+    pairs = [Exam(by_agent[one], regime, by_agent[two]) for one, two in turn.plan.cast.pairs()]
+    for exam in pairs or [Exam(candidate, regime) for candidate in by_agent.values()]:
+        _order(turn, exam, f"{exam.key} is measured")
 
 
 def evaluate_regimes(turn: Turn, candidate: str) -> None:
@@ -74,6 +63,7 @@ def evaluate_on_schedule(turn: Turn) -> None:
     if due and (turn.plan.config.lockstep or not busy) and all([turn.keep(head) for head in heads]):
         turn.record.last_evaluation_step = step
         evaluate(turn, heads)
+        evaluate_level(turn, heads)
 
 
 def order_again(turn: Turn) -> None:
@@ -90,39 +80,6 @@ def order_again(turn: Turn) -> None:
             turn.record.evaluation_matches[key] = ordered + max(order.matches for order in orders)
             turn.announce("evaluation", f"{key}: lost evaluation matches are ordered again")
         _publish(turn, orders)
-
-
-def target(turn: Turn, exam: Exam) -> int:
-    """Matches per opponent: the full number for step 0 and the last versions, another one in other regimes."""
-    evaluator = turn.plan.config.evaluator
-    if exam.regime != DEFAULT_REGIME:
-        return evaluator.regime_matches_per_opponent
-    if exam.opponent:
-        return evaluator.matches_between_agents
-    full = exam.candidate in (*turn.geneses, *finals(turn))
-    return evaluator.final_matches_per_opponent if full else evaluator.matches_per_opponent
-
-
-def finals(turn: Turn) -> list[str]:
-    """Once chosen they stay, even if a learner that restarts gives the same weights a newer epoch."""
-    if turn.record.state != run.RUN_STATE_EVALUATING:
-        return [version_id(final) for final in turn.view.finals]
-    measured = [Exam.parse(key) for key in turn.record.evaluation_matches]
-    candidates = [version for exam in measured for version in (exam.candidate, exam.opponent) if version]
-    own = [[one for one in candidates if agent_of(one) == agent] for agent in turn.plan.cast.agents]
-    return [final_candidate(versions) for versions in own if versions]
-
-
-def opponents(turn: Turn, exam: Exam) -> tuple[str, ...]:
-    """Whom the candidate meets in an examination."""
-    if turn.plan.alone:
-        return (NOBODY,)
-    if exam.opponent:
-        return (exam.opponent,)
-    cast, agent = turn.plan.cast, agent_of(exam.candidate)
-    geneses = [one for one in turn.geneses if cast.meets(agent, agent_of(one))]
-    guests = turn.plan.guests_against(agent).values()
-    return panel_opponents(exam.candidate, cast.bots_against(agent), geneses, guests)
 
 
 def gaps(turn: Turn) -> list[str]:

@@ -9,6 +9,7 @@ record: a league that dies has either decided on a window or has not, and never 
 from __future__ import annotations
 
 from ..api.v1.lockstep_pb2 import Orders
+from . import levels
 from .phases import Stage
 from .tickets import lockstep_shortage
 from .turn import Turn
@@ -28,6 +29,7 @@ def order(turn: Turn, stage: Stage) -> None:
     tickets = []
     for _ in range(lockstep_shortage(config, printer.next_match - 1 - standings.results)):
         players = turn.lineup(stage, standings, printer.next_ticket)
-        tickets.append(printer.training(players, stage.name, record.randomisation))
+        on_level = levels.level(turn, printer.next_ticket)
+        tickets.append(printer.training(players, stage.name, record.randomisation, on_level))
     record.orders.CopyFrom(Orders(window=turn.view.window, tickets=tickets,
                                   next_match=printer.next_match, next_ticket=printer.next_ticket))  # fmt: skip

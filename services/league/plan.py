@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 
 from ..api.v1.policy_pb2 import PolicyRef
 from ..games import GameSpec, registry
-from ..games.conditions import DEFAULT_REGIME, in_regime, randomised
+from ..games.conditions import DEFAULT_REGIME, in_regime, randomised, regimes_of
 from ..kernel.config import ConfigError, RunConfig
+from ..kernel.curriculum import merged
 from ..kernel.guests import guests_of
 from ..kernel.players import version_id
 from .cast import Cast, cast_of, guests_against
+from .curriculum import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Plan:
     bots: tuple[str, ...]
     """every scripted bot of the game: the panel"""
     cast: Cast
+    curriculum: Rules
     guests: Mapping[str, PolicyRef] = field(default_factory=dict)
     """policies from elsewhere by name: on the panel too"""
     alone: bool = False
@@ -54,7 +57,8 @@ def make_plan(config: RunConfig) -> Plan:
                 raise ConfigError(f"league.phases.{index}.bots ({phase.name}): {error}") from error
     cast = cast_of(config, spec)
     _somebody_to_meet(config, cast)
-    return Plan(config, bots, cast, guests, alone=spec.seats == 1, regimes=_conditions(config, spec))
+    curriculum = _curriculum(config, spec, cast)
+    return Plan(config, bots, cast, curriculum, guests, alone=spec.seats == 1, regimes=_conditions(config, spec))
 
 
 def _somebody_to_meet(config: RunConfig, cast: Cast) -> None:
@@ -70,6 +74,32 @@ def _somebody_to_meet(config: RunConfig, cast: Cast) -> None:
                     f"league.phases.{index} ({phase.name}): nobody to play against {agent!r}: expected an agent of "
                     f"another role, a guest, or bots out of {', '.join(cast.bots_against(agent))}"
                 )
+
+
+def _curriculum(config: RunConfig, spec: GameSpec, cast: Cast) -> Rules:
+    """Tries every level on the game, and finds the agents that are named. Raises ConfigError."""
+    wanted, key = config.league.curriculum, "league.curriculum"
+    for index, level in enumerate(wanted.ladder):
+        with _blame(f"{key}.levels.{index} ({level.name})"):
+            for name in level.parameters:
+                registry.expect(f"parameter in which matches of {spec.name} may differ", name, spec.per_match)
+            registry.check(config.game, rules=config.rules, **merged(config.game_parameters, level.parameters))
+            if level.name in regimes_of(spec, config.rules):
+                raise ValueError(f"{level.name!r} is the name of a regime of {spec.name}: take another one")
+    alternation, warm = wanted.alternation, wanted.advance.warm_start
+    named = {"advance.win_rate_of": wanted.advance.win_rate_of}
+    if alternation is not None:
+        named |= {f"alternation.{name}": getattr(alternation, name) for name in ("first", "first_on_new_level")}
+        if len(cast.agents) < 2:
+            raise ConfigError(f"{key}.alternation: it takes several agents, found {', '.join(cast.agents)}")
+    named |= {"advance.warm_start.agent": warm.agent} if warm else {}
+    for place, agent in named.items():
+        with _blame(f"{key}.{place}"):
+            registry.expect("agent", agent, ("", *cast.agents))
+    if warm is not None:
+        with _blame(f"{key}.advance.warm_start.bot"):
+            registry.expect("bot", warm.bot, cast.bots_against(warm.agent))
+    return Rules.of(config)
 
 
 def _conditions(config: RunConfig, spec: GameSpec) -> tuple[str, ...]:

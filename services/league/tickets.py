@@ -11,6 +11,7 @@ from ..api.v1.policy_pb2 import PolicyRef
 from ..games import registry
 from ..games.conditions import DEFAULT_REGIME, in_regime, randomised
 from ..kernel.config import RunConfig
+from ..kernel.curriculum import merged
 from ..kernel.players import BOT_PREFIX, NOBODY, is_bot
 from ..kernel.topology import EVALUATE_POOL, TRAIN_POOL
 from .evaluation import Order
@@ -29,10 +30,13 @@ class Printer:
         self.fixed_seats = fixed_seats
         self._config = config
         self._spec = registry.spec(config.game)
+        self._levels = {level.name: level.parameters for level in config.league.curriculum.ladder}
 
-    def training(self, players: Sequence[match.Player], phase: str, randomisation: str = "") -> match.Ticket:
-        """A live seat against an opponent, or alone, at a level of randomisation ("": as configured)."""
-        parameters = randomised(self._spec, self._config.game_parameters, randomisation)
+    def training(
+        self, players: Sequence[match.Player], phase: str, randomisation: str = "", level: str = ""
+    ) -> match.Ticket:
+        """A live seat against an opponent, or alone; levels of randomisation and of the game are "" as configured."""
+        parameters = randomised(self._spec, self._on_level(level), randomisation)
         first = max(self.next_match, 1)
         count = self._config.league.matches_per_ticket
         seeds = [training_seed(self._config.seed, first + index) for index in range(0, count, self._per_seed(players))]
@@ -43,7 +47,9 @@ class Printer:
     def evaluation(self, order: Order, catalog: Mapping[str, PolicyRef]) -> Iterable[match.Ticket]:
         """The tickets of one order. A regime is named only if it is not the default one."""
         config = self._config
-        parameters = in_regime(self._spec, config.rules, config.game_parameters, order.regime)
+        on_level = order.regime in self._levels
+        base, regime = self._on_level(order.regime if on_level else ""), DEFAULT_REGIME if on_level else order.regime
+        parameters = in_regime(self._spec, config.rules, base, regime)
         players = [player_of(player, catalog) for player in order.players if player != NOBODY]
         seats = self._per_seed(players)
         for start in range(0, order.matches, EVALUATION_TICKET_MATCHES):
@@ -53,6 +59,9 @@ class Printer:
             ticket = self._ticket(EVALUATE_POOL, match.PURPOSE_EVALUATE, players, seeds, parameters)
             ticket.regime = "" if order.regime == DEFAULT_REGIME else order.regime
             yield ticket
+
+    def _on_level(self, level: str) -> dict[str, Any]:
+        return merged(self._config.game_parameters, self._levels.get(level, {}))
 
     def _per_seed(self, players: Sequence[match.Player]) -> int:
         """Matches on one seed: one from every seat."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..api.v1.match_pb2 import Player, Ticket
 from ..api.v1.policy_pb2 import PolicyRef
 from ..api.v1.run_pb2 import RunRecord
-from ..kernel.players import agent_of, version_id
+from ..kernel.players import agent_of, bot_id, version_id
 from .evaluation import Order
 from .ledger import State
 from .opponents import draw_guest, draw_opponent
@@ -65,14 +65,17 @@ class Turn:
             self.effects.append(Keep(policy))
         return True
 
-    def lineup(self, stage: Stage, standings: State, ticket: int) -> list[Player]:
-        """The players of a training ticket of this number. The agents that learn take turns in choosing an opponent."""
+    def lineup(self, stage: Stage, standings: State, ticket: int, bot: str = "") -> list[Player]:
+        """The players of a training ticket of this number. The agents that learn take turns in choosing an opponent.
+
+        `bot`: nobody else is met at the moment.
+        """
         learning, seen = self.learning, self.view.agents
         agent = learning[ticket % len(learning)]
         own = Player(policy=seen[agent].head, live=True)
         if self.plan.alone:
             return [own]
-        opponent = self._drawn(agent, stage, standings, ticket)
+        opponent = bot_id(bot) if bot else self._drawn(agent, stage, standings, ticket)
         head = seen[opponent].head if opponent in seen else None
         other = Player(policy=head, live=True) if head is not None else player_of(opponent, self.catalog)
         return self.plan.cast.seated(agent, own, other)

@@ -156,6 +156,9 @@ def test_every_shipped_configuration_runs_to_its_end(path: Path) -> None:
     levels = [event.message.removesuffix(" begins") for event in league.events if event.kind == "randomisation"]
     assert levels == [stage.level for stage in league.plan.config.league.randomisation]
     assert league.record.pool[0] == version_id(league.genesis)
+    assert league.record.curriculum.level == league.plan.curriculum.top
+    if league.plan.config.league.curriculum.alternation:
+        assert Counter(event.kind for event in league.events)["turn"] >= 6
     if len(league.heads) == 1:
         snapshots = league.plan.config.total_updates // league.plan.config.league.snapshot_updates
         assert len(league.record.pool) == 1 + (0 if league.plan.alone else snapshots)

@@ -30,7 +30,7 @@ RUN_STATE_STOPPED: RunState
 RUN_STATE_FAILED: RunState
 
 class RunRecord(_message.Message):
-    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders", "randomisation", "learning", "snapshot_steps")
+    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders", "randomisation", "learning", "snapshot_steps", "curriculum")
     class EvaluationMatchesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -60,6 +60,7 @@ class RunRecord(_message.Message):
     RANDOMISATION_FIELD_NUMBER: _ClassVar[int]
     LEARNING_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_STEPS_FIELD_NUMBER: _ClassVar[int]
+    CURRICULUM_FIELD_NUMBER: _ClassVar[int]
     state: RunState
     phase: str
     reason: str
@@ -75,7 +76,54 @@ class RunRecord(_message.Message):
     randomisation: str
     learning: _containers.RepeatedScalarFieldContainer[str]
     snapshot_steps: _containers.ScalarMap[str, int]
-    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ..., randomisation: _Optional[str] = ..., learning: _Optional[_Iterable[str]] = ..., snapshot_steps: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    curriculum: CurriculumState
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ..., randomisation: _Optional[str] = ..., learning: _Optional[_Iterable[str]] = ..., snapshot_steps: _Optional[_Mapping[str, int]] = ..., curriculum: _Optional[_Union[CurriculumState, _Mapping]] = ...) -> None: ...
+
+class CurriculumState(_message.Message):
+    __slots__ = ("level", "level_step", "canary", "canary_step", "base", "calm", "hold", "looked", "panel", "warming", "warm_until", "turn", "phase", "phase_begin")
+    class BaseEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class PanelEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_STEP_FIELD_NUMBER: _ClassVar[int]
+    CANARY_FIELD_NUMBER: _ClassVar[int]
+    CANARY_STEP_FIELD_NUMBER: _ClassVar[int]
+    BASE_FIELD_NUMBER: _ClassVar[int]
+    CALM_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    LOOKED_FIELD_NUMBER: _ClassVar[int]
+    PANEL_FIELD_NUMBER: _ClassVar[int]
+    WARMING_FIELD_NUMBER: _ClassVar[int]
+    WARM_UNTIL_FIELD_NUMBER: _ClassVar[int]
+    TURN_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    PHASE_BEGIN_FIELD_NUMBER: _ClassVar[int]
+    level: int
+    level_step: float
+    canary: bool
+    canary_step: float
+    base: _containers.ScalarMap[str, float]
+    calm: int
+    hold: int
+    looked: int
+    panel: _containers.ScalarMap[str, float]
+    warming: str
+    warm_until: int
+    turn: str
+    phase: int
+    phase_begin: int
+    def __init__(self, level: _Optional[int] = ..., level_step: _Optional[float] = ..., canary: bool = ..., canary_step: _Optional[float] = ..., base: _Optional[_Mapping[str, float]] = ..., calm: _Optional[int] = ..., hold: _Optional[int] = ..., looked: _Optional[int] = ..., panel: _Optional[_Mapping[str, float]] = ..., warming: _Optional[str] = ..., warm_until: _Optional[int] = ..., turn: _Optional[str] = ..., phase: _Optional[int] = ..., phase_begin: _Optional[int] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
     __slots__ = ("service", "state", "heartbeat_age_milliseconds", "restarts")

@@ -47,6 +47,7 @@ SPEC = GameSpec(
         "autoreset": "'same_step' (default): a finished match restarts inside step; 'disabled': it stands still",
     },
     symmetric=False,
+    per_match=constants.PER_MATCH,
     max_decisions=int(constants.PHYSICS["max_steps"].default),
 )
 

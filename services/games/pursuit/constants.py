@@ -52,6 +52,12 @@ PHYSICS: Final = {
     "barrier_decay": Parameter(0.2, 1e-3, 1.0, unit="γ of the safety filter"),
 }
 NAVIGATION_STEPS: Final = 300
+PER_MATCH: Final = ("physics",)
+"""parameters in which the matches of a batch may differ, and there only in how they start"""
+STARTS: Final = (
+    *("min_separation", "max_separation", "min_obstacles", "max_obstacles"),
+    *("min_obstacle_radius", "max_obstacle_radius", "obstacle_margin"),
+)
 
 REWARDS: Final = {
     "approach": 1.0,

@@ -13,9 +13,9 @@ from ..dogfight.arrays import Mirror
 from ..game import AutoresetMode, BoolArray, FloatArray, GameSpec, IntArray, StepInfo
 from ..registry import expect
 from . import SPEC
-from .constants import BOTS, ENDINGS, EXTERNAL, ROLE_BOTS, ROLES, SEATS
+from .constants import BOTS, ENDINGS, EXTERNAL, ROLE_BOTS, ROLES, SEATS, STARTS
 from .kernels import launch
-from .options import Options
+from .options import Options, varied
 from .packing import rules_of
 from .state import MatchState
 
@@ -77,9 +77,18 @@ class Pursuit:
             launch.step_kernel, [*everything, self._actions.device, seen, self._final.device, *results]
         )
         self._observe = self._command(launch.observe_kernel, [match, robot, obstacles, history, self._rules, seen])
-        begin = [*everything, self._slots.device, self._seeds.device]
-        self._begin_seeded = self._command(launch.begin_kernel, [*begin, True, seen])
-        self._begin_next = self._command(launch.begin_kernel, [*begin, False, seen])
+        self._begin = [self._begins(self._rules)]
+        self._start_of = {_start(self.options): 0}
+        self._starts = np.zeros(self.batch, np.int32)
+
+    def _begins(self, rules: Any) -> tuple[Any, Any]:
+        """The launches that start episodes under these rules: with seeds of the game's own, with given ones."""
+        slots = [self._slots.device, self._seeds.device]
+        seen, state = self._observation.device, self._state.arguments
+        return (
+            self._command(launch.begin_kernel, [*state, rules, *slots, False, seen]),
+            self._command(launch.begin_kernel, [*state, rules, *slots, True, seen]),
+        )
 
     def _command(self, kernel: Any, inputs: list[Any]) -> Any:
         return wp.launch(kernel, dim=self.batch, inputs=inputs, device=self.device, record_cmd=True)
@@ -92,20 +101,44 @@ class Pursuit:
         Returns the observations [B, 2, obs] of all slots. Raises ValueError for slots or seeds that do not fit.
         """
         slots = self._chosen(matches)
-        n = len(slots)
-        self._slots.host[:n] = slots
-        command = self._begin_next
-        if seeds is not None:
-            self._seeds.host[:n] = _seeds(seeds, n)
-            self._seeds.push()
-            command = self._begin_seeded
-        self._slots.push()
-        if n:
-            command.set_dim(n)
-            command.launch()
+        given = None if seeds is None else _seeds(seeds, len(slots))
+        for number in np.unique(self._starts[slots]):
+            chosen = self._starts[slots] == number
+            self._restart(int(number), slots[chosen], None if given is None else given[chosen])
         self._started = True
         self._observation.pull()
         return self._observation.host
+
+    def _restart(self, number: int, slots: IntArray, seeds: npt.NDArray[np.uint64] | None) -> None:
+        """Begin episodes in slots that start alike."""
+        n = len(slots)
+        wp.synchronize_device(self.device)  # the last launch may still read the slots of another start
+        self._slots.host[:n] = slots
+        if seeds is not None:
+            self._seeds.host[:n] = seeds
+            self._seeds.push()
+        self._slots.push()
+        command = self._begin[number][seeds is not None]
+        command.set_dim(n)
+        command.launch()
+
+    def vary(self, parameters: Mapping[str, Any], matches: IntArray | None = None) -> None:
+        """Other starts (`physics` out of STARTS) for the given slots, all when None, from their next episode on.
+
+        Without `physics` they start as the game was made to. Raises ValueError for other parameters, bad values, slots
+        that do not fit, and where episodes restart by themselves; then nothing changes.
+        """
+        if not isinstance(parameters, Mapping):
+            raise ValueError(f"vary takes a mapping of parameters, not {parameters!r}")
+        options = varied(self.options, parameters)
+        start = _start(options)
+        if self.autoreset == "same_step" and self._start_of.get(start) != 0:
+            raise ValueError("matches that restart by themselves start alike: vary needs autoreset='disabled'")
+        slots = self._chosen(matches)
+        if start not in self._start_of:
+            self._start_of[start] = len(self._begin)
+            self._begin.append(self._begins(rules_of(self.seed, options)))
+        self._starts[slots] = self._start_of[start]
 
     def step(self, actions: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray, BoolArray, StepInfo]:
         """One decision of everybody: actions [B, 2, 2] = speed, turn, held for `steps_per_decision` steps.
@@ -174,6 +207,11 @@ class Pursuit:
         if len(slots) > self.batch:
             raise ValueError(f"{len(slots)} matches given, but there are only {self.batch}")
         return slots.astype(np.int32, copy=False)
+
+
+def _start(options: Options) -> tuple[float, ...]:
+    """What tells one start from another."""
+    return tuple(options.physics[name] for name in STARTS)
 
 
 def _device(name: str) -> str:

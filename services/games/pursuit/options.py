@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot, pi
 from typing import Any
 
 from ..game import AutoresetMode
 from ..registry import expect
 from ..values import flag, number, whole
-from .constants import LAYOUTS, LIDAR_NOISE, NAVIGATION_STEPS, PHYSICS, REWARDS, ROLES, Layout
+from .constants import LAYOUTS, LIDAR_NOISE, NAVIGATION_STEPS, PER_MATCH, PHYSICS, REWARDS, ROLES, STARTS, Layout
 
 AUTORESET_MODES: tuple[AutoresetMode, ...] = ("same_step", "disabled")
 
@@ -90,6 +90,20 @@ class Options:
             raise ValueError("sensing_range needs an observation with '+masked', or a weight for search or sight")
         if weights["search"] and not (masked or sensor):
             raise ValueError("reward search needs an observation with '+masked' or 'sensor': the evader is always seen")
+
+
+def varied(options: Options, parameters: Mapping[str, Any]) -> Options:
+    """`options` with other starts, for some of the matches. Raises ValueError that names what is wrong."""
+    for name in parameters:
+        expect("parameter that may differ between matches of pursuit", name, PER_MATCH)
+    if "physics" not in parameters:
+        return options
+    defaults = {"max_steps": NAVIGATION_STEPS} if options.rules == "navigation" else {}
+    numbers = _physics(parameters["physics"], defaults)
+    different = [name for name, value in numbers.items() if value != options.physics[name]]
+    for name in different:
+        expect("number in which the matches of one batch may differ", name, STARTS)
+    return replace(options, physics=numbers)
 
 
 def _cone(value: Any) -> float:
