@@ -39,6 +39,12 @@ def gap_to_step_0(story: Story) -> tuple[float, float] | None:
     return own[-1]["elo"] - own[0]["elo"], hypot(own[-1]["error"], own[0]["error"])
 
 
+def rating_of_step_0(story: Story) -> float | None:
+    """Elo of the first agent's untrained version; the lower, the more the others have learned."""
+    own = _versions(story, story.agents[0])
+    return float(own[0]["elo"]) if own and version_of(own[0]["player"])[2] == 0 else None
+
+
 def ratings(story: Story) -> list[Block]:
     rows = _players(story)
     if not rows:
