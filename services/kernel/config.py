@@ -154,6 +154,14 @@ class BusConfig(Section):
     patience_seconds: float = Field(60.0, gt=0, description="how long a publish is retried while the server is away")
 
 
+class RedisConfig(Section):
+    url: str = Field(
+        "",
+        pattern=r"^$|^(rediss?|unix)://",
+        description="redis://HOST:PORT/DB that gets a copy of the standings for dashboards and replicas; empty: none",
+    )
+
+
 class RunConfig(Section):
     """Everything that defines a run."""
 
@@ -177,6 +185,7 @@ class RunConfig(Section):
     )
     game_parameters: dict[str, Any] = Field(default_factory=dict)
     bus: BusConfig = BusConfig()  # type: ignore[call-arg]
+    redis: RedisConfig = RedisConfig()  # type: ignore[call-arg]
     simulator: SimulatorConfig = SimulatorConfig()  # type: ignore[call-arg]
     network: NetworkConfig = NetworkConfig()  # type: ignore[call-arg]
     learner: LearnerConfig = LearnerConfig()  # type: ignore[call-arg]

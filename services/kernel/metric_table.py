@@ -192,6 +192,9 @@ _LEAGUE = (
         "",
         "close to the end of RESULTS",
     ),
+    _of("league", "redis_up", "gauge", "1 while the copy of the standings in Redis is kept up to date", "", "1"),
+    _of("league", "redis_position", "gauge", "position of that copy", "", "close to ludus_league_ledger_position"),
+    _of("league", "redis_rebuilt_total", "counter", "times it was lost or thrown back, and mended", "", "constant"),
     _of("league", "tickets_issued_total", "counter", "tickets written", "tickets", "rises", pool=POOLS),
     _of(
         "league",

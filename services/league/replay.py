@@ -10,6 +10,7 @@ from ..kernel.bus import Bus
 from ..kernel.topology import RESULTS, RUN_BUCKET
 from .keeper import LEDGER_KEY
 from .ledger import State, fold_bytes
+from .mirror import connect, read
 from .standings import from_bytes, to_bytes, to_proto
 
 BATCH = 500
@@ -55,8 +56,8 @@ async def refold(bus: Bus, *, k: int, upto: int | None = None) -> State:
     return state
 
 
-async def compare(bus: Bus, *, k: int) -> Comparison:
-    """The stored standings against a replay up to their position."""
+async def compare(bus: Bus, *, k: int, redis_url: str = "") -> Comparison:
+    """The stored standings against a replay up to their position, and the copy in Redis up to its own."""
     entry = await (await bus.bucket(RUN_BUCKET)).get(LEDGER_KEY)
     stored = from_bytes(entry.value) if entry else State()
     replayed = await refold(bus, k=k, upto=stored.position)
@@ -66,7 +67,25 @@ async def compare(bus: Bus, *, k: int) -> Comparison:
     differences = list(_differences(stored, replayed))
     if not same_bytes and not differences:
         differences = ["the stored bytes are written differently"]
+    if redis_url:
+        differences += await _copy_differences(bus, redis_url, k)
     return Comparison(stored.position, later, differences)
+
+
+async def _copy_differences(bus: Bus, url: str, k: int) -> list[str]:
+    from redis.exceptions import RedisError
+
+    client = connect(url)
+    try:
+        copy = await read(client, bus.run)
+    except (RedisError, OSError) as error:
+        return [f"Redis: its copy cannot be read: {error}"]
+    finally:
+        await client.aclose()
+    if copy is None:
+        return ["Redis: no standings of this run"]
+    replayed = await refold(bus, k=k, upto=copy[0])
+    return [] if copy[1] == to_bytes(replayed) else [f"Redis: the standings kept there at position {copy[0]} differ"]
 
 
 def _differences(stored: State, replayed: State) -> Iterator[str]:

@@ -19,6 +19,7 @@ from .folder import RunDirectory
 from .gauges import Gauges
 from .guests import admit_guests
 from .keeper import Keeper, LedgerGap
+from .mirror import Mirror, connect
 from .phases import stage_at
 from .plan import make_plan
 from .rater import Rater
@@ -67,6 +68,8 @@ class League:
         self._pace = LOCKSTEP if ctx.config.lockstep else USUAL
         self._look = Periodic(self._pace.look_seconds)
         self._folder = RunDirectory(ctx.config.directory)
+        url = ctx.config.redis.url
+        self._mirror = Mirror(connect(url), ctx.config.run, ctx.metrics) if url else None
 
     @classmethod
     async def open(cls, ctx: Context) -> League:
@@ -87,6 +90,8 @@ class League:
             if self._look.due():
                 await self.direct()
                 self._rater.look(self.keeper.state)
+                if self._mirror:
+                    self._mirror.look(self.keeper.state)
             await asyncio.sleep(max(0.0, self._pace.loop_seconds - (time.monotonic() - began)))
         if is_over(self.store.record):
             await self.conclude()
@@ -165,6 +170,8 @@ class League:
             if await self.fold(READ_SECONDS):
                 quiet = time.monotonic()
         await self._rater.last(self.keeper.state)
+        if self._mirror:
+            await self._mirror.last(self.keeper.state)
 
     def status(self) -> RunStatus:
         """For `ludus status` and consoles."""

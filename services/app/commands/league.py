@@ -16,6 +16,7 @@ from ...league.ratings.record import rate
 from ...league.replay import Comparison, compare
 from ..draw import plain_table
 from ..errors import FAILED, CommandError
+from ..extras import need
 from ..home import Home, RunFolder, read_json
 from ..stack import is_up
 from ..words import percent
@@ -77,8 +78,12 @@ def ratings(options: argparse.Namespace, home: Home, console: Console) -> int:
 
 
 async def _compare(home: Home, run: RunFolder) -> Comparison:
+    config = run.whole_config()
+    redis_url = str(config.get("redis", {}).get("url", ""))
+    if redis_url:
+        need("redis")
     async with _Ledger(home, run) as bus:
-        return await compare(bus, k=int(run.whole_config()["league"]["elo_k"]))
+        return await compare(bus, k=int(config["league"]["elo_k"]), redis_url=redis_url)
 
 
 async def _stored(home: Home, run: RunFolder) -> Standings:
