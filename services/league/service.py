@@ -79,7 +79,9 @@ class League:
             RunDirectory(ctx.config.directory).forget_outcome()
         await admit_guests(ctx.bus, ctx.config)
         keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k)
-        world, run = await World.open(ctx.bus, ctx.config.agent_names), await ctx.bus.bucket(RUN_BUCKET)
+        world, run = await World.open(
+            ctx.bus, ctx.config.agent_names, gate=ctx.config.evaluator.gate.enabled
+        ), await ctx.bus.bucket(RUN_BUCKET)
         return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run)
 
     async def run(self) -> None:
