@@ -35,7 +35,7 @@ def follow(turn: Turn) -> bool:
     if verdict is not None and (verdict.candidate, verdict.champion) == (gate.candidate, champion):
         if verdict.word == "promoted":
             turn.record.champions.append(gate.candidate)
-            turn.announce("promotion", f"{gate.candidate} is champion", llr=verdict.llr)
+            turn.announce("promotion", f"{gate.candidate} is champion", champion=gate.candidate)
         turn.record.ClearField("gate")
         return False
     return _order(turn, champion)
