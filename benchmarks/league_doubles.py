@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 
 from ludus.api.v1 import match_pb2 as m
 from ludus.api.v1 import run_pb2 as run
@@ -24,6 +25,10 @@ class Players:
         self.tried: set[int] = set()
         self.acknowledged: set[int] = set()
         self.evaluated: list[m.Ticket] = []
+        self.lies: Counter[str] = Counter()
+        """acknowledged results that must be refused, by the reason"""
+        self.lying = 0.0
+        """share of training results before which a false one is written"""
         self.stopping = False
         """Set, they finish the ticket in hand and leave."""
 
@@ -37,6 +42,7 @@ class Players:
                 ticket = m.Ticket.FromString(delivery.data)
                 if pool == "evaluate":
                     self.evaluated.append(ticket)
+                await self.lie(ticket)
                 await asyncio.gather(*(self.write(ticket, index) for index in range(ticket.matches)))
                 if self.random.random() < 0.1:  # a simulator that died after writing: its ticket comes again
                     await asyncio.gather(*(self.write(ticket, index, "again-") for index in range(ticket.matches)))
@@ -44,17 +50,40 @@ class Players:
                     await delivery.ack_sync()
                 await asyncio.sleep(ticket.matches / self.per_second)
 
+    async def lie(self, ticket: m.Ticket) -> None:
+        """Now and then a result that must not count, of a match that is still to come."""
+        if self.random.random() >= self.lying or ticket.pool != "train" or len(self.acknowledged) < 50:
+            return
+        reason, result = self.random.choice(("void", "unknown-ticket", "forged", "stale-epoch")), self.result(ticket, 0)
+        if reason == "void" and self.random.random() < 0.5:
+            result.outcome, result.void_reason = m.OUTCOME_VOID, "the worker was lost"
+        elif reason == "void":  # another's weights in a fixed seat
+            result.policies_at_end[1].CopyFrom(PolicyRef(agent="main", epoch=1, step=3, sha256="ab"))
+        elif reason == "unknown-ticket":
+            result.ticket_id, result.match, result.seal = "train-999999", result.match + 10**9, b""
+        elif reason == "forged":
+            result.match += 10**9
+        else:
+            result.policies_at_end[0].epoch = 0
+        await self.bus.publish(RESULTS, result.SerializeToString(), msg_id=f"lie-{ticket.ticket_id}")
+        self.lies[reason] += 1
+
     async def write(self, ticket: m.Ticket, index: int, copy: str = "") -> None:
         number = ticket.first_match + index
-        result = m.MatchResult(
+        self.tried.add(number)
+        data = self.result(ticket, index).SerializeToString()
+        await self.bus.publish(RESULTS, data, msg_id=f"{copy}match-{number}")
+        self.acknowledged.add(number)
+
+    def result(self, ticket: m.Ticket, index: int) -> m.MatchResult:
+        number = ticket.first_match + index
+        return m.MatchResult(
             match=number, ticket_id=ticket.ticket_id, run=ticket.run, purpose=ticket.purpose, players=ticket.players,
             first_seat=index % 2, outcome=self.outcome(ticket, number), ending="timeout",
             seed=ticket.seeds[index // 2], decisions=100, scores=[1.0, -1.0],
             policies_at_end=[player.policy for player in ticket.players], worker="double",
+            seal=ticket.seals[index] if ticket.seals else b"",
         )  # fmt: skip
-        self.tried.add(number)
-        await self.bus.publish(RESULTS, result.SerializeToString(), msg_id=f"{copy}match-{number}")
-        self.acknowledged.add(number)
 
     def outcome(self, ticket: m.Ticket, number: int) -> m.Outcome:
         return m.Outcome.Value(("OUTCOME_FIRST_WINS", "OUTCOME_DRAW", "OUTCOME_SECOND_WINS")[number % 3])

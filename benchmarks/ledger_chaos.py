@@ -7,6 +7,7 @@ tenth of them. A kill is SIGKILL at a random moment. Redis comes back as it was,
 * lost: acknowledged results that are not applied;  unexpected: applied results that nobody wrote;
 * double: rated results beyond the applied matches;
 * standings in KV, and the copy in Redis, that differ from a fold of the ledger in a single bit;
+* false results (void or with weights that were swapped, of unknown tickets, forged, of a stale epoch) not refused;
 * milli-Elo that came from nowhere or went there.
 
 Without a violation, at most 3/n of kills do harm (95 %; Hanley and Lippman-Hand, JAMA 249 (1983) 1743–1745). Rows of
@@ -44,6 +45,8 @@ from ludus.league.standings import from_bytes
 PRESET = Path(__file__).parents[1] / "configs" / "dogfight-quick.toml"
 KILLS, QUICK_KILLS = 300, 12
 UPDATES = 100_000
+#: Share of training tickets before which a result is written that must be refused.
+LYING = 0.3
 PATIENCE_SECONDS = 60.0
 #: Between two kills: long enough for a league to start and fold something, mostly.
 PAUSE_SECONDS = (0.1, 1.4)
@@ -161,6 +164,15 @@ async def _kill(house: House, victim: str, pause_seconds: float, fate: str) -> N
         await house.kill_redis(pause_seconds, fate)
 
 
+async def progress(house: House, bus: Bus, position: int) -> None:
+    """Until the league has folded more than `position`."""
+    bucket, deadline = await bus.bucket(RUN_BUCKET), time.monotonic() + PATIENCE_SECONDS
+    while not (stored := await bucket.get(LEDGER_KEY)) or from_bytes(stored.value).position <= position:
+        assert time.monotonic() < deadline, f"the league folds nothing\n{house.words()}"
+        await house.supervise()
+        await asyncio.sleep(0.1)
+
+
 async def settle(house: House, bus: Bus) -> None:
     """Until standings and copy stand at the end of the ledger."""
     end = await bus.last(RESULTS)
@@ -193,6 +205,7 @@ async def violations(house: House, bus: Bus, players: Players) -> tuple[State, C
             "double": booked - len(applied),
             "standings that differ from a fold of the ledger": len(comparison.differences),
             "milli-Elo from nowhere": abs(drift),
+            **{f"{name} results not refused": n - state.refused.get(name, 0) for name, n in players.lies.items()},
         }
     )
 
@@ -205,12 +218,15 @@ async def run(folder: Path, kills: int, seed: int) -> list[Row]:
     try:
         await bus.declare(rollout_depth=4)
         players, learner = Players(bus, seed, per_second=1500), Learner(bus, house.config)
+        players.lying = LYING
         await learner.publish(0)
         await house.start_league()
         learning = asyncio.create_task(learner.learn(0.5))
         playing = [asyncio.create_task(players.play(*pool)) for pool in PRODUCERS]
         begin = time.monotonic()
+        await progress(house, bus, 0)
         await torment(house, kills, random.Random(seed))
+        await progress(house, bus, len(players.acknowledged) // 2)
         players.stopping = True
         await asyncio.gather(*playing)
         learning.cancel()

@@ -8,6 +8,7 @@ import json
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ from ludus.kernel.config import RunConfig, dump, load
 from ludus.kernel.nats_server import NatsServer
 from ludus.kernel.players import version_of
 from ludus.kernel.topology import POLICIES_BUCKET, RESULTS, RUN_BUCKET
-from ludus.league.replay import compare, refold
+from ludus.league.ratings.systems import SYSTEMS
+from ludus.league.replay import compare, rated, refold
 
 from .league_kit import Learner, Players
 
@@ -192,6 +194,12 @@ async def test_a_whole_run_to_its_end(stack: Stack) -> None:
     state = await refold(stack.bus, k=stack.config.league.elo_k)
     check_panel(stack, state)
     assert state.refused["invalid"] == 3
+    matches = await rated(stack.bus, k=stack.config.league.elo_k)
+    assert Counter(name for match in matches for name in match[:2]) == {
+        name: row.wins + row.draws + row.losses for name, row in state.players.items()
+    }
+    for system in SYSTEMS.values():
+        assert system(matches, stack.config.league.elo_k).keys() == state.players.keys()
     ratings = Ratings.FromString((await (await stack.bus.bucket(RUN_BUCKET)).get("ratings")).value)
     assert ratings.position == state.position
     assert {row.player for row in ratings.players} == {

@@ -27,7 +27,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(parents=True)
     (folder / "config.json").write_text('{"run": "done", "seed": 3, "bus": {"url": "nats://127.0.0.1:1"}}')
     weights_file(folder / "weights" / "final.safetensors")
-    row = {"opponent": "bot:ace", "wins": 30, "draws": 4, "losses": 6, "n": 40, "win_rate": 0.75, "low": 0.6, "high": 0.9}
+    counts = {"wins": 30, "draws": 4, "losses": 6, "n": 40}
+    row = {"opponent": "bot:ace", **counts, "win_rate": 0.75, "low": 0.6, "high": 0.9}
     measured = {
         "run": "done",
         "record": {"players": [player(FINAL, 200), player("bot:ace", 0), player(OLD, -50), player("starter@0.0", 900)]},
