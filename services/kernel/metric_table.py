@@ -182,7 +182,7 @@ _LEAGUE = (
         "results that were not rated",
         "results",
         "constant",
-        reason=("duplicate", "void", "invalid"),
+        reason=("duplicate", "void", "invalid", "unknown-ticket", "forged", "stale-epoch"),
     ),
     _of(
         "league",

@@ -89,14 +89,14 @@ def _randomise(turn: Turn) -> None:
 
 def _snapshot(turn: Turn) -> None:
     """Every agent's versions join the pool in their own time."""
-    every, size = turn.plan.config.league.snapshot_updates, turn.plan.config.league.pool_size
+    every = turn.plan.config.league.snapshot_updates
     if turn.plan.alone:
         return
     for head in turn.view.heads:
         last = turn.record.snapshot_steps[head.agent]
         if head.step // every > last // every and turn.keep(head):
             turn.record.snapshot_steps[head.agent] = head.step
-            turn.record.pool[:] = admit_version(turn.record.pool, version_id(head), size)
+            turn.record.pool[:] = admit_version(turn.record.pool, version_id(head), turn.pool_rule)
             turn.announce("snapshot", f"{version_id(head)} joins the pool", pool=len(turn.record.pool))
 
 
@@ -106,8 +106,7 @@ def _end_learning(turn: Turn) -> None:
         return
     for final in turn.view.finals:
         if turn.keep(final):
-            size = turn.plan.config.league.pool_size
-            turn.record.pool[:] = admit_version(turn.record.pool, version_id(final), size)
+            turn.record.pool[:] = admit_version(turn.record.pool, version_id(final), turn.pool_rule)
     turn.record.learning[:] = turn.learning
     if not turn.record.learning and not turn.view.over:
         turn.record.learning[:] = [name for name, seen in turn.view.agents.items() if seen.final is None]

@@ -13,7 +13,8 @@ from ...api.v1.standings_pb2 import Standings
 from ...kernel.bus import Bus, BusError
 from ...kernel.topology import RUN_BUCKET
 from ...league.ratings.record import rate
-from ...league.replay import Comparison, compare
+from ...league.ratings.systems import SYSTEMS, Played
+from ...league.replay import Comparison, compare, rated
 from ..draw import plain_table
 from ..errors import FAILED, CommandError
 from ..extras import need
@@ -27,6 +28,8 @@ PATIENCE_SECONDS = 5.0
 def replay(options: argparse.Namespace, home: Home, console: Console) -> int:
     """Fold the ledger again from its first result and compare with the stored standings."""
     run = home.pick(options.run)
+    if options.rating == "openskill":
+        need("openskill")
     found = asyncio.run(_compare(home, run))
     later = f" ({found.later} newer ones are not folded yet)" if found.later else ""
     verdict = "identical" if found.identical else "different"
@@ -37,7 +40,20 @@ def replay(options: argparse.Namespace, home: Home, console: Console) -> int:
         highlight=False,
         soft_wrap=True,
     )
+    if options.rating:
+        _rated_by(options.rating, home, run, console)
     return 0 if found.identical else FAILED
+
+
+def _rated_by(system: str, home: Home, run: RunFolder, console: Console) -> None:
+    matches, k = asyncio.run(_rated(home, run))
+    table = plain_table("player", system, "±", "n", right=(1, 2, 3))
+    for player, rating in sorted(SYSTEMS[system](matches, k).items(), key=lambda entry: (-entry[1].elo, entry[0])):
+        played = sum(player in match[:2] for match in matches)
+        error = f"{1.96 * rating.error:.1f}" if rating.error else ""
+        table.add_row(player, f"{rating.elo:.1f}", error, str(played))
+    console.print(f"{len(matches)} matches that move live ratings, by {system}, ± 95 %", highlight=False)
+    console.print(table)
 
 
 def standings(options: argparse.Namespace, home: Home, console: Console) -> int:
@@ -84,6 +100,13 @@ async def _compare(home: Home, run: RunFolder) -> Comparison:
         need("redis")
     async with _Ledger(home, run) as bus:
         return await compare(bus, k=int(config["league"]["elo_k"]), redis_url=redis_url)
+
+
+async def _rated(home: Home, run: RunFolder) -> tuple[list[Played], int]:
+    """Its matches and its K."""
+    k = int(run.whole_config()["league"]["elo_k"])
+    async with _Ledger(home, run) as bus:
+        return await rated(bus, k=k), k
 
 
 async def _stored(home: Home, run: RunFolder) -> Standings:
