@@ -240,7 +240,10 @@ def _submissions(add: _Adder) -> None:
         help="onnx or safetensors (default %(default)s)",
     )  # fmt: skip
     export.add_argument("--output", metavar="FILE", help="where to (default: the run's weights folder)")
-    export.add_argument("--checkpoint", metavar="EPOCH-STEP", help="that of this checkpoint, for example 1-500")
+    which = export.add_mutually_exclusive_group()
+    which.add_argument("--checkpoint", metavar="EPOCH-STEP", help="that of this checkpoint, for example 1-500")
+    which.add_argument("--best", action="store_true", help="that of the champion, or of the highest rating of record")
+    export.add_argument("--license", metavar="L", help="of these weights, for the model card: for example CC-BY-4.0")
     validate = add("validate", "validate:validate", "check an ONNX file against the submission contract", VALIDATE)
     validate.add_argument("file", metavar="FILE", help="an ONNX file, whoever made it")
     validate.add_argument(

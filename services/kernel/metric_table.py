@@ -14,6 +14,7 @@ PHASES = ("curriculum", "transition", "self-play", "practice")
 STATES = ("starting", "training", "paused", "evaluating", "finished", "stopped", "failed")
 PURPOSES = ("train", "evaluate", "probe")
 OUTCOMES = ("win", "draw", "loss", "void", "scored")
+VERDICTS = ("promoted", "rejected", "inconclusive")
 POOLS = ("train", "evaluate")
 
 Kind = Literal["gauge", "counter", "info"]
@@ -237,6 +238,7 @@ _EVALUATOR = (
         "rises",
         opponent=(),
     ),
+    _of("evaluator", "verdicts_total", "counter", "verdicts of the promotion gate", "", "", verdict=VERDICTS),
 )
 
 METRICS: tuple[Metric, ...] = (

@@ -81,7 +81,8 @@ class League:
         await admit_guests(ctx.bus, ctx.config)
         key = await seal_key(ctx.bus, deterministic=ctx.config.lockstep)
         keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k, key)
-        world, run = await World.open(ctx.bus, ctx.config.agent_names), await ctx.bus.bucket(RUN_BUCKET)
+        gate = ctx.config.evaluator.gate.enabled
+        world, run = await World.open(ctx.bus, ctx.config.agent_names, gate=gate), await ctx.bus.bucket(RUN_BUCKET)
         return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run, key)
 
     async def run(self) -> None:
