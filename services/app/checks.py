@@ -12,6 +12,7 @@ from ..games.game import GameSpec
 from ..kernel.config import RunConfig
 from ..league.plan import make_plan
 from .errors import UsageError, unknown
+from .extras import need
 
 NEEDED_BYTES = 500 * 1024 * 1024
 PACKAGES = ("torch", "warp", "safetensors")
@@ -48,6 +49,8 @@ def check_run(config: RunConfig) -> None:
     _check_parameters(config)
     make_plan(config)
     _check_devices(config)
+    if config.redis.url:
+        need("redis")
 
 
 def _check_parameters(config: RunConfig) -> None:

@@ -54,8 +54,8 @@ class Chronicle:
         while True:
             try:
                 await self.keep_up()
-            except (BusError, OSError) as error:
-                self._ctx.log.warning("the chronicle of the run waits: %s", error)
+            except Exception as error:
+                self._ctx.log.warning("the chronicle of the run waits: %s", error, exc_info=not _passes(error))
             await asyncio.sleep(LOOK_SECONDS)
 
     async def keep_up(self) -> None:
@@ -92,6 +92,11 @@ class Chronicle:
         standings = Standings.FromString(ledger.value)
         _write(self._folder / MEASURED_FILE, build_summary(self._ctx.config, standings, *healths, ratings=ratings))
         self._revisions = revisions
+
+
+def _passes(error: Exception) -> bool:
+    """A bus or a disk that is there again later; anything else is a fault of ours and wants its trace in the log."""
+    return isinstance(error, BusError | OSError)
 
 
 def _row(record: Record) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,21 @@ async def write_summary(ctx: Context) -> bool:
         return False
     summary = build_summary(ctx.config, Standings.FromString(entry.value), *healths)
     # The report comes first: whoever sees the summary may look for it.
-    await asyncio.to_thread(write_report, Path(ctx.config.directory), summary)
+    told = await attempt(ctx, "the report", asyncio.to_thread(write_report, Path(ctx.config.directory), summary))
     write_atomically(Path(ctx.config.directory) / "summary.json", (json.dumps(summary, indent=2) + "\n").encode())
-    await ctx.event("report", f"report written to {Path(ctx.config.directory) / 'report.html'}")
+    if told:
+        await ctx.event("report", f"report written to {Path(ctx.config.directory) / 'report.html'}")
+    return True
+
+
+async def attempt(ctx: Context, what: str, work: Awaitable[Any]) -> bool:
+    """Whether it succeeded. Whatever goes wrong in describing a run is said, and ends neither evaluator nor run."""
+    try:
+        await work
+    except Exception as error:
+        ctx.log.exception("%s cannot be written", what)
+        await ctx.event("report_failed", f"{what} cannot be written: {type(error).__name__}: {error}")
+        return False
     return True
 
 

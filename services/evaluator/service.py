@@ -22,7 +22,8 @@ from ..play.store import PolicyStore
 from ..play.tickets import OpenTickets
 from ..play.tuning import tune_process, tune_thread
 from .chronicle import Chronicle
-from .report import write_report, write_summary
+from .gate.service import Gate
+from .report import attempt, write_report, write_summary
 
 #: Decisions played between two looks at the bus.
 CHUNK_STEPS = 32
@@ -94,7 +95,7 @@ async def serve(ctx: Context) -> None:
     tickets = OpenTickets(ctx.bus)
     puller = await ctx.bus.puller(CONSUMERS["evaluator"], EVALUATE_POOL)
     chronicle = await Chronicle.open(ctx)
-    beside = [asyncio.create_task(tickets.keep_alive()), asyncio.create_task(chronicle.run())]
+    beside = [asyncio.create_task(work) for work in (tickets.keep_alive(), chronicle.run(), Gate(ctx).run())]
     try:
         intake = Intake(ctx, puller, arena, store, tickets)
         await Evaluator(ctx, arena, intake, tickets, showcase).run()
@@ -102,8 +103,9 @@ async def serve(ctx: Context) -> None:
         for task in beside:
             task.cancel()
     record = await ctx.run_record()
-    if record is not None and record.state == RUN_STATE_FINISHED and await write_summary(ctx):
-        await chronicle.conclude()
-        await asyncio.to_thread(write_report, Path(config.directory))
+    finished = record is not None and record.state == RUN_STATE_FINISHED
+    if finished and await attempt(ctx, "the summary", write_summary(ctx)):
+        await attempt(ctx, "the chronicle", chronicle.conclude())
+        await attempt(ctx, "the report", asyncio.to_thread(write_report, Path(config.directory)))
     else:
-        await chronicle.keep_up()
+        await attempt(ctx, "the chronicle", chronicle.keep_up())

@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from .agents import AgentConfig
+from .promotion import GateConfig
 from .schedule import (
     LeagueConfig,
 )
@@ -144,6 +145,7 @@ class EvaluatorConfig(Section):
     )
     regime_matches_per_opponent: int = Field(100, ge=2, multiple_of=2, description="in each of the other regimes")
     deterministic: bool = True
+    gate: GateConfig = GateConfig()  # type: ignore[call-arg]
     replays: Literal["first", "all"] = Field("first", description="matches kept: the first of every pairing, or all")
     threads: int = Field(1, ge=1)
     device: str = "cpu"
@@ -152,6 +154,14 @@ class EvaluatorConfig(Section):
 class BusConfig(Section):
     url: str = Field("", description="NATS to use; empty: the stack's own nats-server")
     patience_seconds: float = Field(60.0, gt=0, description="how long a publish is retried while the server is away")
+
+
+class RedisConfig(Section):
+    url: str = Field(
+        "",
+        pattern=r"^$|^(rediss?|unix)://",
+        description="redis://HOST:PORT/DB that gets a copy of the standings for dashboards and replicas; empty: none",
+    )
 
 
 class RunConfig(Section):
@@ -177,6 +187,7 @@ class RunConfig(Section):
     )
     game_parameters: dict[str, Any] = Field(default_factory=dict)
     bus: BusConfig = BusConfig()  # type: ignore[call-arg]
+    redis: RedisConfig = RedisConfig()  # type: ignore[call-arg]
     simulator: SimulatorConfig = SimulatorConfig()  # type: ignore[call-arg]
     network: NetworkConfig = NetworkConfig()  # type: ignore[call-arg]
     learner: LearnerConfig = LearnerConfig()  # type: ignore[call-arg]

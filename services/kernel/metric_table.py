@@ -14,6 +14,7 @@ PHASES = ("curriculum", "transition", "self-play", "practice")
 STATES = ("starting", "training", "paused", "evaluating", "finished", "stopped", "failed")
 PURPOSES = ("train", "evaluate", "probe")
 OUTCOMES = ("win", "draw", "loss", "void", "scored")
+VERDICTS = ("promoted", "rejected", "inconclusive")
 POOLS = ("train", "evaluate")
 
 Kind = Literal["gauge", "counter", "info"]
@@ -182,7 +183,7 @@ _LEAGUE = (
         "results that were not rated",
         "results",
         "constant",
-        reason=("duplicate", "void", "invalid"),
+        reason=("duplicate", "void", "invalid", "unknown-ticket", "forged", "stale-epoch"),
     ),
     _of(
         "league",
@@ -192,6 +193,9 @@ _LEAGUE = (
         "",
         "close to the end of RESULTS",
     ),
+    _of("league", "redis_up", "gauge", "1 while the copy of the standings in Redis is kept up to date", "", "1"),
+    _of("league", "redis_position", "gauge", "position of that copy", "", "close to ludus_league_ledger_position"),
+    _of("league", "redis_rebuilt_total", "counter", "times it was lost or thrown back, and mended", "", "constant"),
     _of("league", "tickets_issued_total", "counter", "tickets written", "tickets", "rises", pool=POOLS),
     _of(
         "league",
@@ -234,6 +238,7 @@ _EVALUATOR = (
         "rises",
         opponent=(),
     ),
+    _of("evaluator", "verdicts_total", "counter", "verdicts of the promotion gate", "", "", verdict=VERDICTS),
 )
 
 METRICS: tuple[Metric, ...] = (

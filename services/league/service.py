@@ -19,9 +19,11 @@ from .folder import RunDirectory
 from .gauges import Gauges
 from .guests import admit_guests
 from .keeper import Keeper, LedgerGap
+from .mirror import Mirror, connect
 from .phases import stage_at
 from .plan import make_plan
 from .rater import Rater
+from .seals import seal_key, sealed
 from .status import build_status
 from .store import RecordStore
 from .training import TrainingLedger
@@ -56,10 +58,10 @@ class League:
     """Everything it must not forget is in the run's record and the standings; both are written by compare-and-set."""
 
     def __init__(
-        self, ctx: Context, store: RecordStore, keeper: Keeper, world: World, rater: Rater, run: Bucket
+        self, ctx: Context, store: RecordStore, keeper: Keeper, world: World, rater: Rater, run: Bucket, key: bytes
     ) -> None:
         self.ctx, self.store, self.keeper, self.world, self._rater = ctx, store, keeper, world, rater
-        self._run = run
+        self._run, self._key = run, key
         self._training = TrainingLedger(ctx.bus, ctx.config.league.elo_k)
         self._posted = -1
         self._plan = make_plan(ctx.config)
@@ -67,6 +69,8 @@ class League:
         self._pace = LOCKSTEP if ctx.config.lockstep else USUAL
         self._look = Periodic(self._pace.look_seconds)
         self._folder = RunDirectory(ctx.config.directory)
+        url = ctx.config.redis.url
+        self._mirror = Mirror(connect(url), ctx.config.run, ctx.metrics) if url else None
 
     @classmethod
     async def open(cls, ctx: Context) -> League:
@@ -75,9 +79,11 @@ class League:
             await store.change(revived)
             RunDirectory(ctx.config.directory).forget_outcome()
         await admit_guests(ctx.bus, ctx.config)
-        keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k)
-        world, run = await World.open(ctx.bus, ctx.config.agent_names), await ctx.bus.bucket(RUN_BUCKET)
-        return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run)
+        key = await seal_key(ctx.bus, deterministic=ctx.config.lockstep)
+        keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k, key)
+        gate = ctx.config.evaluator.gate.enabled
+        world, run = await World.open(ctx.bus, ctx.config.agent_names, gate=gate), await ctx.bus.bucket(RUN_BUCKET)
+        return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run, key)
 
     async def run(self) -> None:
         """Work until the run is over or the process is told to stop."""
@@ -87,6 +93,8 @@ class League:
             if self._look.due():
                 await self.direct()
                 self._rater.look(self.keeper.state)
+                if self._mirror:
+                    self._mirror.look(self.keeper.state)
             await asyncio.sleep(max(0.0, self._pace.loop_seconds - (time.monotonic() - began)))
         if is_over(self.store.record):
             await self.conclude()
@@ -143,7 +151,7 @@ class League:
         self._posted = record.orders.window
 
     async def _carry_out(self, effects: list[Effect]) -> None:
-        tickets = [effect.ticket for effect in effects if isinstance(effect, Publish)]
+        tickets = [sealed(effect.ticket, self._key) for effect in effects if isinstance(effect, Publish)]
         await asyncio.gather(
             *(
                 self.ctx.bus.publish(
@@ -165,6 +173,8 @@ class League:
             if await self.fold(READ_SECONDS):
                 quiet = time.monotonic()
         await self._rater.last(self.keeper.state)
+        if self._mirror:
+            await self._mirror.last(self.keeper.state)
 
     def status(self) -> RunStatus:
         """For `ludus status` and consoles."""
