@@ -12,7 +12,8 @@ from rich.console import Console
 from ...api.v1.standings_pb2 import Standings
 from ...kernel.bus import Bus, BusError
 from ...kernel.topology import RUN_BUCKET
-from ...league.ratings.record import rate
+from ...league.ratings.bradley_terry import Estimate
+from ...league.ratings.record import gaps, rate
 from ...league.ratings.systems import SYSTEMS, Played
 from ...league.replay import Comparison, compare, rated
 from ..draw import plain_table
@@ -76,13 +77,18 @@ def ratings(options: argparse.Namespace, home: Home, console: Console) -> int:
     run = home.pick(options.run)
     found = rate(asyncio.run(_stored(home, run)))
     if options.json:
-        console.print_json(json.dumps([asdict(row) for row in found.standings]))
+        ahead = gaps(found.standings)
+        rows = [asdict(row) | {"best_ahead": _plain(ahead.get(row.player))} for row in found.standings]
+        console.print_json(json.dumps(rows))
         return 0
-    table = plain_table("player", "rating", "±", "n", "first move", "Nash", "α-rank", right=(1, 2, 3, 4, 5, 6))
+    behind = gaps(found.standings)
+    columns = ("player", "rating", "±", "n", "best is ahead", "first move", "Nash", "α-rank")
+    table = plain_table(*columns, right=tuple(range(1, len(columns))))
     for row in found.standings:
         table.add_row(
             row.player, f"{row.rating.elo:+.0f}", f"{1.96 * row.rating.error:.0f}", str(row.matches),
-            f"{row.first_move_elo:+.0f}", percent(row.nash_share), percent(row.alpha_rank_share),
+            _ahead(behind.get(row.player)), f"{row.first_move_elo:+.0f}", percent(row.nash_share),
+            percent(row.alpha_rank_share),
         )  # fmt: skip
     console.print(
         f"{run.name}: Elo points above the mean of the scripted bots, ± 95 %. Seat 0 is worth {found.seat.elo:+.0f} "
@@ -91,6 +97,15 @@ def ratings(options: argparse.Namespace, home: Home, console: Console) -> int:
     )
     console.print(table)
     return 0
+
+
+def _plain(gap: Estimate | None) -> dict[str, float] | None:
+    """For JSON; None for who is no fixed reference."""
+    return None if gap is None else {"elo": gap.elo, "error": gap.error}
+
+
+def _ahead(gap: Estimate | None) -> str:
+    return "" if gap is None else f"{gap.elo:+.0f} ± {1.96 * gap.error:.0f}"
 
 
 async def _compare(home: Home, run: RunFolder) -> Comparison:
