@@ -115,7 +115,7 @@ class LeagueConfig(Section):
     elo_k: int = Field(16, ge=1, description="step of the online Elo rating, in points")
     prior_elo: dict[str, FiniteFloat] = Field(
         default_factory=dict,
-        description="live rating with which a player enters: an agent (and its versions), a bot ('bot:ace') or a guest; "
+        description="live rating with which a player enters: an agent (and its versions), a bot ('bot:ace'), a guest; "
         "everybody else enters with 1000",
     )
     matches_per_ticket: int = Field(8, ge=2, multiple_of=2, description="half of them with the seats swapped")
