@@ -12,6 +12,7 @@ from .help_texts import (
     ANALYSE,
     BENCH,
     CLONE,
+    CROSSPLAY,
     DASHBOARD,
     EPILOG,
     EVALUATE,
@@ -258,6 +259,12 @@ def _submissions(add: _Adder) -> None:
     contest.add_argument("--seed", type=int, default=1, metavar="N", help="draws the starts (default %(default)s)")
     contest.add_argument("--json", metavar="FILE", help="write standings and pairings for programs")
     contest.add_argument("--keep", type=Path, metavar="DIR", help="keep every match as a replay in this folder")
+    cross = add("crossplay", "crossplay:crossplay", "checkpoints of runs against one another, as a heatmap", CROSSPLAY)
+    cross.add_argument("participants", nargs="+", metavar="PARTICIPANT", help="a run, a bot or a file")
+    cross.add_argument("--budget", type=int, default=1000, metavar="N", help="matches in all (default %(default)s)")
+    cross.add_argument("--rules", metavar="R", default="training", help="rule set (default %(default)s)")
+    cross.add_argument("--seed", type=int, default=1, metavar="N", help="draws the starts (default %(default)s)")
+    cross.add_argument("--output", metavar="DIR", help="where to (default: crossplay/ of the home)")
 
 
 def _clone(add: _Adder) -> None:

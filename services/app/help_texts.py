@@ -122,6 +122,17 @@ examples:
 """
 
 
+CROSSPLAY = """Everybody against everybody on a budget of matches: the pair about which least is known plays next.
+
+A run stands for its final policy and every checkpoint it has kept (RUN@STEP); networks may differ. Writes index.html,
+a heatmap whose cells open the matches of the pair, and crossplay.json. It is played here, without the stack.
+
+examples:
+  ludus crossplay duel-1 duel-2 --budget 4000
+  ludus crossplay duel-1 ace brawler --output here
+"""
+
+
 ANALYSE = """What kind of fights kept matches were: accuracy, time to the first hit, speed, energy, circling, dynamism.
 
 WHAT is a match (as for `ludus replay`), a run (all matches kept of it) or a folder of replays. The matches are played
