@@ -91,7 +91,7 @@ class Simulator:
             await self._intake.top_up(self._arena.game.batch, timeout_seconds=0.2)
 
     async def _wait_for_room(self) -> tuple[str, ...]:
-        """The agents that learn, once the buffer of each takes a whole window; () when there is something else to do."""
+        """The agents that learn, once the buffer of each takes a whole window; () if something else is to be done."""
         slabs = self._ctx.config.simulator.slabs
         started = time.monotonic()
         while not await self._has_room(slabs, learning := await self._learning()):
