@@ -206,8 +206,8 @@ class RunConfig(Section):
 
     @property
     def rollout_depth(self) -> int:
-        """Slabs that ROLLOUTS holds. Several agents share it: what one of them leaves there, at rest or at its end, must
-        not take the room of another, and every worker may have sent a window too many."""
+        """Slabs that ROLLOUTS holds. Several agents share it: what one of them leaves there, at rest or at its end,
+        must not take the room of another, and every worker may have sent a window too many."""
         if len(self.agent_names) == 1:
             return self.learner.buffer_slabs
         spare = self.simulator.workers * self.simulator.slabs
