@@ -20,12 +20,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rows import Row, row, show
 
-from ludus.evaluator.chart import line_chart
+from ludus.evaluator.page.plot import WIDE, Line, plot
 from ludus.kernel.players import version_of
 from ludus.kernel.wilson import wilson_interval
 
@@ -140,6 +141,14 @@ def exploit(home: Path, run: str, name: str, role: str, quick: bool) -> list[Row
     ]  # fmt: skip
 
 
+def drawing(captured: dict[str, list[tuple[float, float]]]) -> str:
+    """SVG that carries its own colours, since no page of the project is around it."""
+    lines = [Line(name, points) for name, points in captured.items()]
+    title, label = "Captures, newest against newest", "million decisions of each side"
+    head, end, body = plot(title, lines, x_label=label, percent=True, width=WIDE).partition(">")
+    return f"{head}{end}<style>{files('ludus.evaluator.page').joinpath('plot.css').read_text()}</style>{body}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short run of the balanced arm")
@@ -170,7 +179,7 @@ def main() -> None:
         finally:
             ludus(home, "down")
     if options.plot:
-        options.plot.write_text(line_chart("Captures, newest against newest", "million decisions of each side", lines))
+        options.plot.write_text(drawing(lines))
 
 
 if __name__ == "__main__":
