@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..games.registry import spec
+from ..learner.checkpoint import Saved
 from ..play.fixed import DeployedActor
 from ..play.network import Actor
 from ..play.tournament import Entrant
 from ..play.weights import CorruptWeights, Manifest, from_bytes
 from .errors import UsageError, unknown
 from .extras import need
-from .home import Home
+from .home import Home, RunFolder
 from .trained import trained
 
 FILES = (".onnx", ".safetensors")
@@ -24,14 +25,15 @@ def entrants(names: Sequence[str], home: Home, game: str, rules: str) -> list[En
     """One for each name: a bot, a file (.onnx, .safetensors) or a run. Raises UsageError, or CommandError."""
     if len(names) < 2:
         raise UsageError("a tournament needs at least two participants: bots, ONNX files or runs")
-    found = [_entrant(name, home, game, rules) for name in names]
+    found = [entrant(name, home, game, rules) for name in names]
     twice = [name for name, times in Counter(one.name for one in found).items() if times > 1]
     if twice:
         raise UsageError(f"{', '.join(map(repr, twice))} takes part twice: every name once; rename a file if need be")
     return found
 
 
-def _entrant(name: str, home: Home, game: str, rules: str) -> Entrant:
+def entrant(name: str, home: Home, game: str, rules: str) -> Entrant:
+    """Raises UsageError, or CommandError."""
     bots = spec(game).bots[rules]
     path = Path(name).expanduser()
     if name in bots:
@@ -41,7 +43,13 @@ def _entrant(name: str, home: Home, game: str, rules: str) -> Entrant:
     runs = [run.name for run in home.runs()]
     if name not in runs:
         raise unknown("participant", name, [*bots, *runs], f"A file ends in {' or '.join(FILES)}.")
-    policy = trained(home.run(name))
+    return run_entrant(home.run(name), game, rules)
+
+
+def run_entrant(run: RunFolder, game: str, rules: str, saved: Saved | None = None) -> Entrant:
+    """The policy of a run, or that of one of its checkpoints, which is called RUN@STEP."""
+    policy = trained(run, saved.path.name if saved else None)
+    name = f"{run.name}@{saved.step}" if saved else run.name
     sha256 = hashlib.sha256(policy.safetensors()).hexdigest()
     return Entrant(name, "run", _deployed(name, policy.actor, policy.manifest, game, rules), sha256)
 

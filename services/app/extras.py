@@ -12,6 +12,7 @@ EXTRAS = {
     "export": ("onnx", "onnxruntime"),
     "redis": ("redis",),
     "cluster": ("cryptography", "nkeys"),
+    "openskill": ("openskill",),
 }
 
 

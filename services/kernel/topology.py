@@ -78,7 +78,7 @@ TICKETS = Stream(
 )  # fmt: skip
 RESULTS = Stream(
     "RESULTS", "ludus.{run}.result", "file", "limits", "old",
-    producers=("simulator", "evaluator"), consumers=("league", "console"), message="MatchResult",
+    producers=("simulator", "evaluator"), consumers=("league", "evaluator", "console"), message="MatchResult",
     deny_delete=True, deny_purge=True, allow_direct=True,
 )  # fmt: skip
 HEALTH = Stream(

@@ -50,7 +50,7 @@ WRITERS: dict[str, set[str]] = {
     **{f"_INBOX.{{run}}.{identity}.abc.1": set() for identity in ALL},
 }
 LISTENERS: dict[str, set[str]] = {
-    "ludus.{run}.result": {"league", "console"},
+    "ludus.{run}.result": {"league", "evaluator", "console"},
     "ludus.{run}.health.>": {"league", "evaluator"},
     "ludus.{run}.event.>": {"evaluator", "console"},
     "ludus.{run}.rollout.>": set(),
@@ -70,7 +70,7 @@ LISTENERS: dict[str, set[str]] = {
 }
 STREAMS = ("ROLLOUTS", "TICKETS", "RESULTS", "HEALTH", "EVENTS", "BLOBS", "KV_RUN", "KV_POLICIES")
 READERS = {
-    "RESULTS": {"league", "console"},
+    "RESULTS": {"league", "evaluator", "console"},
     "HEALTH": {"league", "evaluator"},
     "EVENTS": {"evaluator", "console"},
     "BLOBS": FOUR,
