@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 NATS_CONFIG = """Write what a NATS server beyond loopback needs: configuration with TLS and default-deny permissions, a
-private certificate authority, and one credential (nkey) per service and run. What exists is kept: repeat it to add a run.
+private certificate authority, and one credential (nkey) per service and run. What exists is kept, so it may be
+repeated with one run more.
 
 Each service may do what the table of subjects says, and nothing else. Give each machine its own SERVICE.nk and ca.pem.
 
