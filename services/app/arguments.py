@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .. import __version__
+from .cluster_arguments import add_cluster
 from .help_texts import (
     ANALYSE,
     BENCH,
@@ -65,6 +66,7 @@ def build_parser() -> Parser:
     _league(add)
     _measures(add)
     _submissions(add)
+    add_cluster(add)
     return parser
 
 
@@ -72,11 +74,11 @@ class _Adder:
     """Adds commands that share the common options."""
 
     def __init__(self, commands: Any, common: Parser) -> None:
-        self._commands, self._common = commands, common
+        self._commands, self.common = commands, common
 
     def __call__(self, name: str, action: str, text: str, description: str = "") -> Parser:
         parser: Parser = self._commands.add_parser(
-            name, help=text, description=description or f"{text[0].upper()}{text[1:]}.", parents=[self._common],
+            name, help=text, description=description or f"{text[0].upper()}{text[1:]}.", parents=[self.common],
             formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
         )  # fmt: skip
         parser.set_defaults(action=action)
@@ -196,7 +198,7 @@ def _sweeps(add: _Adder) -> None:
 def _league(add: _Adder) -> None:
     league = add("league", "", "questions to the ledger of a run")
     questions = league.add_subparsers(dest="question", metavar="QUESTION", required=True, parser_class=Parser)
-    inner = _Adder(questions, add._common)
+    inner = _Adder(questions, add.common)
     replay = inner("replay", "league:replay", "fold all results again and compare with the stored standings")
     _run(replay)
     text = f"rate the same matches by another system too: {', '.join(RATING_SYSTEMS)}"
@@ -227,7 +229,7 @@ def _measures(add: _Adder) -> None:
     evaluate.add_argument("--json", metavar="FILE", help="write the table for programs")
     bench = add("bench", "", "measure speed, with targets")
     what = bench.add_subparsers(dest="what", metavar="WHAT", required=True, parser_class=Parser)
-    game = _Adder(what, add._common)("game", "bench:game", "decisions per second of a game", BENCH)
+    game = _Adder(what, add.common)("game", "bench:game", "decisions per second of a game", BENCH)
     game.add_argument("game", metavar="GAME", help="for example dogfight")
     game.add_argument("--quick", action="store_true", help="fewer and shorter repetitions: some seconds")
     game.add_argument("--json", type=Path, metavar="FILE", help="write the rows for programs")

@@ -153,6 +153,9 @@ class EvaluatorConfig(Section):
 
 class BusConfig(Section):
     url: str = Field("", description="NATS to use; empty: the stack's own nats-server")
+    credentials: str = Field(
+        "", description="folder with SERVICE.nk and ca.pem, from `ludus nats config`; needed beyond this machine"
+    )
     patience_seconds: float = Field(60.0, gt=0, description="how long a publish is retried while the server is away")
 
 
