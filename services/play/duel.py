@@ -15,6 +15,7 @@ from ..kernel.config import NetworkConfig
 from .architecture import Architecture
 from .arena import Arena
 from .bank import PolicyBank
+from .fixed import FixedPolicy
 from .matches import Match
 from .network import Actor
 from .replay import Replay
@@ -29,7 +30,7 @@ class Contender:
     name: str
     bot: str = ""
     ref: PolicyRef | None = None
-    actor: Actor | None = None
+    actor: Actor | FixedPolicy | None = None
 
 
 def duel(game_name: str, rules: str, parameters: Mapping[str, Any], seed: int, players: Sequence[Contender]) -> Replay:
