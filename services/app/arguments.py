@@ -12,6 +12,7 @@ from .help_texts import (
     ANALYSE,
     BENCH,
     CLONE,
+    CROSSPLAY,
     DASHBOARD,
     EPILOG,
     EVALUATE,
@@ -29,6 +30,9 @@ from .help_texts import (
     UP,
     VALIDATE,
 )
+
+#: Those of ludus.league.ratings.systems; named here too, so that `--help` need not load them.
+RATING_SYSTEMS = ("elo", "bradley-terry", "openskill")
 
 
 class Parser(argparse.ArgumentParser):
@@ -96,7 +100,8 @@ def _train(add: _Adder) -> None:
         "--guest", action="append", metavar="FILE.onnx", help="a policy from elsewhere as an opponent; may be repeated"
     )
     train.add_argument(
-        "--init-from", metavar="SOURCE",
+        "--init-from",
+        metavar="SOURCE",
         help="begin with the networks of a checkpoint: its folder, RUN[:AGENT] or RUN[:AGENT]@STEP",
     )
     train.add_argument("--grow", action="store_true", help="make them as large as this run's, doing the same at first")
@@ -192,7 +197,10 @@ def _league(add: _Adder) -> None:
     league = add("league", "", "questions to the ledger of a run")
     questions = league.add_subparsers(dest="question", metavar="QUESTION", required=True, parser_class=Parser)
     inner = _Adder(questions, add._common)
-    _run(inner("replay", "league:replay", "fold all results again and compare with the stored standings"))
+    replay = inner("replay", "league:replay", "fold all results again and compare with the stored standings")
+    _run(replay)
+    text = f"rate the same matches by another system too: {', '.join(RATING_SYSTEMS)}"
+    replay.add_argument("--rating", choices=RATING_SYSTEMS, metavar="SYSTEM", help=text)
     _run(inner("standings", "league:standings", "live Elo and results as the ledger has them"))
     ratings = inner("ratings", "league:ratings", "ratings of record: all measured matches at once, with errors")
     _run(ratings)
@@ -233,7 +241,10 @@ def _submissions(add: _Adder) -> None:
         help="onnx or safetensors (default %(default)s)",
     )  # fmt: skip
     export.add_argument("--output", metavar="FILE", help="where to (default: the run's weights folder)")
-    export.add_argument("--checkpoint", metavar="EPOCH-STEP", help="that of this checkpoint, for example 1-500")
+    which = export.add_mutually_exclusive_group()
+    which.add_argument("--checkpoint", metavar="EPOCH-STEP", help="that of this checkpoint, for example 1-500")
+    which.add_argument("--best", action="store_true", help="that of the champion, or of the highest rating of record")
+    export.add_argument("--license", metavar="L", help="of these weights, for the model card: for example CC-BY-4.0")
     validate = add("validate", "validate:validate", "check an ONNX file against the submission contract", VALIDATE)
     validate.add_argument("file", metavar="FILE", help="an ONNX file, whoever made it")
     validate.add_argument(
@@ -248,6 +259,12 @@ def _submissions(add: _Adder) -> None:
     contest.add_argument("--seed", type=int, default=1, metavar="N", help="draws the starts (default %(default)s)")
     contest.add_argument("--json", metavar="FILE", help="write standings and pairings for programs")
     contest.add_argument("--keep", type=Path, metavar="DIR", help="keep every match as a replay in this folder")
+    cross = add("crossplay", "crossplay:crossplay", "checkpoints of runs against one another, as a heatmap", CROSSPLAY)
+    cross.add_argument("participants", nargs="+", metavar="PARTICIPANT", help="a run, a bot or a file")
+    cross.add_argument("--budget", type=int, default=1000, metavar="N", help="matches in all (default %(default)s)")
+    cross.add_argument("--rules", metavar="R", default="training", help="rule set (default %(default)s)")
+    cross.add_argument("--seed", type=int, default=1, metavar="N", help="draws the starts (default %(default)s)")
+    cross.add_argument("--output", metavar="DIR", help="where to (default: crossplay/ of the home)")
 
 
 def _clone(add: _Adder) -> None:

@@ -7,7 +7,12 @@ from importlib.util import find_spec
 from .errors import UsageError
 
 #: Extra of pyproject.toml -> modules that come with it.
-EXTRAS = {"local": ("torch", "safetensors", "warp"), "export": ("onnx", "onnxruntime"), "redis": ("redis",)}
+EXTRAS = {
+    "local": ("torch", "safetensors", "warp"),
+    "export": ("onnx", "onnxruntime"),
+    "redis": ("redis",),
+    "openskill": ("openskill",),
+}
 
 
 def need(*extras: str) -> None:

@@ -64,15 +64,18 @@ EXPORT = """Write the final policy of a run, or that of its newest checkpoint wh
 
 onnx: a stateless actor on raw observations, compared with the original in ONNX Runtime before it is written.
 safetensors: weights and manifest, as Ludus itself keeps them. Needs: pip install 'ludus[local,export]'
+A model card is written beside it (FILE.md): what was measured, the configuration, hashes, the licence.
 
 examples:
   ludus export                              the newest run, into its weights folder
   ludus export duel-1 --output duel.onnx
   ludus export duel-1 --checkpoint 1-500 --format safetensors
+  ludus export duel-1 --best                the champion of the promotion gate, or whoever is rated highest
 """
 VALIDATE = """Say what the submission contract wants and what FILE has, one line each. Exit code 1 if anything is wrong.
 
-The rule set is the one whose observation is as wide as the file's input; the first line says which, and if it is a guess.
+The rule set is the one whose observation is as wide as the file's input; the first line says
+which, and if it is a guess.
 
 examples:
   ludus validate duel.onnx
@@ -120,6 +123,17 @@ draw. It is played here, without the stack.
 examples:
   ludus tournament duel-1 starter.onnx ace brawler
   ludus tournament duel-1 duel-2 --matches 400 --json standings.json
+"""
+
+
+CROSSPLAY = """Everybody against everybody on a budget of matches: the pair about which least is known plays next.
+
+A run stands for its final policy and every checkpoint it has kept (RUN@STEP); networks may differ. Writes index.html,
+a heatmap whose cells open the matches of the pair, and crossplay.json. It is played here, without the stack.
+
+examples:
+  ludus crossplay duel-1 duel-2 --budget 4000
+  ludus crossplay duel-1 ace brawler --output here
 """
 
 

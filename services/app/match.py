@@ -32,7 +32,7 @@ def parameters_of(players: Sequence[Participant]) -> Json:
     if len(needed) > 1:
         both = " and ".join(repr(layout) for layout in sorted(needed))
         raise UsageError(f"these two cannot meet: they observe {both}, and neither can be had from raw observations")
-    return {**parameters, **{"observation": layout for layout in needed}}
+    return {**parameters, "observation": needed.pop()} if needed else parameters
 
 
 def contender(player: Participant, parameters: Json) -> Contender:
@@ -40,7 +40,7 @@ def contender(player: Participant, parameters: Json) -> Contender:
     if player.kind == "bot":
         return Contender(bot_id(player.name), bot=player.name)
     if player.trained is None:
-        return Contender(player.name, PolicyRef(agent=player.name, sha256=player.sha256), player.policy)
+        return Contender(player.name, ref=PolicyRef(agent=player.name, sha256=player.sha256), actor=player.policy)
     actor, manifest = player.trained
     ref = PolicyRef(agent=manifest.agent, epoch=manifest.epoch, step=manifest.step, sha256=player.sha256)
     native = parameters.get("observation") == manifest.observation

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..games import GameSpec
+from ..learner.checkpoint import Saved
 from ..play.fixed import DeployedActor, FixedPolicy
 from ..play.network import Actor
 from ..play.weights import CorruptWeights, Manifest, from_bytes
@@ -64,12 +65,16 @@ def find(name: str, home: Home, game: GameSpec, bots: Sequence[str], rules: str 
     runs = {run.name: run for run in home.runs()}
     if name not in runs:
         raise unknown("participant", name, [*bots, *runs], f"A file ends in {' or '.join(FILES)}.")
-    policy = trained(runs[name])
+    return of_run(runs[name], game, rules)
+
+
+def of_run(run: RunFolder, game: GameSpec, rules: str = "", saved: Saved | None = None) -> Participant:
+    """The policy of a run (the newest while it is unfinished), or that of a checkpoint, which is called RUN@STEP."""
+    policy = trained(run, saved.path.name if saved else None)
+    name = f"{run.name}@{saved.step}" if saved else run.name
     _check(name, policy.manifest, game, rules)
     sha256 = hashlib.sha256(policy.safetensors()).hexdigest()
-    return Participant(
-        name, "run", policy.manifest.rules, sha256, trained=(policy.actor, policy.manifest), run=runs[name]
-    )
+    return Participant(name, "run", policy.manifest.rules, sha256, trained=(policy.actor, policy.manifest), run=run)
 
 
 def _onnx(path: Path, game: GameSpec, rules: str) -> Participant:

@@ -22,6 +22,7 @@ from ..play.store import PolicyStore
 from ..play.tickets import OpenTickets
 from ..play.tuning import tune_process, tune_thread
 from .chronicle import Chronicle
+from .gate.service import Gate
 from .report import attempt, write_report, write_summary
 
 #: Decisions played between two looks at the bus.
@@ -94,7 +95,7 @@ async def serve(ctx: Context) -> None:
     tickets = OpenTickets(ctx.bus)
     puller = await ctx.bus.puller(CONSUMERS["evaluator"], EVALUATE_POOL)
     chronicle = await Chronicle.open(ctx)
-    beside = [asyncio.create_task(tickets.keep_alive()), asyncio.create_task(chronicle.run())]
+    beside = [asyncio.create_task(work) for work in (tickets.keep_alive(), chronicle.run(), Gate(ctx).run())]
     try:
         intake = Intake(ctx, puller, arena, store, tickets)
         await Evaluator(ctx, arena, intake, tickets, showcase).run()

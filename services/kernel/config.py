@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from .agents import AgentConfig
+from .promotion import GateConfig
 from .schedule import (
     LeagueConfig,
 )
@@ -144,6 +145,7 @@ class EvaluatorConfig(Section):
     )
     regime_matches_per_opponent: int = Field(100, ge=2, multiple_of=2, description="in each of the other regimes")
     deterministic: bool = True
+    gate: GateConfig = GateConfig()  # type: ignore[call-arg]
     replays: Literal["first", "all"] = Field("first", description="matches kept: the first of every pairing, or all")
     threads: int = Field(1, ge=1)
     device: str = "cpu"

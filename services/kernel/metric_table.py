@@ -14,6 +14,7 @@ PHASES = ("curriculum", "transition", "self-play", "practice")
 STATES = ("starting", "training", "paused", "evaluating", "finished", "stopped", "failed")
 PURPOSES = ("train", "evaluate", "probe")
 OUTCOMES = ("win", "draw", "loss", "void", "scored")
+VERDICTS = ("promoted", "rejected", "inconclusive")
 POOLS = ("train", "evaluate")
 
 Kind = Literal["gauge", "counter", "info"]
@@ -182,7 +183,7 @@ _LEAGUE = (
         "results that were not rated",
         "results",
         "constant",
-        reason=("duplicate", "void", "invalid"),
+        reason=("duplicate", "void", "invalid", "unknown-ticket", "forged", "stale-epoch"),
     ),
     _of(
         "league",
@@ -237,6 +238,7 @@ _EVALUATOR = (
         "rises",
         opponent=(),
     ),
+    _of("evaluator", "verdicts_total", "counter", "verdicts of the promotion gate", "", "", verdict=VERDICTS),
 )
 
 METRICS: tuple[Metric, ...] = (

@@ -72,7 +72,7 @@ TICKETS = Stream(
 )  # fmt: skip
 RESULTS = Stream(
     "RESULTS", "ludus.{run}.result", "file", "limits", "old",
-    producers=("simulator", "evaluator"), consumers=("league",), message="MatchResult",
+    producers=("simulator", "evaluator"), consumers=("league", "evaluator"), message="MatchResult",
     deny_delete=True, deny_purge=True, allow_direct=True,
 )  # fmt: skip
 HEALTH = Stream(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..api.v1 import run_pb2 as run
 from ..kernel.players import version_id
-from . import levels, lockstep
+from . import gate, levels, lockstep
 from .examiner import evaluate, evaluate_on_schedule, evaluate_regimes, gaps, order_again
 from .phases import Stage, randomisation_at, stage_at
 from .plan import Plan
@@ -45,6 +45,7 @@ def _start(turn: Turn) -> None:
     agents = f" of each agent ({', '.join(turn.view.agents)})" if len(geneses) > 1 else ""
     turn.announce("training", f"{config.game}, {config.total_updates} updates{agents}")
     evaluate(turn, geneses)
+    gate.crown(turn)
 
 
 def _train(turn: Turn) -> None:
@@ -64,6 +65,7 @@ def _train(turn: Turn) -> None:
         return
     evaluate_on_schedule(turn)
     order_again(turn)
+    gate.follow(turn)
     if turn.plan.config.lockstep:
         lockstep.order(turn, stage)
     else:
@@ -76,6 +78,7 @@ def _wait(turn: Turn) -> None:
         _end_training(turn)
     else:
         order_again(turn)
+        gate.follow(turn)
 
 
 def _randomise(turn: Turn) -> None:
@@ -89,14 +92,14 @@ def _randomise(turn: Turn) -> None:
 
 def _snapshot(turn: Turn) -> None:
     """Every agent's versions join the pool in their own time."""
-    every, size = turn.plan.config.league.snapshot_updates, turn.plan.config.league.pool_size
+    every = turn.plan.config.league.snapshot_updates
     if turn.plan.alone:
         return
     for head in turn.view.heads:
         last = turn.record.snapshot_steps[head.agent]
         if head.step // every > last // every and turn.keep(head):
             turn.record.snapshot_steps[head.agent] = head.step
-            turn.record.pool[:] = admit_version(turn.record.pool, version_id(head), size)
+            turn.record.pool[:] = admit_version(turn.record.pool, version_id(head), turn.pool_rule)
             turn.announce("snapshot", f"{version_id(head)} joins the pool", pool=len(turn.record.pool))
 
 
@@ -106,8 +109,7 @@ def _end_learning(turn: Turn) -> None:
         return
     for final in turn.view.finals:
         if turn.keep(final):
-            size = turn.plan.config.league.pool_size
-            turn.record.pool[:] = admit_version(turn.record.pool, version_id(final), size)
+            turn.record.pool[:] = admit_version(turn.record.pool, version_id(final), turn.pool_rule)
     turn.record.learning[:] = turn.learning
     if not turn.record.learning and not turn.view.over:
         turn.record.learning[:] = [name for name, seen in turn.view.agents.items() if seen.final is None]
@@ -128,17 +130,18 @@ def _end_training(turn: Turn) -> None:
     evaluate(turn, last)
     for final in last:
         evaluate_regimes(turn, version_id(final))
+        gate.nominate(turn, version_id(final), last=True)
     turn.record.state = run.RUN_STATE_EVALUATING
     names = " and ".join(version_id(final) for final in last)
     turn.announce("evaluating", f"training is over; {names} {'is the last version' if len(last) == 1 else 'are last'}")
 
 
 def _finish(turn: Turn) -> None:
-    """Finished when the ledger holds every final match, of the last version and of step 0."""
+    """Finished when the ledger holds every final match, of the last version and of step 0, and the gate has judged."""
     if turn.view.evaluation_waiting or not turn.view.caught_up or turn.has_orders():
         return
     order_again(turn)
-    if turn.has_orders():
+    if turn.has_orders() or gate.follow(turn):
         return
     incomplete = gaps(turn)
     short = f"; void or lost matches left a gap in {', '.join(incomplete)}" if incomplete else ""

@@ -24,6 +24,8 @@ class Order:
     """so many were ordered earlier: their seeds are used up"""
     matches: int
     regime: str = DEFAULT_REGIME
+    probe: bool = False
+    """of the promotion gate: on starts that no other candidate has had, and apart from the panel"""
     second: bool = False
     """the candidate stands second in the ticket: its role has the second seat"""
 

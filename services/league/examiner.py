@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..api.v1.policy_pb2 import PolicyRef
 from ..games.conditions import DEFAULT_REGIME
 from ..kernel.players import version_id
-from . import levels
+from . import gate, levels
 from .evaluation import Order, missing, remaining, remaining_in
 from .exams import Exam, finals, opponents, target
 from .turn import Turn
@@ -64,6 +64,7 @@ def evaluate_on_schedule(turn: Turn) -> None:
         turn.record.last_evaluation_step = step
         evaluate(turn, heads)
         evaluate_level(turn, heads)
+        gate.nominate(turn, version_id(heads[0]))
 
 
 def order_again(turn: Turn) -> None:

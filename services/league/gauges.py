@@ -10,7 +10,7 @@ from ..kernel.metrics import Metrics
 from ..kernel.players import is_bot, is_version
 from ..kernel.topology import EVALUATE_POOL, TRAIN_POOL
 from .commands import state_name
-from .judge import DUPLICATE, INVALID, VOID
+from .judge import REASONS
 from .ledger import State
 from .opponents import TRAIN
 from .phases import Stage
@@ -30,7 +30,7 @@ class Gauges:
         before, self._counted = self._counted, state
         # Negative after the stored standings were thrown back and are folded again.
         self._metrics.inc("ludus_league_results_applied_total", max(0, state.results - before.results))
-        for reason in (DUPLICATE, VOID, INVALID):
+        for reason in REASONS:
             count = state.refused.get(reason, 0) - before.refused.get(reason, 0)
             self._metrics.inc("ludus_league_results_refused_total", max(0, count), reason=reason)
         self._metrics.set("ludus_league_ledger_position", state.position)

@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 
 from ..api.v1 import match_pb2 as match
 from ..kernel.players import orient, player_id
+from .seals import is_genuine
 
 PURPOSES = {match.PURPOSE_TRAIN: "train", match.PURPOSE_EVALUATE: "evaluate", match.PURPOSE_PROBE: "probe"}
 #: Halves of a point for player 0 of the message.
@@ -22,10 +23,13 @@ FIRST_EVALUATION_SEED = 2**63
 _REGIME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 
 DUPLICATE, VOID, INVALID = "duplicate", "void", "invalid"
+#: No order of the league behind it; an order, but not for this match; played by a version of a learner long gone.
+UNKNOWN_TICKET, FORGED, STALE_EPOCH = "unknown-ticket", "forged", "stale-epoch"
+REASONS = (DUPLICATE, VOID, INVALID, UNKNOWN_TICKET, FORGED, STALE_EPOCH)
 
 
 class Refused(Exception):
-    """The result is not rated. `reason` is what is counted: "duplicate", "void" or "invalid"."""
+    """The result is not rated. `reason` is what is counted: one of REASONS."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -62,13 +66,18 @@ def decode(data: bytes) -> match.MatchResult | None:
         return None
 
 
-def judge(result: match.MatchResult | None) -> Bout | Solo:
-    """The bout or the episode to book. Raises Refused when the result is void or cannot be believed."""
+def judge(result: match.MatchResult | None, key: bytes = b"") -> Bout | Solo:
+    """The bout or the episode to book. Raises Refused when the result is void or cannot be believed.
+
+    `key`: of the run's seals; empty: it is not sealed.
+    """
     if result is None:
         raise Refused(INVALID, "not a MatchResult")
     if result.outcome == match.OUTCOME_VOID:
         raise Refused(VOID, result.void_reason or "no reason given")
     _check(result)
+    if key:
+        _check_seal(result, key)
     players = [_player(player) for player in result.players]
     if len(players) == 1:
         return Solo(PURPOSES[result.purpose], players[0], result.scores[0], result.decisions)
@@ -94,18 +103,32 @@ def _check(result: match.MatchResult) -> None:
         "a reason to be void, but not void": bool(result.void_reason),
         "a training match on an evaluation seed": result.purpose == match.PURPOSE_TRAIN and evaluation_seed,
         "an evaluation match on a training seed": result.purpose == match.PURPOSE_EVALUATE and not evaluation_seed,
+        f"{len(result.policies_at_end)} policies at the end instead of {seats}": len(result.policies_at_end) != seats,
+        "a policy without the hash of its weights": not _hashed(result),
         f"a regime outside evaluation, or with an odd name: {result.regime!r:.60}": not _plain_regime(result),
-        "the weights of a fixed seat changed during the match": not _same_weights(result),
     }
     for complaint, applies in complaints.items():
         if applies:
             raise Refused(INVALID, complaint)
+    if not _same_weights(result):
+        raise Refused(VOID, "the weights of a fixed seat changed during the match")
+
+
+def _hashed(result: match.MatchResult) -> bool:
+    """At the start and at the end."""
+    start = [player.policy.sha256 for player in result.players if player.HasField("policy")]
+    return all(start) and all(end.sha256 for end in result.policies_at_end if end.agent)
+
+
+def _check_seal(result: match.MatchResult, key: bytes) -> None:
+    if not result.seal:
+        raise Refused(UNKNOWN_TICKET, f"match {result.match} of ticket {result.ticket_id!r:.60} has no seal")
+    if not is_genuine(result, key):
+        raise Refused(FORGED, f"the seal of match {result.match} is not that of an order like this")
 
 
 def _same_weights(result: match.MatchResult) -> bool:
     """A live seat may move to newer weights of the same agent; every other seat ends as it began."""
-    if len(result.policies_at_end) != len(result.players):
-        return False
     for player, end in zip(result.players, result.policies_at_end, strict=True):
         if player.live:
             if end.agent != player.policy.agent:

@@ -8,7 +8,7 @@ from ..api.v1.standings_pb2 import Standings
 from ..kernel.bus import Bucket, Bus, Conflict
 from ..kernel.topology import RESULTS, RUN_BUCKET
 from .ledger import OutOfOrder, State, fold_bytes
-from .standings import from_bytes, to_bytes, to_proto
+from .standings import FOLD_VERSION, from_proto, to_bytes, to_proto
 
 LEDGER_KEY = "ledger"
 BATCH = 500
@@ -23,17 +23,18 @@ class LedgerGap(Exception):
 class Keeper:
     """Whatever interrupts it, the stored value holds each record of the ledger up to its position exactly once."""
 
-    def __init__(self, bus: Bus, bucket: Bucket, k: int) -> None:
+    def __init__(self, bus: Bus, bucket: Bucket, k: int, key: bytes, fresh: State) -> None:
         self._bus = bus
         self._bucket = bucket
-        self._k = k
+        self._k, self._key = k, key
         self._revision = 0
-        self.state = State()
+        self.state = self._fresh = fresh
         """As stored."""
 
     @classmethod
-    async def open(cls, bus: Bus, k: int) -> Keeper:
-        keeper = cls(bus, await bus.bucket(RUN_BUCKET), k)
+    async def open(cls, bus: Bus, k: int, key: bytes = b"", fresh: State | None = None) -> Keeper:
+        """`k`: Elo step in points; `key`: of the run's seals; `fresh`: the state before the first result."""
+        keeper = cls(bus, await bus.bucket(RUN_BUCKET), k, key, fresh or State())
         await keeper.reload()
         return keeper
 
@@ -41,11 +42,11 @@ class Keeper:
         """Continue from what is stored. Standings that know more than the ledger are not believed but folded again."""
         entry = await self._bucket.get(LEDGER_KEY)
         if entry is not None:
-            self.state, self._revision = from_bytes(entry.value), entry.revision
+            self.state, self._revision = _believed(entry.value) or self._fresh, entry.revision
         end = await self.end()
         if end < self.state.position:
             log.warning("the ledger ends at %d, before position %d: folding it again", end, self.state.position)
-            self.state = State()
+            self.state = self._fresh
 
     async def end(self) -> int:
         """Sequence of the newest record; 0 for an empty ledger."""
@@ -58,7 +59,7 @@ class Keeper:
         state = self.state
         try:
             for record in records:
-                state = fold_bytes(state, record.sequence, record.data, k=self._k)
+                state = fold_bytes(state, record.sequence, record.data, k=self._k, key=self._key)
         except OutOfOrder as error:
             raise LedgerGap(f"{error}: records of {RESULTS.stream_name(self._bus.run)} are missing") from error
         if state is not self.state:
@@ -75,3 +76,12 @@ class Keeper:
 
     def standings(self) -> Standings:
         return to_proto(self.state)
+
+
+def _believed(data: bytes) -> State | None:
+    """Stored standings; None if other rules made them: then the ledger is folded again from its beginning."""
+    standings = Standings.FromString(data)
+    if standings.fold_version == FOLD_VERSION:
+        return from_proto(standings)
+    log.warning("the standings are by rules %d, not %d: folding again", standings.fold_version, FOLD_VERSION)
+    return None

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from ..api.v1.match_pb2 import MatchResult
 from ..kernel.players import NOBODY, agent_of, is_version, orient
-from .elo import START_MILLI_ELO, gain_milli
-from .judge import DUPLICATE, Bout, Refused, Solo, decode, judge
+from .elo import MILLI, START_MILLI_ELO, gain_milli
+from .judge import DUPLICATE, STALE_EPOCH, Bout, Refused, Solo, decode, judge
 from .rangeset import RangeSet
 
 #: Weight of the newest match in `recent_score` once a pair has met often; until then it is the plain average.
@@ -108,6 +108,10 @@ class State:
     refused: Mapping[str, int] = field(default_factory=dict)
     results: int = 0
     solos: Mapping[SoloKey, Returns] = field(default_factory=dict)
+    epochs: Mapping[str, int] = field(default_factory=dict)
+    """newest epoch by agent that a rated match of its live seat has ended in"""
+    priors: Mapping[str, int] = field(default_factory=dict)
+    """milli-Elo by player or agent, for those that do not enter with START_MILLI_ELO"""
 
     def played(self, purpose: str, player: str, opponent: str, regime: str = "") -> int:
         """Matches of a player against one opponent or NOBODY."""
@@ -123,29 +127,49 @@ class State:
         return _rating(self, player).milli_elo
 
 
-def fold(state: State, sequence: int, result: MatchResult | None, *, k: int) -> State:
-    """The state after record `sequence`. `result` is None for a record that is no message; `k`: Elo step in points.
+def fresh_state(prior_elo: Mapping[str, float]) -> State:
+    """Before the first result. `prior_elo`: in points, by player or agent."""
+    return State(priors={player: round(elo * MILLI) for player, elo in prior_elo.items()})
+
+
+def fold(state: State, sequence: int, result: MatchResult | None, *, k: int, key: bytes = b"") -> State:
+    """The state after record `sequence`. `result` is None for a record that is no message; `k`: Elo step in points;
+    `key`: of the run's seals.
 
     Raises OutOfOrder unless sequence == state.position + 1.
     """
     if sequence != state.position + 1:
         raise OutOfOrder(f"the ledger stands at {state.position}; record {sequence} is not the next one")
     try:
-        bout = judge(result)
+        bout = judge(result, key)
         assert result is not None  # judge refuses None
         if result.match in state.applied:
             raise Refused(DUPLICATE, f"match {result.match}")
+        epochs = _epochs(state, result)
     except Refused as refusal:
         count = state.refused.get(refusal.reason, 0) + 1
         return replace(state, position=sequence, refused={**state.refused, refusal.reason: count})
+    state = replace(state, epochs=epochs)
     if isinstance(bout, Solo):
         return _book_solo(state, sequence, result.match, bout)
     return _book(state, sequence, result.match, bout, k)
 
 
-def fold_bytes(state: State, sequence: int, data: bytes, *, k: int) -> State:
+def fold_bytes(state: State, sequence: int, data: bytes, *, k: int, key: bytes = b"") -> State:
     """`fold` of a record as it lies in the stream."""
-    return fold(state, sequence, decode(data), k=k)
+    return fold(state, sequence, decode(data), k=k, key=key)
+
+
+def _epochs(state: State, result: MatchResult) -> Mapping[str, int]:
+    """The newest epochs with those of this result's live seats. Raises Refused when one is older than seen before: a
+    simulator that missed a rollback, or the restart of a learner, still plays what is gone."""
+    ends = {
+        end.agent: end.epoch for player, end in zip(result.players, result.policies_at_end, strict=True) if player.live
+    }
+    for agent, epoch in ends.items():
+        if epoch < state.epochs.get(agent, 0):
+            raise Refused(STALE_EPOCH, f"{agent} is in epoch {state.epochs[agent]}, the match ended in {epoch}")
+    return state.epochs if ends.items() <= state.epochs.items() else {**state.epochs, **ends}
 
 
 def _book_solo(state: State, sequence: int, match: int, solo: Solo) -> State:
@@ -184,10 +208,12 @@ def _rated(state: State, bout: Bout, k: int) -> Mapping[str, Rating]:
 
 
 def _rating(state: State, player: str) -> Rating:
-    """The player's rating; a version seen for the first time enters where its agent stands now."""
+    """The player's rating; a version seen for the first time enters where its agent stands now, anybody
+    else with the prior of its name."""
     known = state.players.get(player)
     if known is not None:
         return known
     live = state.players.get(agent_of(player)) if is_version(player) else None
-    start = live.milli_elo if live else START_MILLI_ELO
+    prior = state.priors.get(player, state.priors.get(agent_of(player) if is_version(player) else "", START_MILLI_ELO))
+    start = live.milli_elo if live else prior
     return Rating(start, start)

@@ -56,8 +56,7 @@ def _keep_everybody(turn: Turn) -> bool:
         return False
     for head in turn.view.heads:
         turn.record.snapshot_steps[head.agent] = head.step
-        size = turn.plan.config.league.pool_size
-        turn.record.pool[:] = admit_version(turn.record.pool, version_id(head), size)
+        turn.record.pool[:] = admit_version(turn.record.pool, version_id(head), turn.pool_rule)
     return True
 
 

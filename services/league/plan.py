@@ -57,6 +57,8 @@ def make_plan(config: RunConfig) -> Plan:
                 raise ConfigError(f"league.phases.{index}.bots ({phase.name}): {error}") from error
     cast = cast_of(config, spec)
     _somebody_to_meet(config, cast)
+    if config.evaluator.gate.enabled and (spec.seats == 1 or cast.fixed or len(cast.agents) > 1):
+        raise ConfigError("evaluator.gate.enabled: expected a run with one agent that can meet itself")
     curriculum = _curriculum(config, spec, cast)
     return Plan(config, bots, cast, curriculum, guests, alone=spec.seats == 1, regimes=_conditions(config, spec))
 

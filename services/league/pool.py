@@ -2,35 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
 
 from ..kernel.players import agent_of, version_of
 
+#: How a full pool makes room; `ludus.kernel.schedule.LeagueConfig.pool_keep` says it to people.
+Keep = Literal["spread", "geometric", "stride"]
 
-def admit(pool: Sequence[str], newcomer: str, size: int) -> list[str]:
-    """The pool with `newcomer` as its newest member, at most `size` members. A member is not admitted twice."""
+
+class Rule(NamedTuple):
+    """Who may stay. Genesis, the newest and the elite always do."""
+
+    size: int
+    keep: Keep = "spread"
+    recent: int = 0
+    """so many of the newest stay, under "geometric" """
+    elite: int = 0
+    """so many of the best stay: the champion and those behind it"""
+    rating: Callable[[str], float] = lambda member: 0.0
+
+
+def admit(pool: Sequence[str], newcomer: str, rule: Rule) -> list[str]:
+    """The pool with `newcomer` as its newest member, at most `rule.size` members. Nobody is admitted twice."""
     if newcomer in pool:
         return list(pool)
     grown = [*pool, newcomer]
-    while len(grown) > max(size, 1):
-        del grown[_crowded(grown)]
+    if rule.keep == "stride" and len(grown) > rule.size:
+        grown = _thinned(grown, rule)
+    while len(grown) > max(rule.size, 1):
+        del grown[_least_missed(grown, rule)]
     return grown
 
 
-def _crowded(pool: Sequence[str]) -> int:
+def admit_version(pool: Sequence[str], newcomer: str, rule: Rule) -> list[str]:
+    """The same where several agents share a pool: each has `rule.size` places of its own."""
+    agent = agent_of(newcomer)
+    own = admit([member for member in pool if agent_of(member) == agent], newcomer, rule)
+    left = [member for member in pool if agent_of(member) != agent or member in own]
+    return left if newcomer in left or newcomer not in own else [*left, newcomer]
+
+
+def _thinned(pool: Sequence[str], rule: Rule) -> list[str]:
+    """Every other member of the older half leaves at once, so that the next ones find room without a choice."""
+    leaving = set(pool[1 : len(pool) // 2 : 2]) - _elite(pool, rule)
+    return [member for member in pool if member not in leaving]
+
+
+def _least_missed(pool: Sequence[str], rule: Rule) -> int:
     """Index of the member whose neighbours are closest: removing it costs the history least.
 
-    Genesis and the newest stay. Where only those two are left, the newest goes.
+    Under "geometric" distances are measured against the age of the member, so that those who stay lie dense among the
+    recent ones and ever wider apart before. Genesis and the newest stay; where only those two are left, the newest
+    goes. The elite and the recent ones give way only when nobody else is left.
     """
     if len(pool) < 3:
         return len(pool) - 1
     steps = [version_of(member)[2] for member in pool]
-    return min(range(1, len(pool) - 1), key=lambda index: (steps[index + 1] - steps[index - 1], index))
+    safe = _elite(pool, rule) | set(pool[len(pool) - rule.recent :] if rule.keep == "geometric" else ())
+    inner = range(1, len(pool) - 1)
+    free = [index for index in inner if pool[index] not in safe] or list(inner)
+
+    def room(index: int) -> float:
+        gap = steps[index + 1] - steps[index - 1]
+        return gap / max(1, steps[-1] - steps[index]) if rule.keep == "geometric" else gap
+
+    return min(free, key=lambda index: (room(index), index))
 
 
-def admit_version(pool: Sequence[str], newcomer: str, size: int) -> list[str]:
-    """The same where several agents share a pool: each has `size` places of its own."""
-    agent = agent_of(newcomer)
-    own = admit([member for member in pool if agent_of(member) == agent], newcomer, size)
-    left = [member for member in pool if agent_of(member) != agent or member in own]
-    return left if newcomer in left or newcomer not in own else [*left, newcomer]
+def _elite(pool: Sequence[str], rule: Rule) -> set[str]:
+    """Among equals the newer ones."""
+    order = sorted(range(len(pool)), key=lambda index: (rule.rating(pool[index]), index), reverse=True)
+    return {pool[index] for index in order[: rule.elite]}

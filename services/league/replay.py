@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..api.v1.standings_pb2 import Standings
 from ..kernel.bus import Bus
 from ..kernel.topology import RESULTS, RUN_BUCKET
+from .judge import Bout, decode, judge
 from .keeper import LEDGER_KEY
 from .ledger import State, fold_bytes
 from .mirror import connect, read
+from .ratings.systems import Played
+from .seals import stored_key
 from .standings import from_bytes, to_bytes, to_proto
 
 BATCH = 500
@@ -45,15 +49,43 @@ async def replay(bus: Bus, *, k: int, upto: int | None = None) -> Standings:
 
 
 async def refold(bus: Bus, *, k: int, upto: int | None = None) -> State:
+    """The state that `replay` tells of."""
+    state = State()
+    async for step in _steps(bus, k=k, upto=upto):
+        state = step.after
+    return state
+
+
+async def rated(bus: Bus, *, k: int, upto: int | None = None) -> list[Played]:
+    """The matches that moved the live ratings, in the order of the ledger."""
+    found = []
+    async for step in _steps(bus, k=k, upto=upto):
+        if step.after.players is not step.before.players:
+            bout = judge(decode(step.data))
+            assert isinstance(bout, Bout)  # an episode alone moves no rating
+            found.append(Played(bout.first, bout.second, bout.halves, bout.first_in_seat_0))
+    return found
+
+
+class _Step(NamedTuple):
+    before: State
+    data: bytes
+    after: State
+
+
+async def _steps(bus: Bus, *, k: int, upto: int | None) -> AsyncIterator[_Step]:
+    """The fold, record by record."""
     last = await bus.last(RESULTS)
     end = last.sequence if last else 0
     end = end if upto is None else min(upto, end)
-    state = State()
+    bucket = await bus.bucket(RUN_BUCKET)
+    key, entry = await stored_key(bucket) or b"", await bucket.get(LEDGER_KEY)
+    state = State(priors=from_bytes(entry.value).priors) if entry else State()
     while state.position < end:
         count = min(BATCH, end - state.position)
         for record in await bus.read(RESULTS, state.position + 1, count, READ_SECONDS):
-            state = fold_bytes(state, record.sequence, record.data, k=k)
-    return state
+            before, state = state, fold_bytes(state, record.sequence, record.data, k=k, key=key)
+            yield _Step(before, record.data, state)
 
 
 async def compare(bus: Bus, *, k: int, redis_url: str = "") -> Comparison:
@@ -93,7 +125,7 @@ def _differences(stored: State, replayed: State) -> Iterator[str]:
         one, other = getattr(stored, name), getattr(replayed, name)
         if one != other:
             yield f"{name}: stored {one}, replayed {other}"
-    for name in ("players", "pairs", "refused"):
+    for name in ("players", "pairs", "refused", "solos", "epochs"):
         one, other = getattr(stored, name), getattr(replayed, name)
         for key in sorted({*one, *other}):
             if one.get(key) != other.get(key):

@@ -28,3 +28,8 @@ def evaluation_seed(seed: int, pair: int) -> int:
     Common random numbers: two candidates differ by their play, not by the luck of their spawns.
     """
     return derive(seed, "evaluate", pair) | FIRST_EVALUATION_SEED
+
+
+def gate_seed(seed: int, candidate: str, pair: int) -> int:
+    """Spawn seed of a pair of the promotion gate: its own for every candidate, so that their errors are independent."""
+    return derive(seed, f"gate/{candidate}", pair) | FIRST_EVALUATION_SEED

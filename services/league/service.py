@@ -19,10 +19,12 @@ from .folder import RunDirectory
 from .gauges import Gauges
 from .guests import admit_guests
 from .keeper import Keeper, LedgerGap
+from .ledger import fresh_state
 from .mirror import Mirror, connect
 from .phases import stage_at
 from .plan import make_plan
 from .rater import Rater
+from .seals import seal_key, sealed
 from .status import build_status
 from .store import RecordStore
 from .training import TrainingLedger
@@ -57,11 +59,11 @@ class League:
     """Everything it must not forget is in the run's record and the standings; both are written by compare-and-set."""
 
     def __init__(
-        self, ctx: Context, store: RecordStore, keeper: Keeper, world: World, rater: Rater, run: Bucket
+        self, ctx: Context, store: RecordStore, keeper: Keeper, world: World, rater: Rater, run: Bucket, key: bytes
     ) -> None:
         self.ctx, self.store, self.keeper, self.world, self._rater = ctx, store, keeper, world, rater
-        self._run = run
-        self._training = TrainingLedger(ctx.bus, ctx.config.league.elo_k)
+        self._run, self._key = run, key
+        self._training = TrainingLedger(ctx.bus, ctx.config.league.elo_k, fresh_state(ctx.config.league.prior_elo))
         self._posted = -1
         self._plan = make_plan(ctx.config)
         self._gauges = Gauges(ctx.metrics, keeper.state)
@@ -78,9 +80,11 @@ class League:
             await store.change(revived)
             RunDirectory(ctx.config.directory).forget_outcome()
         await admit_guests(ctx.bus, ctx.config)
-        keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k)
-        world, run = await World.open(ctx.bus, ctx.config.agent_names), await ctx.bus.bucket(RUN_BUCKET)
-        return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run)
+        key = await seal_key(ctx.bus, deterministic=ctx.config.lockstep)
+        keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k, key, fresh_state(ctx.config.league.prior_elo))
+        gate = ctx.config.evaluator.gate.enabled
+        world, run = await World.open(ctx.bus, ctx.config.agent_names, gate=gate), await ctx.bus.bucket(RUN_BUCKET)
+        return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run, key)
 
     async def run(self) -> None:
         """Work until the run is over or the process is told to stop."""
@@ -148,7 +152,7 @@ class League:
         self._posted = record.orders.window
 
     async def _carry_out(self, effects: list[Effect]) -> None:
-        tickets = [effect.ticket for effect in effects if isinstance(effect, Publish)]
+        tickets = [sealed(effect.ticket, self._key) for effect in effects if isinstance(effect, Publish)]
         await asyncio.gather(
             *(
                 self.ctx.bus.publish(

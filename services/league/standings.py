@@ -6,6 +6,9 @@ from ..api.v1.standings_pb2 import MatchRange, PairRow, PlayerRow, SoloRow, Stan
 from .ledger import Pair, PairKey, Rating, Returns, SoloKey, State
 from .rangeset import RangeSet
 
+#: Of the rules by which results are applied. Raised when the same ledger begins to give other standings.
+FOLD_VERSION = 2
+
 
 def to_proto(state: State) -> Standings:
     """Rows in ascending order of their keys."""
@@ -17,6 +20,9 @@ def to_proto(state: State) -> Standings:
         refused=state.refused,
         results=state.results,
         solos=[SoloRow(**key._asdict(), **returns._asdict()) for key, returns in sorted(state.solos.items())],
+        epochs=state.epochs,
+        prior_milli_elo=state.priors,
+        fold_version=FOLD_VERSION,
     )
 
 
@@ -30,6 +36,8 @@ def from_proto(standings: Standings) -> State:
         refused=dict(standings.refused),
         results=standings.results,
         solos={SoloKey(row.purpose, row.player): _returns(row) for row in standings.solos},
+        epochs=dict(standings.epochs),
+        priors=dict(standings.prior_milli_elo),
     )
 
 

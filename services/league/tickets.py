@@ -15,7 +15,7 @@ from ..kernel.curriculum import merged
 from ..kernel.players import BOT_PREFIX, NOBODY, is_bot
 from ..kernel.topology import EVALUATE_POOL, TRAIN_POOL
 from .evaluation import Order
-from .seeds import evaluation_seed, training_seed
+from .seeds import evaluation_seed, gate_seed, training_seed
 
 #: Small enough that little is replayed when an evaluator dies, large enough to fill its batch with few tickets.
 EVALUATION_TICKET_MATCHES = 20
@@ -55,10 +55,15 @@ class Printer:
         for start in range(0, order.matches, EVALUATION_TICKET_MATCHES):
             count = min(EVALUATION_TICKET_MATCHES, order.matches - start)
             first_seed = (order.before + start) // seats
-            seeds = [evaluation_seed(config.seed, first_seed + index) for index in range(count // seats)]
-            ticket = self._ticket(EVALUATE_POOL, match.PURPOSE_EVALUATE, players, seeds, parameters)
+            seeds = [self._seed(order, first_seed + index) for index in range(count // seats)]
+            purpose = match.PURPOSE_PROBE if order.probe else match.PURPOSE_EVALUATE
+            ticket = self._ticket(EVALUATE_POOL, purpose, players, seeds, parameters)
             ticket.regime = "" if order.regime == DEFAULT_REGIME else order.regime
             yield ticket
+
+    def _seed(self, order: Order, index: int) -> int:
+        seed = self._config.seed
+        return gate_seed(seed, order.candidate, index) if order.probe else evaluation_seed(seed, index)
 
     def _on_level(self, level: str) -> dict[str, Any]:
         return merged(self._config.game_parameters, self._levels.get(level, {}))

@@ -14,6 +14,7 @@ from .ledger import State
 from .opponents import draw_guest, draw_opponent
 from .phases import Stage
 from .plan import Plan
+from .pool import Rule
 from .tickets import Printer, player_of
 from .view import Announce, Effect, Keep, Publish, View
 
@@ -50,6 +51,13 @@ class Turn:
         done = {final.agent for final in self.view.finals}
         asked = self.record.learning or self.plan.cast.agents
         return [agent for agent in asked if agent not in done]
+
+    @property
+    def pool_rule(self) -> Rule:
+        """Who stays in the pool. In lockstep ratings are those of training, whose results come in a fixed order."""
+        league, view = self.plan.config.league, self.view
+        state = view.training if self.plan.config.lockstep else view.standings
+        return Rule(league.pool_size, league.pool_keep, league.pool_recent, league.pool_elite, state.rating)
 
     def has_orders(self) -> bool:
         """Whether this turn sends tickets; the view does not count them."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ..api.v1.match_pb2 import Ticket
 from ..api.v1.policy_pb2 import PolicyRef
+from ..kernel.promotion import Verdict
 from .ledger import State
 
 
@@ -41,6 +42,8 @@ class View:
     """in lockstep: number of the window that the learner wants next"""
     training: State = field(default_factory=State)
     """in lockstep: standings of the training matches of all earlier windows, and of no others"""
+    verdict: Verdict | None = None
+    """the last one of the promotion gate"""
     lost: frozenset[str] = frozenset()
     """versions whose weights are gone: they can be neither kept nor played"""
 

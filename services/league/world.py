@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 from google.protobuf.message import DecodeError
 
+from ..api.v1.event_pb2 import Event
 from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.policy_pb2 import PolicyHead, PolicyRef
 from ..kernel.blobs import BlobMissing, keep_blob
 from ..kernel.bus import Bucket, Bus
 from ..kernel.players import version_id, version_key
-from ..kernel.topology import CONSUMERS, EVALUATE_POOL, HEALTH, POLICIES_BUCKET, TICKETS, TRAIN_POOL
+from ..kernel.promotion import VERDICT, Verdict, read_verdict
+from ..kernel.topology import CONSUMERS, EVALUATE_POOL, EVENTS, HEALTH, POLICIES_BUCKET, TICKETS, TRAIN_POOL
 from .keeper import Keeper
 from .view import Seen, View
 
@@ -22,10 +24,11 @@ log = logging.getLogger(__name__)
 class World:
     """A cache of what never changes (kept versions) around reads of what does."""
 
-    def __init__(self, bus: Bus, policies: Bucket, agents: Sequence[str]) -> None:
+    def __init__(self, bus: Bus, policies: Bucket, agents: Sequence[str], *, gate: bool = False) -> None:
         self._bus = bus
         self._policies = policies
         self._agents = tuple(agents)
+        self._gate = gate
         self._seen: dict[str, PolicyHead] = {}
         self.healths = {agent: LearnerHealth() for agent in agents}
         self.catalog: dict[str, PolicyRef] = {}
@@ -33,8 +36,9 @@ class World:
         self.tickets_waiting = 0
 
     @classmethod
-    async def open(cls, bus: Bus, agents: Sequence[str]) -> World:
-        world = cls(bus, await bus.bucket(POLICIES_BUCKET), agents)
+    async def open(cls, bus: Bus, agents: Sequence[str], *, gate: bool = False) -> World:
+        """`gate`: verdicts are looked for."""
+        world = cls(bus, await bus.bucket(POLICIES_BUCKET), agents, gate=gate)
         await world.read_catalog()
         return world
 
@@ -65,6 +69,7 @@ class World:
             caught_up=keeper.state.position >= await keeper.end(),
             catalog=self.catalog,
             window=first.window if first else 0,
+            verdict=await self._verdict(),
             lost=frozenset(self.lost),
         )
 
@@ -105,6 +110,14 @@ class World:
 
     def _step_0(self, agent: str) -> list[PolicyRef]:
         return [policy for policy in self.catalog.values() if policy.step == 0 and policy.agent == agent]
+
+    async def _verdict(self) -> Verdict | None:
+        record = await self._bus.last(EVENTS, VERDICT) if self._gate else None
+        try:
+            return None if record is None else read_verdict(Event.FromString(record.data).detail_json)
+        except DecodeError:
+            log.warning("the last verdict cannot be read")
+            return None
 
     async def _read_healths(self) -> None:
         for agent in self._agents:

@@ -1,14 +1,15 @@
 """The policies at the table: which version plays which seat of which slot, and one pass that acts for all of them.
 
-B slots, S seats, N rows = seats held by policies. Seats of the same version are one matrix product.
+B slots, S seats, N rows = seats held by policies. Seats of the same version are one matrix product; frozen versions
+with few seats each share one (`crowd`).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from ..api.v1.policy_pb2 import PolicyRef
 from ..games import Game
 from ..kernel.config import RunConfig
 from .architecture import Architecture
+from .crowd import MAX_ROWS, Crowd, may_join
 from .distribution import log_prob, mode, sample
 from .fixed import FixedPolicy
 from .network import Actor
@@ -29,6 +31,8 @@ LIVE_PREFIX = "live:"
 MAX_VERSIONS = 256
 
 FloatArray = npt.NDArray[np.float32]
+#: What versions must share to compute together: architecture, precision, and whether they play their best action.
+_Kind = tuple[Architecture, torch.dtype, bool]
 Policy = TypeVar("Policy", bound=nn.Module)
 
 
@@ -39,6 +43,15 @@ class _Group:
     key: str
     deterministic: bool
     rows: Tensor
+
+
+class _Out(NamedTuple):
+    """Where choices are written."""
+
+    actions: Tensor
+    """[B * S, act]"""
+    log_probs: Tensor
+    """[B * S]"""
 
 
 def live_key(agent: str) -> str:
@@ -60,6 +73,8 @@ class PolicyBank:
         self._keys: list[list[str]] = [[""] * seats for _ in range(slots)]
         self._modes = np.zeros((slots, seats), np.bool_)
         self._groups: list[_Group] | None = None
+        self._crowds: dict[_Kind, Crowd] = {}
+        self._crowded: list[tuple[Crowd, bool]] = []
 
     @classmethod
     def for_run(cls, config: RunConfig, game: Game, *, device: str, seed: int) -> PolicyBank:
@@ -136,37 +151,71 @@ class PolicyBank:
         `torch.inference_mode()`.
         """
         flat = _flat(observations).to(self._device)
-        choices = self.architecture.categorical
         flat_raw: Tensor | None = None
-        flat_actions, flat_log_probs = _flat(actions), torch.from_numpy(log_probs).view(-1)
+        out = _Out(_flat(actions), torch.from_numpy(log_probs).view(-1))
         for group in self._plan():
             actor = self._versions[group.key][1]
             seen = flat
             if raw and isinstance(actor, FixedPolicy):
                 seen = flat_raw = _flat(raw()).to(self._device) if flat_raw is None else flat_raw
             means, logits = actor(seen.index_select(0, group.rows))
-            if group.deterministic or isinstance(actor, FixedPolicy):
-                chosen = mode(means, logits, choices)
-            else:
-                chosen = sample(means, actor.log_std, logits, self._generator, choices)
-                density = log_prob(chosen, means, actor.log_std, logits, choices)
-                flat_log_probs.index_copy_(0, group.rows.cpu(), density.cpu())
-            flat_actions.index_copy_(0, group.rows.cpu(), chosen.cpu())
+            log_std = None if group.deterministic or isinstance(actor, FixedPolicy) else actor.log_std
+            self._choose(group.rows, means, logits, log_std, out)
+        for crowd, deterministic in self._crowded:
+            heads, deviations = crowd.act(flat)
+            means, logits = heads.tensor_split((self.architecture.continuous,), dim=1)
+            self._choose(crowd.rows, means, logits, None if deterministic else deviations, out)
+
+    def _choose(self, rows: Tensor, means: Tensor, logits: Tensor, log_std: Tensor | None, out: _Out) -> None:
+        """Sample with `log_std`, or take the best action without it, and write it down."""
+        choices = self.architecture.categorical
+        if log_std is None:
+            chosen = mode(means, logits, choices)
+        else:
+            chosen = sample(means, log_std, logits, self._generator, choices)
+            density = log_prob(chosen, means, log_std, logits, choices)
+            out.log_probs.index_copy_(0, rows.cpu(), density.cpu())
+        out.actions.index_copy_(0, rows.cpu(), chosen.cpu())
 
     def _plan(self) -> list[_Group]:
+        """Who computes alone; `_crowded` are those who do it together."""
         if self._groups is None:
-            self._groups = list(self._grouped())
+            self._groups = []
+            crowds: dict[_Kind, dict[str, list[int]]] = {}
+            for (key, deterministic), rows in self._seated_rows().items():
+                if kind := self._company(key, rows, deterministic=deterministic):
+                    crowds.setdefault(kind, {})[key] = rows
+                else:
+                    self._groups.append(_Group(key, deterministic, torch.tensor(rows, device=self._device)))
+            self._crowded = [(self._gather(kind, groups), kind[2]) for kind, groups in crowds.items()]
         return self._groups
 
-    def _grouped(self) -> Iterator[_Group]:
+    def _seated_rows(self) -> dict[tuple[str, bool], list[int]]:
         rows: dict[tuple[str, bool], list[int]] = {}
         seats = self._modes.shape[1]
-        for slot, keys in enumerate(self._keys):
+        for slot, (keys, modes) in enumerate(zip(self._keys, self._modes.tolist(), strict=True)):
             for seat, key in enumerate(keys):
                 if key:
-                    rows.setdefault((key, bool(self._modes[slot, seat])), []).append(slot * seats + seat)
-        for (key, deterministic), indices in rows.items():
-            yield _Group(key, deterministic, torch.tensor(indices, device=self._device))
+                    rows.setdefault((key, modes[seat]), []).append(slot * seats + seat)
+        return rows
+
+    def _company(self, key: str, rows: list[int], *, deterministic: bool) -> _Kind | None:
+        """With whom a version may compute; None if it does so alone."""
+        actor = self._versions[key][1]
+        if key.startswith(LIVE_PREFIX) or len(rows) > MAX_ROWS or not may_join(actor):
+            return None
+        assert isinstance(actor, Actor)
+        return actor.architecture, actor.trunk.compute_dtype, deterministic
+
+    def _gather(self, kind: _Kind, groups: dict[str, list[int]]) -> Crowd:
+        crowd = self._crowds.setdefault(kind, Crowd())
+        crowd.seat(groups, self._frozen, self._device)
+        return crowd
+
+    def _frozen(self, key: str) -> Actor:
+        actor = self._versions[key][1]
+        assert isinstance(actor, Actor)
+        return actor
 
     def _prepare(self, policy: Policy) -> Policy:
         return policy.to(self._device).eval()

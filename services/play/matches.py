@@ -130,4 +130,5 @@ def result_of(
         worker=worker,
         randomisation=ticket.randomisation,
         regime=ticket.regime,
+        seal=ticket.seals[match.number - ticket.first_match] if ticket.seals else b"",
     )

@@ -16,7 +16,7 @@ from ludus.league.ledger import Rating, State
 from ludus.league.mirror import Mirror, connect, keys, read
 from ludus.league.standings import from_bytes, to_bytes
 
-from .redis_kit import NEEDS_REDIS, RedisServer
+from .league_kit import NEEDS_REDIS, RedisServer
 
 pytestmark = NEEDS_REDIS
 RUN = "demo"

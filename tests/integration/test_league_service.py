@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import random
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,17 +19,19 @@ import pytest
 from ludus.api.v1 import match_pb2 as m
 from ludus.api.v1 import run_pb2 as run
 from ludus.api.v1 import services_pb2 as api
-from ludus.api.v1.health_pb2 import LearnerHealth
-from ludus.api.v1.policy_pb2 import PolicyHead, PolicyRef
+from ludus.api.v1.policy_pb2 import PolicyHead
 from ludus.api.v1.services_pb2_grpc import ControlServiceStub, LeagueServiceStub
 from ludus.api.v1.standings_pb2 import Ratings
-from ludus.kernel.blobs import get_blob, put_blob
-from ludus.kernel.bus import Bus, BusError, Conflict
+from ludus.kernel.blobs import get_blob
+from ludus.kernel.bus import Bus, Conflict
 from ludus.kernel.config import RunConfig, dump, load
 from ludus.kernel.nats_server import NatsServer
 from ludus.kernel.players import version_of
-from ludus.kernel.topology import CONSUMERS, HEALTH, POLICIES_BUCKET, RESULTS, RUN_BUCKET
-from ludus.league.replay import compare, refold
+from ludus.kernel.topology import POLICIES_BUCKET, RESULTS, RUN_BUCKET
+from ludus.league.ratings.systems import SYSTEMS
+from ludus.league.replay import compare, rated, refold
+
+from .league_kit import Learner, Players
 
 CONFIG = Path(__file__).parents[2] / "configs" / "dogfight-quick.toml"
 UPDATES = 40
@@ -102,87 +104,6 @@ class Stack:
 
     def tail(self) -> str:
         return (self.folder / "league.log").read_text()[-3000:]
-
-
-class Players:
-    """Takes tickets of both pools and writes results, like simulators and evaluators: at least once, in any order."""
-
-    def __init__(self, bus: Bus, seed: int = 1, per_second: float = 2000.0) -> None:
-        self.bus, self.random, self.per_second = bus, random.Random(seed), per_second
-        self.tried: set[int] = set()
-        self.acknowledged: set[int] = set()
-        self.evaluated: list[m.Ticket] = []
-
-    async def play(self, consumer: str, pool: str) -> None:
-        puller = await self.bus.puller(CONSUMERS[consumer], pool)
-        while True:
-            deliveries = await puller.fetch(8, 0.5)
-            self.random.shuffle(deliveries)
-            for delivery in deliveries:
-                ticket = m.Ticket.FromString(delivery.data)
-                if pool == "evaluate":
-                    self.evaluated.append(ticket)
-                await asyncio.gather(*(self.write(ticket, index) for index in range(ticket.matches)))
-                if self.random.random() < 0.1:  # a simulator that died after writing: its ticket comes again
-                    await asyncio.gather(*(self.write(ticket, index, "again-") for index in range(ticket.matches)))
-                with contextlib.suppress(BusError):  # a killed server may have forgotten it: it comes again
-                    await delivery.ack_sync()
-                await asyncio.sleep(ticket.matches / self.per_second)
-
-    async def write(self, ticket: m.Ticket, index: int, copy: str = "") -> None:
-        number = ticket.first_match + index
-        result = m.MatchResult(
-            match=number, ticket_id=ticket.ticket_id, run=ticket.run, purpose=ticket.purpose, players=ticket.players,
-            first_seat=index % 2, outcome=self.outcome(ticket, number), ending="timeout",
-            seed=ticket.seeds[index // 2], decisions=100, scores=[1.0, -1.0],
-            policies_at_end=[player.policy for player in ticket.players], worker="double",
-        )  # fmt: skip
-        self.tried.add(number)
-        await self.bus.publish(RESULTS, result.SerializeToString(), msg_id=f"{copy}match-{number}")
-        self.acknowledged.add(number)
-
-    def outcome(self, ticket: m.Ticket, number: int) -> m.Outcome:
-        return m.Outcome.Value(("OUTCOME_FIRST_WINS", "OUTCOME_DRAW", "OUTCOME_SECOND_WINS")[number % 3])
-
-
-class Learner:
-    """Publishes versions and health, as the learner does."""
-
-    def __init__(self, bus: Bus, config: RunConfig) -> None:
-        self.bus, self.config = bus, config
-
-    async def publish(self, step: int, epoch: int = 1) -> None:
-        weights = f"weights {epoch} {step}".encode() * 100
-        sha256 = await put_blob(self.bus, weights, keep=step == 0)
-        head = PolicyHead(policy=PolicyRef(agent="main", epoch=epoch, step=step, sha256=sha256), pinned=step == 0)
-        policies = await self.bus.bucket(POLICIES_BUCKET)
-        if step == 0:
-            await policies.put(f"main.{epoch}.0", head.SerializeToString())
-        await policies.put("main.head", head.SerializeToString())
-        total = self.config.total_updates
-        health = LearnerHealth(
-            policy=head.policy, total_steps=total, decisions=step * self.config.learner.batch_decisions,
-            decisions_per_second=50_000, finished=step >= total, checkpoint_step=step,
-        )  # fmt: skip
-        await self.bus.publish(HEALTH, health.SerializeToString(), token="main", msg_id=f"{epoch}.{step}")
-
-    async def learn(self, seconds_per_update: float) -> None:
-        for step in range(self.config.total_updates + 1):
-            await self.publish(step)
-            await asyncio.sleep(seconds_per_update)
-
-    async def learn_step_by_step(self, seconds_per_update: float) -> None:
-        """The same, but the version of a snapshot stays the newest until it is in the pool, however slow the league."""
-        bucket = await self.bus.bucket(RUN_BUCKET)
-        for step in range(self.config.total_updates + 1):
-            await self.publish(step)
-            await asyncio.sleep(seconds_per_update)
-            while step % self.config.league.snapshot_updates == 0:
-                entry = await bucket.get("state")
-                pool = run.RunRecord.FromString(entry.value).pool if entry else ()
-                if f"main@1.{step}" in pool:
-                    break
-                await asyncio.sleep(0.02)
 
 
 @contextlib.contextmanager
@@ -273,6 +194,12 @@ async def test_a_whole_run_to_its_end(stack: Stack) -> None:
     state = await refold(stack.bus, k=stack.config.league.elo_k)
     check_panel(stack, state)
     assert state.refused["invalid"] == 3
+    matches = await rated(stack.bus, k=stack.config.league.elo_k)
+    assert Counter(name for match in matches for name in match[:2]) == {
+        name: row.wins + row.draws + row.losses for name, row in state.players.items()
+    }
+    for system in SYSTEMS.values():
+        assert system(matches, stack.config.league.elo_k).keys() == state.players.keys()
     ratings = Ratings.FromString((await (await stack.bus.bucket(RUN_BUCKET)).get("ratings")).value)
     assert ratings.position == state.position
     assert {row.player for row in ratings.players} == {
@@ -280,43 +207,6 @@ async def test_a_whole_run_to_its_end(stack: Stack) -> None:
     }
     assert all(row.error > 0 for row in ratings.players)
     assert {key.second for key in state.pairs if key.purpose == "train"} >= {*record.pool[-2:-1], "bot:ace"}
-
-
-@pytest.mark.parametrize(
-    ("seconds_per_update", "least_kills"), [(0.25, 6), pytest.param(2.5, 60, marks=pytest.mark.slow)]
-)
-async def test_nothing_is_lost_or_counted_twice_when_league_and_server_are_killed(
-    stack: Stack, seconds_per_update: float, least_kills: int
-) -> None:
-    players, learner = Players(stack.bus, per_second=3000), Learner(stack.bus, stack.config)
-    chance = random.Random(7)
-    supervisor = asyncio.create_task(stack.keep_alive())
-    playing = (players.play("simulator", "train"), players.play("evaluator", "evaluate"))
-    server_kills = 0
-    with background(*playing, learner.learn(seconds_per_update)) as (_, _, learning):
-        while (await stack.record()).state != run.RUN_STATE_FINISHED:
-            if learning.done() and stack.kills >= least_kills:
-                break  # let it finish
-            await asyncio.sleep(chance.uniform(0.05, 1.2))
-            if chance.random() < 0.2:
-                await asyncio.to_thread(stack.server.kill9)
-                server_kills += 1
-                await asyncio.sleep(chance.uniform(0, 0.3))
-                await asyncio.to_thread(stack.server.start)
-            elif stack.league and stack.league.returncode is None:
-                stack.league.send_signal(signal.SIGKILL)
-                stack.kills += 1
-        await stack.until(lambda record: record.state == run.RUN_STATE_FINISHED, 60)
-    await asyncio.wait_for(supervisor, 20)
-    state = await refold(stack.bus, k=stack.config.league.elo_k)
-    await check_ledger(stack, players)
-    check_panel(stack, state)
-    print(f"{stack.kills} kills of the league, {server_kills} of nats-server: {state.results} results, "
-          f"{state.refused.get('duplicate', 0)} duplicates refused, 0 violations: at most "
-          f"{3 / (stack.kills + server_kills):.0%} of kills do harm (95 %)")  # fmt: skip
-    assert stack.kills >= least_kills
-    assert server_kills >= 1
-    assert state.refused["duplicate"] > 0
 
 
 async def test_commands_are_carried_out_once(stack: Stack) -> None:

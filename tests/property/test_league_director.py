@@ -1,6 +1,7 @@
 """The director drives every shipped configuration to its end, in whatever order tickets are played and get lost."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from hypothesis import strategies as st
 from ludus.api.v1 import match_pb2 as m
 from ludus.api.v1 import run_pb2 as run
 from ludus.api.v1.policy_pb2 import PolicyRef
-from ludus.kernel.config import RunConfig, load
+from ludus.kernel.config import ConfigError, RunConfig, load
 from ludus.kernel.panel import panel_opponents
 from ludus.kernel.players import NOBODY, agent_of, is_bot, player_id, version_id
+from ludus.kernel.promotion import Verdict
 from ludus.league.director import step
 from ludus.league.judge import FIRST_EVALUATION_SEED
 from ludus.league.ledger import State, fold
@@ -296,3 +298,57 @@ def test_gives_up_on_a_panel_that_only_sends_void_matches() -> None:
     league = world(QUICK, void_every=1)
     league.run(updates=1000, tickets=1000)
     assert "gap" in league.record.reason
+
+
+def gated(word: str) -> World:
+    """A whole run with the gate; the evaluator says the same about everybody after 100 matches."""
+    league = World(load(QUICK, [("evaluator.gate.enabled", True)], {}))
+    view = league.view
+
+    def judged() -> View:
+        gate, champions = league.record.gate, league.record.champions
+        played = league.state.played("probe", gate.candidate, champions[-1]) if gate.candidate else 0
+        verdict = Verdict(gate.candidate, champions[-1], word) if played >= 100 else None  # type: ignore[arg-type]
+        return replace(view(), verdict=verdict)
+
+    league.view = judged  # type: ignore[method-assign]
+    league.run()
+    return league
+
+
+@pytest.mark.parametrize("word", ["promoted", "rejected", "inconclusive"])
+def test_the_gate_tests_the_last_version_and_carries_out_every_verdict(word: str) -> None:
+    league = gated(word)
+    final, champions = version_id(league.head), list(league.record.champions)
+    assert champions[0] == "main@1.0"
+    assert (champions[-1] == final) == (word == "promoted")
+    assert (len(champions) > 1) == (word == "promoted")
+    assert not league.record.gate.candidate
+    tested = {key.first for key in league.state.pairs if key.purpose == "probe"}
+    assert final in tested
+    assert set(champions[1:]) <= tested <= set(league.kept)
+
+
+def test_starts_of_the_gate_are_kept_for_evaluation_and_differ_from_those_of_the_panel_and_of_others() -> None:
+    league = gated("rejected")
+    seeds: dict[str, set[int]] = {}
+    for ticket in league.issued:
+        if ticket.purpose == m.PURPOSE_PROBE:
+            seeds.setdefault(player_id(ticket.players[0]), set()).update(ticket.seeds)
+    panel_seeds = {seed for ticket in league.issued if ticket.purpose == m.PURPOSE_EVALUATE for seed in ticket.seeds}
+    every = [seed for found in (*seeds.values(), panel_seeds) for seed in found]
+    assert len(seeds) > 1
+    assert min(every) >= FIRST_EVALUATION_SEED
+    assert len(every) == len(set(every))
+
+
+def test_without_a_verdict_a_run_ends_all_the_same() -> None:
+    league = World(load(QUICK, [("evaluator.gate.enabled", True), ("evaluator.gate.most_matches", 20)], {}))
+    league.run()
+    assert any("gets no verdict" in event.message for event in league.events)
+
+
+def test_a_gate_needs_one_agent_that_can_meet_itself() -> None:
+    for path in (ALONE, FOLDER / "pursuit.toml"):
+        with pytest.raises(ConfigError, match=r"evaluator\.gate\.enabled: expected a run with one agent"):
+            make_plan(load(path, [("evaluator.gate.enabled", True)], {}))

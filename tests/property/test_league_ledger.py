@@ -133,11 +133,15 @@ def spoil(message: m.MatchResult, how: str) -> None:
         message.players[0].live = False
     elif how == "no hashes":
         del message.policies_at_end[:]
+    elif how == "no hash at the start":
+        message.players[0].policy.sha256 = ""
+    elif how == "no hash at the end":
+        message.policies_at_end[0].sha256 = ""
 
 
 SPOILS = ["nobody", "one player", "bot and policy", "empty player", "nan", "infinite", "no scores", "outcome",
           "no outcome", "purpose", "seat", "void reason", "seed", "number", "name", "swapped weights",
-          "no hashes"]  # fmt: skip
+          "no hashes", "no hash at the start", "no hash at the end"]  # fmt: skip
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -191,7 +195,7 @@ class LedgerMachine(RuleBasedStateMachine):
         message = result(777, VERSIONS[0], BOTS[0], m.OUTCOME_DRAW)
         spoil(message, how)
         self.offer(message)
-        self.model.refuse("invalid")
+        self.model.refuse("void" if how == "swapped weights" else "invalid")
 
     @rule(data=st.sampled_from([b"\xff\xff\xff", b"\x0a", b"", b"not a message"]))
     def garbage(self, data: bytes) -> None:

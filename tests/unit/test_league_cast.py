@@ -8,7 +8,7 @@ from ludus.games import registry
 from ludus.kernel.config import ConfigError, RunConfig, load
 from ludus.league.cast import cast_of
 from ludus.league.plan import make_plan
-from ludus.league.pool import admit_version
+from ludus.league.pool import Rule, admit_version
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ROLES = [{"name": "hunter", "role": "pursuer"}, {"name": "fox", "role": "evader"}]
@@ -61,5 +61,5 @@ def test_every_agent_has_a_folder_weights_and_places_in_the_pool_of_its_own() ->
     with pytest.raises(ConfigError, match=r"unknown agent 'owl'.*'hunter', 'fox'"):
         both.for_agent("owl")
     pool = ["hunter@1.0", "fox@1.0", "hunter@1.5"]
-    assert admit_version(pool, "hunter@1.9", 2) == ["hunter@1.0", "fox@1.0", "hunter@1.9"]
-    assert admit_version(pool, "fox@1.5", 2) == [*pool, "fox@1.5"]
+    assert admit_version(pool, "hunter@1.9", Rule(2)) == ["hunter@1.0", "fox@1.0", "hunter@1.9"]
+    assert admit_version(pool, "fox@1.5", Rule(2)) == [*pool, "fox@1.5"]

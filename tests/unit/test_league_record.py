@@ -6,7 +6,7 @@ import pytest
 
 from ludus.api.v1.standings_pb2 import PairRow, Standings
 from ludus.league.ratings.games import Games
-from ludus.league.ratings.record import games_of, rate
+from ludus.league.ratings.record import games_of, gaps, rate
 
 
 def pair(first: str, second: str, seat_0: tuple[int, int, int], seat_1: tuple[int, int, int], **more: str) -> PairRow:
@@ -50,3 +50,24 @@ def test_a_league_without_matches_is_empty() -> None:
     found = rate(Standings())
     assert found.standings == ()
     assert found.cyclic_share == 0
+
+
+def test_the_best_version_is_measured_against_what_never_changes() -> None:
+    rows = [
+        pair("main@1.9", "bot:ace", (80, 4, 16), (80, 4, 16)),
+        pair("main@1.9", "main@1.0", (95, 0, 5), (95, 0, 5)),
+        pair("main@1.4", "bot:ace", (50, 0, 50), (50, 0, 50)),
+        pair("starter@0.0", "bot:ace", (99, 0, 1), (99, 0, 1)),
+        pair("other@1.0", "bot:ace", (1, 0, 99), (1, 0, 99)),
+    ]
+    found = rate(Standings(pairs=rows))
+    ratings = {row.player: row.rating for row in found.standings}
+    ahead = gaps(found.standings)
+    assert ahead.keys() == {"bot:ace", "main@1.0"}  # no guest, no step 0 of another agent
+    assert ahead["main@1.0"].elo == pytest.approx(ratings["main@1.9"].elo - ratings["main@1.0"].elo)
+    assert ahead["main@1.0"].elo > 3 * ahead["main@1.0"].error > 0
+    assert 150 < ahead["bot:ace"].elo < 350
+
+
+def test_without_a_trained_version_there_is_nothing_to_compare() -> None:
+    assert gaps(rate(Standings(pairs=[pair("main@1.0", "bot:ace", (1, 0, 9), (1, 0, 9))])).standings) == {}

@@ -20,7 +20,7 @@ from ludus.league.judge import Refused, judge
 from ludus.league.ledger import Pair, PairKey, State
 from ludus.league.phases import stage_at
 from ludus.league.plan import make_plan
-from ludus.league.pool import admit
+from ludus.league.pool import Rule, admit
 from ludus.league.seeds import derive, evaluation_seed, training_seed, unit
 from ludus.league.status import build_status
 from ludus.league.tickets import training_shortage
@@ -50,16 +50,16 @@ def test_stages_of_the_original_recipe(step: int, phase: str, share: float, bots
 def test_the_pool_keeps_its_size_genesis_and_the_newest(steps: list[int], size: int) -> None:
     pool = ["main@1.0"]
     for step in steps:
-        pool = admit(pool, f"main@1.{step}", size)
+        pool = admit(pool, f"main@1.{step}", Rule(size))
         assert len(pool) <= size
         assert pool[0] == "main@1.0"
         assert size == 1 or pool[-1] == f"main@1.{step}"
-    assert admit(pool, pool[-1], size) == pool
+    assert admit(pool, pool[-1], Rule(size)) == pool
 
 
 def test_eviction_thins_out_where_versions_are_close() -> None:
     pool = [f"main@1.{step}" for step in (0, 100, 200, 210, 220, 300)]
-    assert admit(pool, "main@1.400", 6) == [f"main@1.{step}" for step in (0, 100, 200, 220, 300, 400)]
+    assert admit(pool, "main@1.400", Rule(6)) == [f"main@1.{step}" for step in (0, 100, 200, 220, 300, 400)]
 
 
 @pytest.mark.parametrize(

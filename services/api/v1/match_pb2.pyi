@@ -45,7 +45,7 @@ class Player(_message.Message):
     def __init__(self, policy: _Optional[_Union[_policy_pb2.PolicyRef, _Mapping]] = ..., bot: _Optional[str] = ..., live: bool = ...) -> None: ...
 
 class Ticket(_message.Message):
-    __slots__ = ("ticket_id", "run", "pool", "purpose", "game", "rules", "parameters_json", "players", "first_match", "matches", "seeds", "deterministic", "phase", "randomisation", "regime", "fixed_seats")
+    __slots__ = ("ticket_id", "run", "pool", "purpose", "game", "rules", "parameters_json", "players", "first_match", "matches", "seeds", "deterministic", "phase", "randomisation", "regime", "seals", "fixed_seats")
     TICKET_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +61,7 @@ class Ticket(_message.Message):
     PHASE_FIELD_NUMBER: _ClassVar[int]
     RANDOMISATION_FIELD_NUMBER: _ClassVar[int]
     REGIME_FIELD_NUMBER: _ClassVar[int]
+    SEALS_FIELD_NUMBER: _ClassVar[int]
     FIXED_SEATS_FIELD_NUMBER: _ClassVar[int]
     ticket_id: str
     run: str
@@ -77,11 +78,12 @@ class Ticket(_message.Message):
     phase: str
     randomisation: str
     regime: str
+    seals: _containers.RepeatedScalarFieldContainer[bytes]
     fixed_seats: bool
-    def __init__(self, ticket_id: _Optional[str] = ..., run: _Optional[str] = ..., pool: _Optional[str] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., game: _Optional[str] = ..., rules: _Optional[str] = ..., parameters_json: _Optional[str] = ..., players: _Optional[_Iterable[_Union[Player, _Mapping]]] = ..., first_match: _Optional[int] = ..., matches: _Optional[int] = ..., seeds: _Optional[_Iterable[int]] = ..., deterministic: bool = ..., phase: _Optional[str] = ..., randomisation: _Optional[str] = ..., regime: _Optional[str] = ..., fixed_seats: bool = ...) -> None: ...
+    def __init__(self, ticket_id: _Optional[str] = ..., run: _Optional[str] = ..., pool: _Optional[str] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., game: _Optional[str] = ..., rules: _Optional[str] = ..., parameters_json: _Optional[str] = ..., players: _Optional[_Iterable[_Union[Player, _Mapping]]] = ..., first_match: _Optional[int] = ..., matches: _Optional[int] = ..., seeds: _Optional[_Iterable[int]] = ..., deterministic: bool = ..., phase: _Optional[str] = ..., randomisation: _Optional[str] = ..., regime: _Optional[str] = ..., seals: _Optional[_Iterable[bytes]] = ..., fixed_seats: bool = ...) -> None: ...
 
 class MatchResult(_message.Message):
-    __slots__ = ("match", "ticket_id", "run", "purpose", "players", "first_seat", "outcome", "ending", "seed", "decisions", "policies_at_end", "scores", "worker", "void_reason", "randomisation", "regime")
+    __slots__ = ("match", "ticket_id", "run", "purpose", "players", "first_seat", "outcome", "ending", "seed", "decisions", "policies_at_end", "scores", "worker", "void_reason", "randomisation", "regime", "seal")
     MATCH_FIELD_NUMBER: _ClassVar[int]
     TICKET_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
@@ -98,6 +100,7 @@ class MatchResult(_message.Message):
     VOID_REASON_FIELD_NUMBER: _ClassVar[int]
     RANDOMISATION_FIELD_NUMBER: _ClassVar[int]
     REGIME_FIELD_NUMBER: _ClassVar[int]
+    SEAL_FIELD_NUMBER: _ClassVar[int]
     match: int
     ticket_id: str
     run: str
@@ -114,4 +117,5 @@ class MatchResult(_message.Message):
     void_reason: str
     randomisation: str
     regime: str
-    def __init__(self, match: _Optional[int] = ..., ticket_id: _Optional[str] = ..., run: _Optional[str] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., players: _Optional[_Iterable[_Union[Player, _Mapping]]] = ..., first_seat: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., ending: _Optional[str] = ..., seed: _Optional[int] = ..., decisions: _Optional[int] = ..., policies_at_end: _Optional[_Iterable[_Union[_policy_pb2.PolicyRef, _Mapping]]] = ..., scores: _Optional[_Iterable[float]] = ..., worker: _Optional[str] = ..., void_reason: _Optional[str] = ..., randomisation: _Optional[str] = ..., regime: _Optional[str] = ...) -> None: ...
+    seal: bytes
+    def __init__(self, match: _Optional[int] = ..., ticket_id: _Optional[str] = ..., run: _Optional[str] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., players: _Optional[_Iterable[_Union[Player, _Mapping]]] = ..., first_seat: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., ending: _Optional[str] = ..., seed: _Optional[int] = ..., decisions: _Optional[int] = ..., policies_at_end: _Optional[_Iterable[_Union[_policy_pb2.PolicyRef, _Mapping]]] = ..., scores: _Optional[_Iterable[float]] = ..., worker: _Optional[str] = ..., void_reason: _Optional[str] = ..., randomisation: _Optional[str] = ..., regime: _Optional[str] = ..., seal: _Optional[bytes] = ...) -> None: ...

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cludus/api/v1/standings.proto\x12\x0cludus.api.v1\"\xb6\x02\n\tStandings\x12\x10\n\x08position\x18\x01 \x01(\x04\x12)\n\x07\x61pplied\x18\x02 \x03(\x0b\x32\x18.ludus.api.v1.MatchRange\x12(\n\x07players\x18\x03 \x03(\x0b\x32\x17.ludus.api.v1.PlayerRow\x12$\n\x05pairs\x18\x04 \x03(\x0b\x32\x15.ludus.api.v1.PairRow\x12\x35\n\x07refused\x18\x05 \x03(\x0b\x32$.ludus.api.v1.Standings.RefusedEntry\x12\x0f\n\x07results\x18\x06 \x01(\x04\x12$\n\x05solos\x18\x08 \x03(\x0b\x32\x15.ludus.api.v1.SoloRow\x1a.\n\x0cRefusedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\")\n\nMatchRange\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0c\n\x04last\x18\x02 \x01(\x04\"v\n\tPlayerRow\x12\x0e\n\x06player\x18\x01 \x01(\t\x12\x11\n\tmilli_elo\x18\x02 \x01(\x12\x12\x19\n\x11initial_milli_elo\x18\x03 \x01(\x12\x12\x0c\n\x04wins\x18\x04 \x01(\x04\x12\r\n\x05\x64raws\x18\x05 \x01(\x04\x12\x0e\n\x06losses\x18\x06 \x01(\x04\"\x8e\x01\n\x07SoloRow\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12\x0e\n\x06player\x18\x02 \x01(\t\x12\x10\n\x08\x65pisodes\x18\x03 \x01(\x04\x12\x13\n\x0breturn_mean\x18\x04 \x01(\x01\x12\x11\n\treturn_m2\x18\x05 \x01(\x01\x12\x15\n\rrecent_return\x18\x06 \x01(\x01\x12\x11\n\tdecisions\x18\x07 \x01(\x04\"\xd8\x01\n\x07PairRow\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12\r\n\x05\x66irst\x18\x02 \x01(\t\x12\x0e\n\x06second\x18\x03 \x01(\t\x12\x0c\n\x04wins\x18\x04 \x01(\x04\x12\r\n\x05\x64raws\x18\x05 \x01(\x04\x12\x0e\n\x06losses\x18\x06 \x01(\x04\x12\x14\n\x0crecent_score\x18\x07 \x01(\x01\x12\x16\n\x0ewins_in_seat_0\x18\x08 \x01(\x04\x12\x19\n\x11matches_in_seat_0\x18\t \x01(\x04\x12\x17\n\x0f\x64raws_in_seat_0\x18\n \x01(\x04\x12\x0e\n\x06regime\x18\x14 \x01(\t\"\x81\x01\n\x07Ratings\x12\x10\n\x08position\x18\x01 \x01(\x04\x12(\n\x07players\x18\x02 \x03(\x0b\x32\x17.ludus.api.v1.RatingRow\x12\x10\n\x08seat_elo\x18\x03 \x01(\x01\x12\x12\n\nseat_error\x18\x04 \x01(\x01\x12\x14\n\x0c\x63yclic_share\x18\x05 \x01(\x01\"\x8e\x01\n\tRatingRow\x12\x0e\n\x06player\x18\x01 \x01(\t\x12\x0b\n\x03\x65lo\x18\x02 \x01(\x01\x12\r\n\x05\x65rror\x18\x03 \x01(\x01\x12\x16\n\x0e\x66irst_move_elo\x18\x04 \x01(\x01\x12\x0f\n\x07matches\x18\x05 \x01(\x04\x12\x12\n\nnash_share\x18\x06 \x01(\x01\x12\x18\n\x10\x61lpha_rank_share\x18\x07 \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cludus/api/v1/standings.proto\x12\x0cludus.api.v1\"\xab\x04\n\tStandings\x12\x10\n\x08position\x18\x01 \x01(\x04\x12)\n\x07\x61pplied\x18\x02 \x03(\x0b\x32\x18.ludus.api.v1.MatchRange\x12(\n\x07players\x18\x03 \x03(\x0b\x32\x17.ludus.api.v1.PlayerRow\x12$\n\x05pairs\x18\x04 \x03(\x0b\x32\x15.ludus.api.v1.PairRow\x12\x35\n\x07refused\x18\x05 \x03(\x0b\x32$.ludus.api.v1.Standings.RefusedEntry\x12\x0f\n\x07results\x18\x06 \x01(\x04\x12$\n\x05solos\x18\x08 \x03(\x0b\x32\x15.ludus.api.v1.SoloRow\x12\x33\n\x06\x65pochs\x18\x14 \x03(\x0b\x32#.ludus.api.v1.Standings.EpochsEntry\x12\x43\n\x0fprior_milli_elo\x18\x16 \x03(\x0b\x32*.ludus.api.v1.Standings.PriorMilliEloEntry\x12\x14\n\x0c\x66old_version\x18\x15 \x01(\r\x1a.\n\x0cRefusedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a-\n\x0b\x45pochsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x34\n\x12PriorMilliEloEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x12:\x02\x38\x01\")\n\nMatchRange\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0c\n\x04last\x18\x02 \x01(\x04\"v\n\tPlayerRow\x12\x0e\n\x06player\x18\x01 \x01(\t\x12\x11\n\tmilli_elo\x18\x02 \x01(\x12\x12\x19\n\x11initial_milli_elo\x18\x03 \x01(\x12\x12\x0c\n\x04wins\x18\x04 \x01(\x04\x12\r\n\x05\x64raws\x18\x05 \x01(\x04\x12\x0e\n\x06losses\x18\x06 \x01(\x04\"\x8e\x01\n\x07SoloRow\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12\x0e\n\x06player\x18\x02 \x01(\t\x12\x10\n\x08\x65pisodes\x18\x03 \x01(\x04\x12\x13\n\x0breturn_mean\x18\x04 \x01(\x01\x12\x11\n\treturn_m2\x18\x05 \x01(\x01\x12\x15\n\rrecent_return\x18\x06 \x01(\x01\x12\x11\n\tdecisions\x18\x07 \x01(\x04\"\xd8\x01\n\x07PairRow\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12\r\n\x05\x66irst\x18\x02 \x01(\t\x12\x0e\n\x06second\x18\x03 \x01(\t\x12\x0c\n\x04wins\x18\x04 \x01(\x04\x12\r\n\x05\x64raws\x18\x05 \x01(\x04\x12\x0e\n\x06losses\x18\x06 \x01(\x04\x12\x14\n\x0crecent_score\x18\x07 \x01(\x01\x12\x16\n\x0ewins_in_seat_0\x18\x08 \x01(\x04\x12\x19\n\x11matches_in_seat_0\x18\t \x01(\x04\x12\x17\n\x0f\x64raws_in_seat_0\x18\n \x01(\x04\x12\x0e\n\x06regime\x18\x14 \x01(\t\"\x81\x01\n\x07Ratings\x12\x10\n\x08position\x18\x01 \x01(\x04\x12(\n\x07players\x18\x02 \x03(\x0b\x32\x17.ludus.api.v1.RatingRow\x12\x10\n\x08seat_elo\x18\x03 \x01(\x01\x12\x12\n\nseat_error\x18\x04 \x01(\x01\x12\x14\n\x0c\x63yclic_share\x18\x05 \x01(\x01\"\x8e\x01\n\tRatingRow\x12\x0e\n\x06player\x18\x01 \x01(\t\x12\x0b\n\x03\x65lo\x18\x02 \x01(\x01\x12\r\n\x05\x65rror\x18\x03 \x01(\x01\x12\x16\n\x0e\x66irst_move_elo\x18\x04 \x01(\x01\x12\x0f\n\x07matches\x18\x05 \x01(\x04\x12\x12\n\nnash_share\x18\x06 \x01(\x01\x12\x18\n\x10\x61lpha_rank_share\x18\x07 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,20 +33,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STANDINGS_REFUSEDENTRY']._loaded_options = None
   _globals['_STANDINGS_REFUSEDENTRY']._serialized_options = b'8\001'
+  _globals['_STANDINGS_EPOCHSENTRY']._loaded_options = None
+  _globals['_STANDINGS_EPOCHSENTRY']._serialized_options = b'8\001'
+  _globals['_STANDINGS_PRIORMILLIELOENTRY']._loaded_options = None
+  _globals['_STANDINGS_PRIORMILLIELOENTRY']._serialized_options = b'8\001'
   _globals['_STANDINGS']._serialized_start=47
-  _globals['_STANDINGS']._serialized_end=357
-  _globals['_STANDINGS_REFUSEDENTRY']._serialized_start=311
-  _globals['_STANDINGS_REFUSEDENTRY']._serialized_end=357
-  _globals['_MATCHRANGE']._serialized_start=359
-  _globals['_MATCHRANGE']._serialized_end=400
-  _globals['_PLAYERROW']._serialized_start=402
-  _globals['_PLAYERROW']._serialized_end=520
-  _globals['_SOLOROW']._serialized_start=523
-  _globals['_SOLOROW']._serialized_end=665
-  _globals['_PAIRROW']._serialized_start=668
-  _globals['_PAIRROW']._serialized_end=884
-  _globals['_RATINGS']._serialized_start=887
-  _globals['_RATINGS']._serialized_end=1016
-  _globals['_RATINGROW']._serialized_start=1019
-  _globals['_RATINGROW']._serialized_end=1161
+  _globals['_STANDINGS']._serialized_end=602
+  _globals['_STANDINGS_REFUSEDENTRY']._serialized_start=455
+  _globals['_STANDINGS_REFUSEDENTRY']._serialized_end=501
+  _globals['_STANDINGS_EPOCHSENTRY']._serialized_start=503
+  _globals['_STANDINGS_EPOCHSENTRY']._serialized_end=548
+  _globals['_STANDINGS_PRIORMILLIELOENTRY']._serialized_start=550
+  _globals['_STANDINGS_PRIORMILLIELOENTRY']._serialized_end=602
+  _globals['_MATCHRANGE']._serialized_start=604
+  _globals['_MATCHRANGE']._serialized_end=645
+  _globals['_PLAYERROW']._serialized_start=647
+  _globals['_PLAYERROW']._serialized_end=765
+  _globals['_SOLOROW']._serialized_start=768
+  _globals['_SOLOROW']._serialized_end=910
+  _globals['_PAIRROW']._serialized_start=913
+  _globals['_PAIRROW']._serialized_end=1129
+  _globals['_RATINGS']._serialized_start=1132
+  _globals['_RATINGS']._serialized_end=1261
+  _globals['_RATINGROW']._serialized_start=1264
+  _globals['_RATINGROW']._serialized_end=1406
 # @@protoc_insertion_point(module_scope)

@@ -7,8 +7,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Standings(_message.Message):
-    __slots__ = ("position", "applied", "players", "pairs", "refused", "results", "solos")
+    __slots__ = ("position", "applied", "players", "pairs", "refused", "results", "solos", "epochs", "prior_milli_elo", "fold_version")
     class RefusedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class EpochsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class PriorMilliEloEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +36,9 @@ class Standings(_message.Message):
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     SOLOS_FIELD_NUMBER: _ClassVar[int]
+    EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    PRIOR_MILLI_ELO_FIELD_NUMBER: _ClassVar[int]
+    FOLD_VERSION_FIELD_NUMBER: _ClassVar[int]
     position: int
     applied: _containers.RepeatedCompositeFieldContainer[MatchRange]
     players: _containers.RepeatedCompositeFieldContainer[PlayerRow]
@@ -29,7 +46,10 @@ class Standings(_message.Message):
     refused: _containers.ScalarMap[str, int]
     results: int
     solos: _containers.RepeatedCompositeFieldContainer[SoloRow]
-    def __init__(self, position: _Optional[int] = ..., applied: _Optional[_Iterable[_Union[MatchRange, _Mapping]]] = ..., players: _Optional[_Iterable[_Union[PlayerRow, _Mapping]]] = ..., pairs: _Optional[_Iterable[_Union[PairRow, _Mapping]]] = ..., refused: _Optional[_Mapping[str, int]] = ..., results: _Optional[int] = ..., solos: _Optional[_Iterable[_Union[SoloRow, _Mapping]]] = ...) -> None: ...
+    epochs: _containers.ScalarMap[str, int]
+    prior_milli_elo: _containers.ScalarMap[str, int]
+    fold_version: int
+    def __init__(self, position: _Optional[int] = ..., applied: _Optional[_Iterable[_Union[MatchRange, _Mapping]]] = ..., players: _Optional[_Iterable[_Union[PlayerRow, _Mapping]]] = ..., pairs: _Optional[_Iterable[_Union[PairRow, _Mapping]]] = ..., refused: _Optional[_Mapping[str, int]] = ..., results: _Optional[int] = ..., solos: _Optional[_Iterable[_Union[SoloRow, _Mapping]]] = ..., epochs: _Optional[_Mapping[str, int]] = ..., prior_milli_elo: _Optional[_Mapping[str, int]] = ..., fold_version: _Optional[int] = ...) -> None: ...
 
 class MatchRange(_message.Message):
     __slots__ = ("first", "last")

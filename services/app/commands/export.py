@@ -12,9 +12,10 @@ from ...games import spec
 from ...kernel.files import write_atomically
 from ..errors import FAILED, CommandError
 from ..extras import need
-from ..home import Home, RunFolder
+from ..home import Home, RunFolder, read_json
 
 if TYPE_CHECKING:
+    from ..source import Source
     from ..trained import Trained
 
 
@@ -25,9 +26,30 @@ def export(options: argparse.Namespace, home: Home, console: Console) -> int:
     from ..trained import trained
 
     source = find_source(options.run, home)
-    policy = trained(source.run, options.checkpoint, source.agent)
-    write = _onnx if options.format == "onnx" else _safetensors
-    return write(policy, _target(source.folder, policy.label, options), console, source.run)
+    policy = trained(source.run, options.checkpoint, source.agent) if not options.best else _best(source, home, console)
+    write, path = _onnx if options.format == "onnx" else _safetensors, _target(source.folder, policy.label, options)
+    code = write(policy, path, console, source.run)
+    _describe(policy, path, source.run, options.license or "", console)
+    return code
+
+
+def _best(source: Source, home: Home, console: Console) -> Trained:
+    from ..best import best_version, weights_of
+
+    version, reason = best_version(source.run)
+    _say(console, f"the best version of {source.run.name} is {version}: {reason}")
+    return weights_of(source.run, version, home)
+
+
+def _describe(policy: Trained, path: Path, run: RunFolder, licence: str, console: Console) -> None:
+    """The model card, beside the file."""
+    from ..card import card
+
+    measured = read_json(run.path / "measured.json") or run.summary()
+    made_with, beside = read_json(run.path / "made_with.json"), path.with_name(f"{path.name}.md")
+    text = card(path.name, path.read_bytes(), policy.manifest, measured, run.config(), made_with, licence)
+    _write(beside, text.encode())
+    _say(console, f"model card -> {beside}")
 
 
 def _target(folder: Path, label: str, options: argparse.Namespace) -> Path:

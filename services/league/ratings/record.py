@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from math import hypot
 
 from ...api.v1.standings_pb2 import PairRow, Standings
-from ...kernel.players import is_bot
+from ...kernel.players import agent_of, is_bot, is_guest, is_version, version_of
 from .bradley_terry import Estimate, Fit, fit
 from .games import Games, by_seat, players_of
 from .payoff import alpha_rank, cyclic_share, nash, payoff
@@ -61,6 +62,29 @@ def rate(standings: Standings, start: Fit | None = None) -> Record:
     ]
     ranked = sorted(rows, key=lambda row: (-row.rating.elo, row.player))
     return Record(tuple(ranked), found.seat, cyclic_share(matrix), found)
+
+
+def gaps(standings: Iterable[Standing]) -> dict[str, Estimate]:
+    """How far the best learned version is ahead of each fixed reference: the scripted bots, and its step 0.
+
+    Unlike a win rate against a pool that moves on, these show progress. Errors are those of independent estimates.
+    Empty without a version that is not itself a step 0.
+    """
+    rows = list(standings)
+    trained = [row for row in rows if is_version(row.player) and not is_guest(row.player) and version_of(row.player)[2]]
+    if not trained:
+        return {}
+    best = max(trained, key=lambda row: row.rating.elo)
+    agent = agent_of(best.player)
+    return {
+        row.player: Estimate(best.rating.elo - row.rating.elo, hypot(best.rating.error, row.rating.error))
+        for row in rows
+        if is_bot(row.player) or _is_genesis(row.player, agent)
+    }
+
+
+def _is_genesis(player: str, agent: str) -> bool:
+    return is_version(player) and agent_of(player) == agent and version_of(player)[2] == 0
 
 
 def games_of(pairs: Iterable[PairRow]) -> list[Games]:
