@@ -162,10 +162,10 @@ def _run(parser: Parser) -> None:
 def _replays(add: _Adder) -> None:
     play = add("play", "replays:play", "play one match between two players and keep it", PLAY)
     for seat, default in (("red", "brawler"), ("blue", "ace")):
-        text = f"a bot, or a run whose policy plays (default {default})"
+        text = f"a bot, a file (.onnx, .safetensors) or a run whose policy plays (default {default})"
         play.add_argument(f"--{seat}", metavar="PLAYER", default=default, help=text)
     play.add_argument("--seed", type=int, metavar="N", default=1, help="where the match starts (default %(default)s)")
-    play.add_argument("--rules", metavar="RULES", help="rule set (default: that of the run, or the game's first)")
+    play.add_argument("--rules", metavar="RULES", help="rule set (default: that of the policies, or the game's first)")
     play.add_argument("--output", type=Path, metavar="FILE", help="where to keep it (default: replays/ of the home)")
     replay = add("replay", "replays:replay", "show a kept match in the browser", REPLAY)
     replay.add_argument("match", nargs="?", metavar="MATCH", help="a file or a name (default: the newest)")
@@ -250,8 +250,8 @@ def _submissions(add: _Adder) -> None:
     validate = add("validate", "validate:validate", "check an ONNX file against the submission contract", VALIDATE)
     validate.add_argument("file", metavar="FILE", help="an ONNX file, whoever made it")
     validate.add_argument(
-        "--rules", choices=("training", "competition"), metavar="R", default="training",
-        help="rule set: training (46 observed floats) or competition (224); default %(default)s",
+        "--rules", choices=("training", "competition"), metavar="R",
+        help="rule set: training (46 observed floats) or competition (224); default: the one its input fits",
     )  # fmt: skip
     _clone(add)
     contest = add("tournament", "tournament:tournament", "bots, ONNX files and runs: everybody against all", TOURNAMENT)
