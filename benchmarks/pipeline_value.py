@@ -16,6 +16,7 @@ is Wilson's and treats matches as independent, which those of one policy are not
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
@@ -69,12 +70,14 @@ def ludus(home: Path, *arguments: str) -> None:
 
 
 def trained(home: Path, recipe: str, league: dict[str, Any], seed: int, settings: dict[str, Any]) -> Contender:
-    """One run from scratch, and its final policy."""
+    """One run from scratch, unless the home has it already, and its final policy."""
     run = f"{recipe.replace('+', '-')}-{seed}"
+    final = home / "runs" / run / "weights" / "final.safetensors"
     keys = settings | {f"league.{key}": value for key, value in league.items()}
     overrides = [part for key, value in keys.items() for part in ("--set", f"{key}={toml(value)}")]
-    ludus(home, "train", "dogfight", "--seed", str(seed), "--run", run, *overrides)
-    actor, manifest = from_bytes((home / "runs" / run / "weights" / "final.safetensors").read_bytes())
+    if not final.exists():
+        ludus(home, "train", "dogfight", "--seed", str(seed), "--run", run, *overrides)
+    actor, manifest = from_bytes(final.read_bytes())
     return Contender(f"{recipe} {seed}", ref=PolicyRef(agent=run, epoch=1, step=manifest.step, sha256=run), actor=actor)
 
 
@@ -138,6 +141,8 @@ def main() -> None:
     parser.add_argument("--decisions", type=int, default=9_000_000)
     parser.add_argument("--matches", type=int, default=200, help="per policy, opponent and regime")
     parser.add_argument("--scripted", type=float, default=0.5, help="share of scripted pilots in self-play")
+    parser.add_argument("--recipes", nargs="+", choices=recipes(0.5), default=list(recipes(0.5)))
+    parser.add_argument("--home", type=Path, help="keep the runs there, and take those that are there as they are")
     parser.add_argument("--observation", default="egocentric+config")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     options = parser.parse_args()
@@ -147,12 +152,13 @@ def main() -> None:
     settings = {"decisions": decisions, "league.snapshot_updates": 25}
     settings |= {f"game_parameters.{key}": value for key, value in layout.items()}
     starts = [EXAM_SEED + pair for pair in range(matches // 2)]
-    with tempfile.TemporaryDirectory(prefix="ludus-pipeline-") as folder:
-        home = Path(folder)
+    with contextlib.ExitStack() as stack:
+        home = options.home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ludus-pipeline-")))
         try:
             players = {
                 recipe: [trained(home, recipe, league, seed, settings) for seed in seeds]
                 for recipe, league in recipes(options.scripted).items()
+                if recipe in options.recipes
             }
         finally:
             ludus(home, "down")
