@@ -10,6 +10,7 @@ has never met, namely those of the other recipes and seeds. A row has the rate o
 is Wilson's and treats matches as independent, which those of one policy are not quite.
 
     python benchmarks/pipeline_value.py                       # 2 seeds, 9 million decisions each
+    python benchmarks/pipeline_value.py --held-out clone.onnx ppo.onnx other.safetensors
     python benchmarks/pipeline_value.py --quick               # 0.3 million each, to see that it works
 """
 
@@ -21,7 +22,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from typing import Any
 from rows import Row, row, show
 
 from ludus.api.v1.policy_pb2 import PolicyRef
+from ludus.app.entrants import entrant
+from ludus.app.home import Home
 from ludus.games.dogfight import REGIMES
 from ludus.games.dogfight.constants import BOTS
 from ludus.kernel.wilson import wilson_interval
@@ -114,24 +117,27 @@ def against_bots(players: dict[str, list[Contender]], layout: dict[str, Any], se
             yield pooled(f"{recipe}, {regime}: do_nothing", (one for one in here if one.opponent == "do_nothing"))
 
 
-def against_each_other(players: dict[str, list[Contender]], layout: dict[str, Any], seeds: list[int]) -> Iterator[Row]:
-    """Per pair of recipes, and regimes as they are and all others: policies that have never met."""
-    everybody = [policy for policies in players.values() for policy in policies]
+def stranger(name: str, home: Path) -> Contender:
+    """A file as an opponent, on the 46 raw floats."""
+    found = entrant(name, Home(home), "dogfight", "training")
+    return Contender(found.name, ref=PolicyRef(agent=found.name, sha256=found.sha256), actor=found.policy)
+
+
+def against_policies(
+    players: dict[str, list[Contender]], strangers: list[Contender], layout: dict[str, Any], seeds: list[int]
+) -> Iterator[Row]:
+    """Per recipe and opponents it has never met, and regimes as they are and all others."""
+    everybody = [*(policy for policies in players.values() for policy in policies), *strangers]
     for recipe, policies in players.items():
-        papers = [
-            paper
-            for policy in policies
-            for paper in examine(
-                "dogfight", "training", layout, policy, [one for one in everybody if one is not policy],
-                list(REGIMES), seeds,
-            )
-        ]  # fmt: skip
-        for other in players:
-            met = [paper for paper in papers if paper.opponent.rpartition(" ")[0] == other]
-            if met:
-                default = [paper for paper in met if paper.regime == "default"]
-                yield pooled(f"{recipe} beats {other}: default", default)
-                yield pooled(f"{recipe} beats {other}: seven other regimes", (one for one in met if one not in default))
+        met: defaultdict[str, list[Paper]] = defaultdict(list)
+        for policy in policies:
+            others = [one for one in everybody if one is not policy]
+            for paper in examine("dogfight", "training", layout, policy, others, list(REGIMES), seeds):
+                met[paper.opponent.rpartition(" ")[0] or paper.opponent].append(paper)
+        for other, papers in met.items():
+            default = [paper for paper in papers if paper.regime == "default"]
+            yield pooled(f"{recipe} beats {other}: default", default)
+            yield pooled(f"{recipe} beats {other}: seven other regimes", (one for one in papers if one not in default))
 
 
 def main() -> None:
@@ -143,6 +149,7 @@ def main() -> None:
     parser.add_argument("--scripted", type=float, default=0.5, help="share of scripted pilots in self-play")
     parser.add_argument("--recipes", nargs="+", choices=recipes(0.5), default=list(recipes(0.5)))
     parser.add_argument("--home", type=Path, help="keep the runs there, and take those that are there as they are")
+    parser.add_argument("--held-out", nargs="+", default=[], metavar="FILE", help=".onnx, .safetensors")
     parser.add_argument("--observation", default="egocentric+config")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     options = parser.parse_args()
@@ -163,7 +170,8 @@ def main() -> None:
         finally:
             ludus(home, "down")
     rows: list[Row] = []
-    for found in (against_bots(players, layout, starts), against_each_other(players, layout, starts)):
+    strangers = [stranger(name, home) for name in options.held_out]
+    for found in (against_bots(players, layout, starts), against_policies(players, strangers, layout, starts)):
         rows += found
         show(rows, options.json)
 
