@@ -39,7 +39,7 @@ from ludus.play.duel import Contender
 from ludus.play.exam import Paper, examine
 from ludus.play.weights import from_bytes
 
-POOL = ["do_nothing", "chaser", "dogfighter", "ace", "brawler", "brawler"]
+POOL = ["do_nothing", "do_nothing", "chaser", "dogfighter", "ace", "brawler", "brawler"]
 LEVELS = [("none", 0.0), ("narrow", 0.2), ("full", 0.35)]
 EXAM_SEED = 2**63 + 2**40
 FOUR_BOTS = [bot for bot in BOTS if bot != "do_nothing"]

@@ -30,7 +30,7 @@ from torch.nn import functional
 import ludus.games
 
 BOTS = ("do_nothing", "chaser", "dogfighter", "ace", "brawler")
-POOL = ("do_nothing", "chaser", "dogfighter", "ace", "brawler", "brawler")
+POOL = ("do_nothing", "do_nothing", "chaser", "dogfighter", "ace", "brawler", "brawler")
 EVALUATION_SEED = 2**63
 
 
