@@ -11,7 +11,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +47,11 @@ class Prometheus:
         return found
 
     def ready(self) -> bool:
-        with suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+        try:
             with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:
                 return bool(answer.status == 200)
-        return False
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
 
 
 @contextmanager
@@ -70,7 +71,8 @@ def prometheus(folder: Path, config: dict[str, Any]) -> Iterator[Prometheus]:
         server = Prometheus(f"http://127.0.0.1:{port}")
         deadline = time.monotonic() + 30
         while not server.ready():
-            assert process.poll() is None and time.monotonic() < deadline, (folder / "prometheus.log").read_text()
+            gone = process.poll() is not None or time.monotonic() > deadline
+            assert not gone, (folder / "prometheus.log").read_text()
             time.sleep(0.1)
         yield server
     finally:
