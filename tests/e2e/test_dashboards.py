@@ -1,4 +1,4 @@
-"""Every panel of every dashboard has something to show when a real Prometheus scrapes a real run; people are notified."""
+"""Every panel of every dashboard has data while a real Prometheus scrapes a real run, and people are notified."""
 
 from __future__ import annotations
 
