@@ -167,10 +167,11 @@ def rows_of(name: str, guard: str, runs: Sequence[Run]) -> list[Row]:
     undone = sum(run.count("update_undone") for run in runs)
     back = sum(run.count("rollback") for run in runs)
     return [
-        row(f"{label}: failed as logged", bad / n, "runs", n=n, interval=wilson_interval(bad, n), target=target, at_most=True),
+        row(f"{label}: failed as logged", bad / n, "runs", n=n, interval=wilson_interval(bad, n), target=target,
+            at_most=True),
         row(f"{label}: {disaster.worth_name}, mean (interval: lowest, highest)", statistics.mean(worths), "rate", n=n,
             interval=spread),
-        row(f"{label}: largest KL of an update, median (interval: lowest, highest)", statistics.median(kls), "nats", n=n,
+        row(f"{label}: largest KL, median (interval: lowest, highest)", statistics.median(kls), "nats", n=n,
             interval=(min(kls), max(kls))),
         row(f"{label}: updates taken back", undone, "updates", n=n),
         row(f"{label}: rollbacks", back, "rollbacks", n=n),
