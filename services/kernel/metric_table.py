@@ -216,6 +216,14 @@ _LEAGUE = (
         "league", "win_ratio", "gauge", "score of the learner against an opponent, draws half", "", "rises", opponent=()
     ),
     _of("league", "recent_return", "gauge", "of a training episode, undiscounted, where one plays alone", "", "rises"),
+    _of(
+        "league",
+        "recent_success_ratio",
+        "gauge",
+        "training episodes that were a success, where one plays alone",
+        "",
+        "rises",
+    ),
     _of("league", "pool_size", "gauge", "snapshots in the opponent pool", "snapshots", "<= league.pool_size"),
     _of("league", "snapshots_total", "counter", "snapshots taken by this process", "snapshots", "rises"),
     _of("league", "phase", "gauge", "1 for the phase of the schedule, 0 for the others", "", "", phase=PHASES),
@@ -228,6 +236,14 @@ _LEAGUE = (
 _EVALUATOR = (
     _of("evaluator", "matches_total", "counter", "evaluation matches finished", "matches", "rises during evaluations"),
     _of("evaluator", "decisions_total", "counter", "decisions played", "decisions", "rises during evaluations"),
+    _of(
+        "evaluator",
+        "share_ratio",
+        "gauge",
+        "share of all decisions that measuring has taken while somebody learned",
+        "",
+        "<= evaluator.share",
+    ),
     _of("evaluator", "matches_playing", "gauge", "matches in play", "matches"),
     _of(
         "evaluator",

@@ -21,13 +21,15 @@ class Rule(NamedTuple):
     elite: int = 0
     """so many of the best stay: the champion and those behind it"""
     rating: Callable[[str], float] = lambda member: 0.0
+    pinned: frozenset[str] = frozenset()
+    """these stay: the champion of the promotion gate"""
 
 
 def admit(pool: Sequence[str], newcomer: str, rule: Rule) -> list[str]:
-    """The pool with `newcomer` as its newest member, at most `rule.size` members. Nobody is admitted twice."""
+    """The pool with `newcomer` at its place in time, at most `rule.size` members. Nobody is admitted twice."""
     if newcomer in pool:
         return list(pool)
-    grown = [*pool, newcomer]
+    grown = sorted([*pool, newcomer], key=lambda member: version_of(member)[1:])
     if rule.keep == "stride" and len(grown) > rule.size:
         grown = _thinned(grown, rule)
     while len(grown) > max(rule.size, 1):
@@ -40,7 +42,11 @@ def admit_version(pool: Sequence[str], newcomer: str, rule: Rule) -> list[str]:
     agent = agent_of(newcomer)
     own = admit([member for member in pool if agent_of(member) == agent], newcomer, rule)
     left = [member for member in pool if agent_of(member) != agent or member in own]
-    return left if newcomer in left or newcomer not in own else [*left, newcomer]
+    if newcomer in left or newcomer not in own:
+        return left
+    later = own[own.index(newcomer) + 1 :]
+    place = left.index(later[0]) if later else len(left)
+    return [*left[:place], newcomer, *left[place:]]
 
 
 def _thinned(pool: Sequence[str], rule: Rule) -> list[str]:
@@ -71,6 +77,6 @@ def _least_missed(pool: Sequence[str], rule: Rule) -> int:
 
 
 def _elite(pool: Sequence[str], rule: Rule) -> set[str]:
-    """Among equals the newer ones."""
+    """The pinned and the best; among equals the newer ones."""
     order = sorted(range(len(pool)), key=lambda index: (rule.rating(pool[index]), index), reverse=True)
-    return {pool[index] for index in order[: rule.elite]}
+    return {pool[index] for index in order[: rule.elite]} | rule.pinned

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ludus.api.v1 import match_pb2 as m
 from ludus.api.v1.policy_pb2 import PolicyRef
+from ludus.kernel.seals import sealed
 from ludus.league.ledger import State, fold
-from ludus.league.seals import sealed
 from ludus.league.standings import from_bytes, to_bytes
 from ludus.play.matches import Match, matches_of, result_of
 
