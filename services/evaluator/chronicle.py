@@ -18,9 +18,11 @@ from ..api.v1.event_pb2 import Event
 from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.standings_pb2 import Ratings, Standings
 from ..kernel.bus import Bucket, BusError, Record
+from ..kernel.clock import Periodic
 from ..kernel.files import write_atomically
 from ..kernel.service import Context
 from ..kernel.topology import EVENTS, HEALTH, RUN_BUCKET
+from .exploits import exploits_of
 from .report import build_summary
 from .surroundings import surroundings
 
@@ -29,6 +31,8 @@ EVENTS_FILE, MEASURED_FILE, MADE_WITH_FILE = "events.jsonl", "measured.json", "m
 LEDGER_KEY, RATINGS_KEY = "ledger", "ratings"
 LOOK_SECONDS = 3.0
 BATCH = 200
+#: Between two looks at the folders of other runs, for exploiters of this one.
+EXPLOITS_SECONDS = 30.0
 #: The last ratings are fitted after the run has ended; how long the report waits for them.
 RATINGS_SECONDS = 12.0
 
@@ -41,6 +45,7 @@ class Chronicle:
         self._folder = Path(ctx.config.directory)
         self._next = _last_sequence(self._folder / EVENTS_FILE) + 1
         self._revisions = (0, 0)
+        self._look_aside = Periodic(EXPLOITS_SECONDS)
 
     @classmethod
     async def open(cls, ctx: Context) -> Chronicle:
@@ -63,6 +68,17 @@ class Chronicle:
         while found := await self._ctx.bus.read(EVENTS, self._next, BATCH, timeout_seconds=0.05):
             self._append(found)
         await self._measure()
+        if self._look_aside.due():
+            await asyncio.to_thread(self._exploits)
+
+    def _exploits(self) -> None:
+        """Newest exploiter of every agent's newest attacked version, as numbers."""
+        for exploit in exploits_of(self._folder):
+            for bound, key in (("value", "win_rate"), ("low", "low"), ("high", "high")):
+                self._ctx.metrics.set(
+                    "ludus_evaluator_exploiter_win_ratio", float(exploit.after[key]), agent=exploit.agent, bound=bound
+                )
+            self._ctx.metrics.set("ludus_evaluator_exploited_step", exploit.step, agent=exploit.agent)
 
     async def conclude(self) -> None:
         """The last word: waits until the ratings are those of the whole ledger."""

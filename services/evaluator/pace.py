@@ -36,6 +36,11 @@ class Pace:
             self._budget.spend(decisions)
             self._ctx.metrics.set("ludus_evaluator_share_ratio", self._budget.used)
 
+    @property
+    def used(self) -> float:
+        """Share of all decisions that was measured while somebody learned."""
+        return self._budget.used
+
     async def _refresh(self) -> None:
         try:
             record = await self._ctx.run_record()

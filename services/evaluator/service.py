@@ -82,7 +82,7 @@ class Evaluator:
         metrics.inc("ludus_evaluator_decisions_total", arena.decisions - self._reported)
         metrics.set("ludus_evaluator_matches_playing", arena.playing)
         self._reported = arena.decisions
-        self._ctx.beat(decisions=arena.decisions, matches_playing=arena.playing)
+        self._ctx.beat(decisions=arena.decisions, matches_playing=arena.playing, share_used=self._pace.used)
 
 
 async def serve(ctx: Context) -> None:

@@ -254,6 +254,17 @@ _EVALUATOR = (
         "rises",
         opponent=(),
     ),
+    _of(
+        "evaluator",
+        "exploiter_win_ratio",
+        "gauge",
+        "wins of a finished exploiter against the newest version that one has attacked, and their 95 % interval",
+        "",
+        "near 0.5 or below",
+        agent=(),
+        bound=("value", "low", "high"),
+    ),
+    _of("evaluator", "exploited_step", "gauge", "step of that version", "updates", "rises", agent=()),
     _of("evaluator", "verdicts_total", "counter", "verdicts of the promotion gate", "", "", verdict=VERDICTS),
 )
 
