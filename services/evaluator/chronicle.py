@@ -20,6 +20,7 @@ from ..api.v1.standings_pb2 import Ratings, Standings
 from ..kernel.bus import Bucket, BusError, Record
 from ..kernel.clock import Periodic
 from ..kernel.files import write_atomically
+from ..kernel.notify import Notifier, notice
 from ..kernel.service import Context
 from ..kernel.topology import EVENTS, HEALTH, RUN_BUCKET
 from .exploits import exploits_of
@@ -35,6 +36,8 @@ BATCH = 200
 EXPLOITS_SECONDS = 30.0
 #: The last ratings are fitted after the run has ended; how long the report waits for them.
 RATINGS_SECONDS = 12.0
+#: The last notices are waited for, this long.
+NOTICES_SECONDS = 5.0
 
 
 class Chronicle:
@@ -46,6 +49,7 @@ class Chronicle:
         self._next = _last_sequence(self._folder / EVENTS_FILE) + 1
         self._revisions = (0, 0)
         self._look_aside = Periodic(EXPLOITS_SECONDS)
+        self._notices = Notifier.from_environment()
 
     @classmethod
     async def open(cls, ctx: Context) -> Chronicle:
@@ -90,12 +94,16 @@ class Chronicle:
                     break
             await asyncio.sleep(0.5)
         await self.keep_up()
+        await asyncio.to_thread(self._notices.drain, NOTICES_SECONDS)
 
     def _append(self, records: list[Record]) -> None:
-        lines = [json.dumps(_row(record)) for record in records]
+        rows = [_row(record) for record in records]
+        lines = [json.dumps(row) for row in rows]
         with (self._folder / EVENTS_FILE).open("a+b") as file:
             file.write("".join(f"{line}\n" for line in lines).encode())
         self._next = records[-1].sequence + 1
+        for row in rows:
+            self._notices.send(notice(self._ctx.config.run, row))
 
     async def _measure(self) -> None:
         ledger, rated = await self._bucket.get(LEDGER_KEY), await self._bucket.get(RATINGS_KEY)

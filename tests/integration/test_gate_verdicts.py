@@ -44,8 +44,8 @@ class Judged(Players):
         if ticket.purpose != m.PURPOSE_PROBE:
             return m.OUTCOME_FIRST_WINS
         index = number - ticket.first_match
-        pairs_won = 2 + int(ticket.ticket_id.rpartition("-")[2]) % 2  # of 10: between the scores of elo0 and of elo1
-        won = index < 2 * pairs_won or index % 2 == 0
+        pairs = "WLWLWWLWLW" if int(ticket.ticket_id.rpartition("-")[2]) % 2 else "WLWLWWLWWW"
+        won = pairs[index // 2 % 10] == "W"  # 13 of 20: between the scores of elo0 and of elo1
         level = m.OUTCOME_FIRST_WINS if won else m.OUTCOME_SECOND_WINS
         return {"promoted": m.OUTCOME_FIRST_WINS, "rejected": m.OUTCOME_SECOND_WINS}.get(self.word, level)
 
