@@ -80,6 +80,7 @@ class Learner:
             lambda: self._state.counters,
             max_lag=config.learner.max_lag,
             buffer_slabs=config.learner.buffer_slabs,
+            window_slabs=config.simulator.slabs,
             lockstep=config.lockstep,
         )
         self._saved_at = time.monotonic()
