@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ..api.v1.run_pb2 import RunRecord, RunStatus
 from ..kernel.bus import Bucket, Conflict
 from ..kernel.clock import Periodic
+from ..kernel.seals import seal_key, sealed
 from ..kernel.service import Context, Fatal
 from ..kernel.topology import RUN_BUCKET, TICKETS, orders_key
 from .commands import is_over, revived, state_name
@@ -24,7 +25,6 @@ from .mirror import Mirror, connect
 from .phases import stage_at
 from .plan import make_plan
 from .rater import Rater
-from .seals import seal_key, sealed
 from .status import build_status
 from .store import RecordStore
 from .training import TrainingLedger

@@ -57,7 +57,8 @@ class Turn:
         """Who stays in the pool. In lockstep ratings are those of training, whose results come in a fixed order."""
         league, view = self.plan.config.league, self.view
         state = view.training if self.plan.config.lockstep else view.standings
-        return Rule(league.pool_size, league.pool_keep, league.pool_recent, league.pool_elite, state.rating)
+        pinned = tuple(self.record.champions[-1:])
+        return Rule(league.pool_size, league.pool_keep, league.pool_recent, league.pool_elite, state.rating, pinned)
 
     def has_orders(self) -> bool:
         """Whether this turn sends tickets; the view does not count them."""

@@ -323,6 +323,7 @@ def test_the_gate_tests_the_last_version_and_carries_out_every_verdict(word: str
     assert champions[0] == "main@1.0"
     assert (champions[-1] == final) == (word == "promoted")
     assert (len(champions) > 1) == (word == "promoted")
+    assert champions[-1] in league.record.pool
     assert not league.record.gate.candidate
     tested = {key.first for key in league.state.pairs if key.purpose == "probe"}
     assert final in tested
