@@ -20,9 +20,9 @@ class Rule(NamedTuple):
     """so many of the newest stay, under "geometric" """
     elite: int = 0
     """so many of the best stay: the champion and those behind it"""
+    rating: Callable[[str], float] = lambda member: 0.0
     pinned: tuple[str, ...] = ()
     """these stay whatever happens: the champion of the promotion gate"""
-    rating: Callable[[str], float] = lambda member: 0.0
 
 
 def admit(pool: Sequence[str], newcomer: str, rule: Rule) -> list[str]:
@@ -42,8 +42,13 @@ def admit(pool: Sequence[str], newcomer: str, rule: Rule) -> list[str]:
 def admit_version(pool: Sequence[str], newcomer: str, rule: Rule) -> list[str]:
     """The same where several agents share a pool: each has `rule.size` places of its own."""
     agent = agent_of(newcomer)
-    others = [member for member in pool if agent_of(member) != agent]
-    return [*others, *admit([member for member in pool if agent_of(member) == agent], newcomer, rule)]
+    own = admit([member for member in pool if agent_of(member) == agent], newcomer, rule)
+    left = [member for member in pool if agent_of(member) != agent or member in own]
+    if newcomer in left or newcomer not in own:
+        return left
+    younger = own[own.index(newcomer) + 1 :]
+    place = left.index(younger[0]) if younger else len(left)
+    return [*left[:place], newcomer, *left[place:]]
 
 
 def _thinned(pool: Sequence[str], rule: Rule) -> list[str]:
