@@ -83,7 +83,10 @@ class League:
         key = await seal_key(ctx.bus, deterministic=ctx.config.lockstep)
         keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k, key, fresh_state(ctx.config.league.prior_elo))
         gate = ctx.config.evaluator.gate.enabled
-        world, run = await World.open(ctx.bus, ctx.config.agent_names, gate=gate), await ctx.bus.bucket(RUN_BUCKET)
+        world, run = (
+            await World.open(ctx.bus, ctx.config.agent_names, ctx.config.exploiters, gate=gate),
+            await ctx.bus.bucket(RUN_BUCKET),
+        )
         return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run, key)
 
     async def run(self) -> None:

@@ -107,6 +107,13 @@ def test_a_match_that_ended_in_an_epoch_long_gone_is_stale() -> None:
     assert dict(state.refused) == {"stale-epoch": 1, "duplicate": 1}, "played again it counts, and then it is known"
 
 
+def test_an_epoch_that_cannot_be_yet_puts_nothing_in_the_past() -> None:
+    matches, far = matches_of(ticket()), PolicyRef(agent="main", epoch=10**9, step=1, sha256="ee")
+    state = told(played(matches[1], far), told(played(matches[0])))
+    state = told(played(matches[2]), state)
+    assert (state.results, dict(state.refused), state.epochs) == (2, {"future-epoch": 1}, {"main": 2})
+
+
 @pytest.mark.parametrize("seat", [0, 1])
 def test_other_weights_at_the_end_of_a_fixed_seat_make_a_match_void(seat: int) -> None:
     order = ticket()

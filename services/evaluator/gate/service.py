@@ -43,10 +43,11 @@ class Gate:
 
     async def look(self) -> None:
         """Fold what is new, waiting a moment for it, then answer the question that is open, if it can be answered."""
-        found = await self._ctx.bus.read(RESULTS, self._next, BATCH, timeout_seconds=LOOK_SECONDS)
-        tally = self._tally = self._tally or await self._opened()
+        tally = self._tally = self._tally or await self._begin()
         if tally is None:
+            await asyncio.sleep(LOOK_SECONDS)
             return
+        found = await self._ctx.bus.read(RESULTS, self._next, BATCH, timeout_seconds=LOOK_SECONDS)
         for record in found:
             with suppress(DecodeError):  # the league counts it
                 tally.fold(MatchResult.FromString(record.data))
@@ -55,8 +56,8 @@ class Gate:
             await self._answer(tally)
         await asyncio.sleep(0)
 
-    async def _opened(self) -> Tally | None:
-        """None before the league has made the key of the run's seals."""
+    async def _begin(self) -> Tally | None:
+        """None before the league has made the run's key: until then nothing is ordered."""
         key = await stored_key(await self._ctx.bus.bucket(RUN_BUCKET))
         return None if key is None else Tally(self._ctx.config.evaluator.gate, key)
 

@@ -30,15 +30,14 @@ class Tally:
     """Everything that verdicts are made of, up to some result of the ledger."""
 
     def __init__(self, config: GateConfig, key: bytes = b"") -> None:
-        """`key`: of the run's seals; empty: it is not sealed."""
+        """`key`: of the run's seals; what the league did not order decides nothing."""
         self._config, self._key = config, key
         self._halves: dict[tuple[str, str, str, int], dict[int, int]] = {}
         self._panel: dict[str, dict[tuple[str, int], int]] = defaultdict(dict)
         self._trials: dict[tuple[str, str], Trial] = defaultdict(Trial)
 
     def fold(self, result: match.MatchResult) -> None:
-        """A match booked twice counts once: a seat of a pair is filled only once. One that the league did not order
-        does not count at all."""
+        """A match booked twice counts once: a seat of a pair is filled only once."""
         pair = _pair(result)
         if pair is None or (self._key and not is_genuine(result, self._key)):
             return
