@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from .agents import AgentConfig
+from .remedies import HealthConfig
 from .schedule import (
     LeagueConfig,
 )
@@ -182,6 +183,7 @@ class RunConfig(Section):
     learner: LearnerConfig = LearnerConfig()  # type: ignore[call-arg]
     league: LeagueConfig
     evaluator: EvaluatorConfig = EvaluatorConfig()  # type: ignore[call-arg]
+    health: HealthConfig = HealthConfig()  # type: ignore[call-arg]
 
     @property
     def total_updates(self) -> int:

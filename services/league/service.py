@@ -26,10 +26,12 @@ from .status import build_status
 from .store import RecordStore
 from .training import TrainingLedger
 from .view import Announce, Effect, Keep, Publish, View
+from .watch import HealthWatch
 from .world import World
 
 #: How long one look at the ledger waits for a first result.
 READ_SECONDS = 0.1
+HEALTH_SECONDS = 0.5
 #: After the end of a run, results still on their way are folded until none has come for this long …
 QUIET_SECONDS = 2.0
 #: … but not longer than this.
@@ -56,9 +58,18 @@ class League:
     """Everything it must not forget is in the run's record and the standings; both are written by compare-and-set."""
 
     def __init__(
-        self, ctx: Context, store: RecordStore, keeper: Keeper, world: World, rater: Rater, run: Bucket
+        self,
+        ctx: Context,
+        store: RecordStore,
+        keeper: Keeper,
+        world: World,
+        rater: Rater,
+        run: Bucket,
+        health: HealthWatch,
     ) -> None:
         self.ctx, self.store, self.keeper, self.world, self._rater = ctx, store, keeper, world, rater
+        self.health = health
+        self._health_look = Periodic(HEALTH_SECONDS)
         self._run = run
         self._training = TrainingLedger(ctx.bus, ctx.config.league.elo_k)
         self._posted = -1
@@ -77,7 +88,8 @@ class League:
         await admit_guests(ctx.bus, ctx.config)
         keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k)
         world, run = await World.open(ctx.bus, ctx.config.agent_names), await ctx.bus.bucket(RUN_BUCKET)
-        return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run)
+        health = await HealthWatch.open(ctx, store)
+        return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run, health)
 
     async def run(self) -> None:
         """Work until the run is over or the process is told to stop."""
@@ -87,6 +99,8 @@ class League:
             if self._look.due():
                 await self.direct()
                 self._rater.look(self.keeper.state)
+            if self._health_look.due():
+                await self.health.look()
             await asyncio.sleep(max(0.0, self._pace.loop_seconds - (time.monotonic() - began)))
         if is_over(self.store.record):
             await self.conclude()
