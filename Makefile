@@ -10,6 +10,9 @@ TORCH ?= torch==2.13.0
 PIP_FLAGS ?= -qq --disable-pip-version-check
 # More options for `ludus train`, e.g. make train ARGS="--preset quick"
 ARGS ?=
+# Test files run side by side: most of them wait for processes, so three keep two cores busy. JOBS=0: one after the other
+JOBS ?= 3
+PYTEST := $(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup tools train test test-all lint bench proto docs clean
 
@@ -32,10 +35,10 @@ train: setup tools  ## train a dogfighter: two to eight minutes on two cores
 	@$(BIN)/ludus train dogfight $(ARGS)
 
 test: setup tools  ## everything that ends within 15 minutes on two cores
-	$(BIN)/pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: setup tools  ## and what takes longer
-	$(BIN)/pytest
+	$(PYTEST)
 
 lint: setup  ## ruff, mypy, the floors of the house
 	$(BIN)/ruff check .

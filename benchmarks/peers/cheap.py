@@ -37,6 +37,7 @@ class Cheap:
         self._random = np.random.default_rng(seed)
         self._first, self._age = np.zeros(batch, np.int64), np.zeros(batch, np.int32)
         self._standing, self._never = np.ones(batch, np.bool_), np.zeros(batch, np.bool_)
+        self._now: FloatArray = self._table[: batch, None]
         self._outcome, self._ending = np.full(batch, SCORED, np.int32), np.zeros(batch, np.int32)
 
     def reset(self, matches: Any = None, seeds: npt.NDArray[np.uint64] | None = None) -> FloatArray:
@@ -47,7 +48,7 @@ class Cheap:
         return self._seen()
 
     def step(self, actions: FloatArray) -> tuple[FloatArray, FloatArray, Any, Any, StepInfo]:
-        rewards = rewards_of(np.nan_to_num(actions[:, 0]), self._seen()[:, 0])
+        rewards = rewards_of(actions[:, 0], self._now[:, 0])
         rewards[self._standing] = 0
         self._age += ~self._standing
         done = (self._age >= EPISODE) & ~self._standing
@@ -71,8 +72,8 @@ class Cheap:
         return self._seen()
 
     def _seen(self) -> FloatArray:
-        seen: FloatArray = self._table[(self._first + self._age) % len(self._table)]
-        return seen[:, None]
+        self._now = self._table.take((self._first + self._age) % len(self._table), 0)[:, None]
+        return self._now
 
 
 def make(rules: str, batch: int, seed: int, device: str, autoreset: str = "same_step") -> Cheap:

@@ -8,146 +8,27 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .. import __version__
-
-MAIN = """Train agents by league self-play: four services play, learn, rank and measure.
-
-examples:
-  ludus train dogfight                  start a run and watch it; Ctrl-C leaves it running
-  ludus train dogfight --preset quick   about a minute
-  ludus attach                          watch again
-  ludus status                          what runs, what died, when and why
-  ludus stop; ludus resume              end a run; go on at the same update
-  ludus play --red RUN; ludus replay    play one match and look at it
-  ludus doctor                          is everything here that a run needs?
-"""
-EPILOG = """Where RUN may be left out, the newest run is meant, of those in progress if there are any.
-Everything is kept in --home, $LUDUS_HOME or ~/.ludus. Exit codes: 0 done, 1 failed, 2 wrong usage or configuration."""
-
-TRAIN = """Check everything, start a run in the background, watch it. Closing the terminal does not touch the run.
-
-examples:
-  ludus train dogfight --preset quick
-  ludus train dogfight --seed 2 --set learner.epochs=4 --set simulator.workers=2
-  ludus train dogfight --config my.toml --run duel-1 --detach
-  ludus train gym:CartPole-v1                  any Gymnasium environment; pettingzoo:MODULE likewise
-  ludus train dogfight --preset competition --guest starter.onnx
-  ludus train dogfight --init-from duel-1@500                       begin where that one was, as a new run
-  ludus train dogfight --init-from duel-1 --grow --set network.hidden=512
-"""
-UP = """Start the supervisor and its nats-server in the background, and with them every run that is in progress.
-
-examples:
-  ludus up
-  ludus up --nats-port 4222
-  ludus up --nats-url nats://10.0.0.5:4222     use a server that is there already (2.12.3 or newer, with JetStream)
-"""
-LOGS = """What the services say. SERVICE: league, learner, simulator, evaluator, supervisor, nats-server.
-
-examples:
-  ludus logs                       all services of the newest run
-  ludus logs learner -f            one of them, and what it says from now on
-  ludus logs duel-1 simulator-0
-"""
-PLAY = """Play one match here and now, without stack or services, and keep it as a replay.
-
-examples:
-  ludus play --red duel-1                  the policy of run duel-1 against the ace
-  ludus play --red duel-1 --blue brawler --seed 7
-  ludus replay                             look at it
-"""
-REPLAY = """Play a kept match again and write it as one HTML page that needs nothing else, to be opened in a browser.
-
-MATCH is a file, or the name of a replay in replays/ or in runs/<run>/replays/ of the home folder, or RUN/NAME where
-several runs have one of that name. The evaluator keeps the first match of every pairing it measures.
-
-examples:
-  ludus replay                             the newest there is
-  ludus replay duel-1/main@1.274-ace
-  ludus replay my.replay --output my.html
-"""
-
-EXPORT = """Write the final policy of a run, or that of its newest checkpoint while it is unfinished, as one file.
-
-onnx: a stateless actor on raw observations, compared with the original in ONNX Runtime before it is written.
-safetensors: weights and manifest, as Ludus itself keeps them. Needs: pip install 'ludus[local,export]'
-
-examples:
-  ludus export                              the newest run, into its weights folder
-  ludus export duel-1 --output duel.onnx
-  ludus export duel-1 --checkpoint 1-500 --format safetensors
-"""
-VALIDATE = """Say what the submission contract wants and what FILE has, one line each. Exit code 1 if anything is wrong.
-
-examples:
-  ludus validate duel.onnx
-  ludus validate starter.onnx --rules competition
-"""
-
-EVALUATE = """Measure the policy of a run against every scripted bot and against its own step 0, from both seats.
-
-It is played here, without the stack, on fresh starts: neither training nor the run's own evaluation has seen them.
-RUN is a run (its final policy) or RUN@STEP (that of a checkpoint). Regimes are named conditions, like other physics; a
-policy that sees its conditions sees the true ones. The game's page in docs/games names them.
-
-examples:
-  ludus evaluate                                  the newest run, 200 matches against everybody
-  ludus evaluate duel-1@500 --matches 400
-  ludus evaluate duel-1 --regime high_gravity --regime sniper
-  ludus evaluate duel-1 --regime all --json regimes.json
-"""
-EXPLOIT = """Train an exploiter: a run whose learner meets nobody but the frozen policy of RUN, under the same settings.
-
-What it wins in the end, beyond what it won at its start, bounds from below how exploitable that policy is. It begins
-with the run's own weights (of its role, at that step), or with --fresh ones. It is a run like others: status, attach,
-report; its panel holds the frozen policy under the name `victim`.
-
-examples:
-  ludus exploit duel-1                              the duellist against its own final policy
-  ludus exploit chase-1 --role evader               a new evader against the pursuer that chase-1 ended with
-  ludus exploit chase-1@60 --role pursuer --budget 400000 --fresh
-"""
-BENCH = """How fast is a game? Decisions per second of one core, under external actions and against every scripted bot.
-
-The time is CPU time of this process with one thread, so other load disturbs little. Each number is the median of
-several repetitions, its interval their lowest and highest. Exit code 1 if a target is missed.
-
-examples:
-  ludus bench game dogfight
-  ludus bench game dogfight --quick --json rows.json
-"""
-
-TOURNAMENT = """Everybody against everybody: scripted bots, files (.onnx, .safetensors) and runs (their final policy).
-
-Every pair meets on the same starts, each from both seats. 3 points for an elimination, 2 for a win by time, 1 for a
-draw. It is played here, without the stack.
-
-examples:
-  ludus tournament duel-1 starter.onnx ace brawler
-  ludus tournament duel-1 duel-2 --matches 400 --json standings.json
-"""
-
-
-ANALYSE = """What kind of fights kept matches were: accuracy, time to the first hit, speed, energy, circling, dynamism.
-
-WHAT is a match (as for `ludus replay`), a run (all matches kept of it) or a folder of replays. The matches are played
-again, tick by tick.
-
-examples:
-  ludus analyse duel-1
-  ludus tournament ace brawler duel-1 --keep my-cup; ludus analyse my-cup --json numbers.json
-"""
-
-CLONE = """Behaviour cloning: watch BOT in matches against every bot, train an actor to answer as it does, and write it
-as weights, as ONNX and as a checkpoint to start training from.
-
-In the first round the bot flies, in the others the clone does and the bot says what it would have done. Network and
-observation are those of the preset. The clone is measured beside the bot itself in the end.
-
-examples:
-  ludus clone brawler                        a few minutes, into clones/brawler-training of the home folder
-  ludus clone ace --rules competition --output ace
-  ludus clone ace --rounds 1                 demonstrations only
-"""
+from .help_texts import (
+    ANALYSE,
+    BENCH,
+    CLONE,
+    DASHBOARD,
+    EPILOG,
+    EVALUATE,
+    EXPERIMENTS,
+    EXPLOIT,
+    EXPORT,
+    LOGS,
+    MAIN,
+    PLAY,
+    REPLAY,
+    REPORT,
+    SWEEP,
+    TOURNAMENT,
+    TRAIN,
+    UP,
+    VALIDATE,
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -175,6 +56,8 @@ def build_parser() -> Parser:
     _train(add)
     _runs(add)
     _replays(add)
+    _reports(add)
+    _sweeps(add)
     _league(add)
     _measures(add)
     _submissions(add)
@@ -283,6 +166,26 @@ def _replays(add: _Adder) -> None:
     analyse = add("analyse", "analyse:analyse", "numbers about kept matches: accuracy, energy, dynamism", ANALYSE)
     analyse.add_argument("match", nargs="?", metavar="WHAT", help="a match, a run or a folder (default: newest match)")
     analyse.add_argument("--json", metavar="FILE", help="write the numbers for programs")
+
+
+def _reports(add: _Adder) -> None:
+    report = add("report", "report:report", "write the page of a run: what it was and what it reached", REPORT)
+    _run(report)
+    report.add_argument("--markdown", action="store_true", help="Markdown with charts beside it instead of HTML")
+    report.add_argument("--output", type=Path, metavar="FILE", help="where to (default: into the run's folder)")
+    board = add("dashboard", "report:dashboard", "the pages of all runs, live, in the browser", DASHBOARD)
+    board.add_argument("--port", type=int, default=8420, metavar="N", help="0: a free one (default %(default)s)")
+
+
+def _sweeps(add: _Adder) -> None:
+    sweep = add("sweep", "sweep:sweep", "run variants × seeds of an experiment", SWEEP)
+    sweep.add_argument("sweep", metavar="SWEEP", help="a TOML file, or a name")
+    sweep.add_argument("--dry-run", action="store_true", help="check everything and show the runs")
+    sweep.add_argument("--detach", action="store_true", help="start it in the background and return at once")
+    shown = add("experiments", "sweep:experiments", "list experiments, or show what one of them says", EXPERIMENTS)
+    shown.add_argument("sweep", nargs="?", metavar="SWEEP", help="a name or a file (default: list them)")
+    shown.add_argument("--html", action="store_true", help="as an HTML page instead of Markdown")
+    shown.add_argument("--output", type=Path, metavar="FILE", help="where to (default: print it)")
 
 
 def _league(add: _Adder) -> None:

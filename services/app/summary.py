@@ -101,7 +101,7 @@ def print_paths(console: Console, run: RunFolder, summary: Json) -> None:
     named = {
         "weights": paths.get("weights") or str(run.path / "weights" / "final.safetensors"),
         **{one["agent"]: one["weights"] for one in summary.get("agents", [])},
-        "report": paths.get("report") or str(run.path / "report.md"),
+        "report": paths.get("report") or str(run.path / "report.html"),
         "logs": paths.get("logs") or str(run.path / "logs"),
     }
     for name, path in named.items():

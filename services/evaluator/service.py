@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
@@ -20,7 +21,8 @@ from ..play.showcase import Showcase
 from ..play.store import PolicyStore
 from ..play.tickets import OpenTickets
 from ..play.tuning import tune_process, tune_thread
-from .report import write_report
+from .chronicle import Chronicle
+from .report import write_report, write_summary
 
 #: Decisions played between two looks at the bus.
 CHUNK_STEPS = 32
@@ -91,12 +93,17 @@ async def serve(ctx: Context) -> None:
     store = await PolicyStore.open(ctx.bus, bank, config.agent_names)
     tickets = OpenTickets(ctx.bus)
     puller = await ctx.bus.puller(CONSUMERS["evaluator"], EVALUATE_POOL)
-    keeper = asyncio.create_task(tickets.keep_alive())
+    chronicle = await Chronicle.open(ctx)
+    beside = [asyncio.create_task(tickets.keep_alive()), asyncio.create_task(chronicle.run())]
     try:
         intake = Intake(ctx, puller, arena, store, tickets)
         await Evaluator(ctx, arena, intake, tickets, showcase).run()
     finally:
-        keeper.cancel()
+        for task in beside:
+            task.cancel()
     record = await ctx.run_record()
-    if record is not None and record.state == RUN_STATE_FINISHED:
-        await write_report(ctx)
+    if record is not None and record.state == RUN_STATE_FINISHED and await write_summary(ctx):
+        await chronicle.conclude()
+        await asyncio.to_thread(write_report, Path(config.directory))
+    else:
+        await chronicle.keep_up()

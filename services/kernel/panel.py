@@ -31,6 +31,14 @@ class PanelRow:
     losses: int = 0
     wins_in_seat_0: int = 0
     matches_in_seat_0: int = 0
+    draws_in_seat_0: int = 0
+
+    @property
+    def by_seat(self) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+        """Wins, draws and losses in seat 0 and in seat 1."""
+        losses = self.matches_in_seat_0 - self.wins_in_seat_0 - self.draws_in_seat_0
+        first = (self.wins_in_seat_0, self.draws_in_seat_0, losses)
+        return first, (self.wins - first[0], self.draws - first[1], self.losses - first[2])
 
     @property
     def matches(self) -> int:
@@ -160,5 +168,6 @@ def _row(candidate: str, opponent: str, pair: PairRow | None) -> PanelRow:
     if pair is None:
         return PanelRow(candidate, opponent)
     return PanelRow(
-        candidate, opponent, pair.wins, pair.draws, pair.losses, pair.wins_in_seat_0, pair.matches_in_seat_0
-    )
+        candidate, opponent, pair.wins, pair.draws, pair.losses,
+        pair.wins_in_seat_0, pair.matches_in_seat_0, pair.draws_in_seat_0,
+    )  # fmt: skip

@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 
 from ..api.v1.policy_pb2 import PolicyRef
 from ..api.v1.rollout_pb2 import Rollout
-from ..kernel.tensors import from_tensor
+from ..kernel.tensors import from_float_tensor, from_tensor
 from ..kernel.topology import MAX_PAYLOAD_BYTES
 from ..play.architecture import Architecture
 from .gae import BoolArray, FloatArray
@@ -37,7 +37,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Slab:
-    """Decisions of one policy version. The arrays are read-only views of the message."""
+    """Decisions of one policy version. The arrays are views of the message, or of what was made from it."""
 
     rollout_id: str
     behaviour: PolicyRef
@@ -87,6 +87,12 @@ def _arrays(message: Rollout, architecture: Architecture) -> Slab:
         except ValueError as error:
             raise Refused("invalid", f"{name}: {error}") from error
 
+    try:
+        observations_TBO = from_float_tensor(
+            message.observations, shape=(steps, slots, obs), max_bytes=MAX_PAYLOAD_BYTES
+        )
+    except ValueError as error:
+        raise Refused("invalid", f"observations: {error}") from error
     truncated_TB = array("truncated", "uint8", steps, slots) != 0
     finals = None
     if message.HasField("final_observations"):
@@ -94,7 +100,7 @@ def _arrays(message: Rollout, architecture: Architecture) -> Slab:
     return Slab(
         rollout_id=message.rollout_id,
         behaviour=message.behaviour,
-        observations_TBO=array("observations", "float32", steps, slots, obs),
+        observations_TBO=observations_TBO,
         actions_TBA=array("actions", "float32", steps, slots, act),
         log_probs_TB=array("log_probs", "float32", steps, slots),
         rewards_TB=array("rewards", "float32", steps, slots),

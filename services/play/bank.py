@@ -79,6 +79,15 @@ class PolicyBank:
         found = self._versions.get(live_key(agent))
         return found[0] if found else PolicyRef()
 
+    def rounds_observations(self, agent: str) -> bool:
+        """Whether the agent's newest version begins by rounding what it sees to bfloat16: more digits are wasted on it.
+
+        Its learner computes in the same precision.
+        """
+        actor = self._versions[live_key(agent)][1]
+        trunk = actor.trunk if isinstance(actor, Actor) else None
+        return trunk is not None and trunk.standardise is None and trunk.compute_dtype == torch.bfloat16
+
     def ref(self, key: str) -> PolicyRef:
         """Which version a key stands for right now."""
         return self._versions[key][0]

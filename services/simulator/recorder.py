@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from ..api.v1.policy_pb2 import PolicyRef
 from ..api.v1.rollout_pb2 import Rollout
-from ..kernel.tensors import to_tensor
+from ..api.v1.tensor_pb2 import Tensor
+from ..kernel.tensors import bfloat16_tensor, to_tensor
 from .series import Decisions, packed
 
 FloatArray = npt.NDArray[np.float32]
@@ -63,11 +65,19 @@ class Window:
         self._next = t + 1
 
     def slabs(
-        self, last_observations: FloatArray, count: int, *, run: str, behaviour: PolicyRef, simulator: str, prefix: str
+        self,
+        last_observations: FloatArray,
+        count: int,
+        *,
+        run: str,
+        behaviour: PolicyRef,
+        simulator: str,
+        prefix: str,
+        rounded: bool = False,
     ) -> Iterator[Rollout]:
         """Cut into at most `count` messages by slots and restart; none where nobody learned.
 
-        `last_observations` [B, obs] follow the last decision.
+        `last_observations` [B, obs] follow the last decision. `rounded`: observations are sent as bfloat16.
         """
         assert self._next == self.steps, "a window is cut when it is full"
         self._next = 0
@@ -82,18 +92,18 @@ class Window:
             return
         width = -(-whole.rewards_TB.shape[1] // count)
         for k, first in enumerate(range(0, whole.rewards_TB.shape[1], width)):
-            rollout = message(whole.columns(first, first + width))
+            rollout = message(whole.columns(first, first + width), rounded)
             rollout.rollout_id, rollout.run, rollout.simulator = f"{prefix}.{k}", run, simulator
             rollout.behaviour.CopyFrom(behaviour)
             yield rollout
 
 
-def message(part: Decisions) -> Rollout:
+def message(part: Decisions, rounded: bool) -> Rollout:
     """The arrays of a slab."""
     finals = [part.finals[place] for place in sorted(part.finals)]
     nothing = np.empty((0, part.observations_TBO.shape[2]), np.float32)
     return Rollout(
-        observations=to_tensor(part.observations_TBO),
+        observations=_rounded(part.observations_TBO) if rounded else to_tensor(part.observations_TBO),
         actions=to_tensor(part.actions_TBA),
         log_probs=to_tensor(part.log_probs_TB),
         rewards=to_tensor(part.rewards_TB),
@@ -102,3 +112,7 @@ def message(part: Decisions) -> Rollout:
         last_observations=to_tensor(part.last_observations_BO),
         final_observations=to_tensor(np.stack(finals) if finals else nothing),
     )
+
+
+def _rounded(array: FloatArray) -> Tensor:
+    return bfloat16_tensor(torch.from_numpy(array).to(torch.bfloat16).contiguous().view(torch.uint16).numpy())

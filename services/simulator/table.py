@@ -63,6 +63,7 @@ class Table:
             behaviour=arena.bank.live_ref(agent),
             simulator=self._ctx.name,
             prefix=prefix,
+            rounded=arena.bank.rounds_observations(agent),
         )
         return list(slabs)
 

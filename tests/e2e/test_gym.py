@@ -30,9 +30,9 @@ def test_a_short_run_on_a_gymnasium_environment_learns_and_reports(ludus: Cli) -
     assert summary["refused"] == {}
     assert "mean return" in done.stdout
     assert "plays alone" in done.stdout
-    for path in ("weights/final.safetensors", "report.md", "returns.svg"):
+    for path in ("weights/final.safetensors", "report.html", "report.md", "report/returns.svg"):
         assert (folder / path).stat().st_size > 0, path
-    assert not (folder / "win_rates.svg").exists()
+    assert not (folder / "report" / "win_rates.svg").exists()
     assert not list(folder.glob("replays/*")), "an environment without snapshots has no replays"
     assert ludus("league", "replay", "pole").stdout.strip().endswith("identical")
     assert "main@1.12" in ludus("status", "pole").stdout

@@ -37,9 +37,10 @@ def test_a_minute_of_training_beats_step_zero(ludus: Cli) -> None:
     # What the user is told, and what is there.
     assert "step 0" in done.stdout
     assert "final" in done.stdout
-    for path in ("weights/final.safetensors", "report.md", "win_rates.svg", "config.json", "metrics.jsonl"):
+    charts = ("report/win_rates.svg", "report/kl.svg")
+    for path in ("weights/final.safetensors", "report.html", "report.md", *charts, "config.json", "metrics.jsonl"):
         assert (folder / path).stat().st_size > 0, path
-        if path in ("report.md", "weights/final.safetensors"):
+        if path in ("report.html", "weights/final.safetensors"):
             assert str(folder / path) in done.stdout
     assert list((folder / "checkpoints").glob("*-0")), "the step-0 checkpoint stays"
     assert ludus("league", "replay", "minute").stdout.strip().endswith("identical")

@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -13,13 +11,10 @@ import pytest
 from ludus.app.viewer.page import render
 from ludus.play.duel import Contender, duel
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-background-networking --no-first-run --disable-dev-shm-usage "
-    "--enable-logging=stderr --hide-scrollbars --window-size=1280,900 --virtual-time-budget=60000"
-)
+from . import browser
+from .browser import BROWSER, MISSING
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium here: install the package chromium to run this")
+pytestmark = pytest.mark.skipif(BROWSER is None, reason=MISSING)
 
 #: Presses keys and moves sliders as a person would, and notes what the page did.
 DRIVER = """
@@ -92,11 +87,7 @@ def page() -> tuple[str, int]:
 
 
 def browse(page: Path, *options: str) -> tuple[str, list[str]]:
-    """What the browser printed, and what the page wrote to the console."""
-    assert BROWSER is not None
-    command = [BROWSER, *FLAGS.split(), f"--user-data-dir={page.parent / 'profile'}", *options, f"{page.as_uri()}#t=0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    return browser.browse(f"{page.as_uri()}#t=0", page.parent / "profile", *options)
 
 
 def test_the_page_draws_and_obeys(page: tuple[str, int], tmp_path: Path) -> None:

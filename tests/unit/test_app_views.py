@@ -185,7 +185,7 @@ def test_the_final_table_shows_step_0_beside_the_final_policy(run: RunFolder) ->
     console = Console(file=io.StringIO(), width=160)
     print_summary(console, run, SUMMARY)
     whole = console.file.getvalue()  # type: ignore[attr-defined]
-    for part in ("9.00 M decisions", "5 min 00 s", "/w/final.safetensors", str(run.path / "report.md"), "main@1.274"):
+    for part in ("9.00 M decisions", "5 min 00 s", "/w/final.safetensors", str(run.path / "report.html"), "main@1.274"):
         assert part in whole, part
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ludus.api.v1.tensor_pb2 import Tensor
-from ludus.kernel.tensors import from_tensor, to_tensor
+from ludus.kernel.tensors import bfloat16_tensor, from_float_tensor, from_tensor, to_tensor
 
 MEGABYTE = 1024 * 1024
 DTYPES = [np.dtype(name) for name in ("float32", "float64", "float16", "uint8", "int8", "int64", "uint32", "bool")]
@@ -100,3 +100,23 @@ def test_arbitrary_bytes_never_do_more_than_raise_value_error(data: bytes) -> No
         assert refusal.startswith("tensor: ")
     else:
         assert array.nbytes == len(tensor.data)
+
+
+@given(hnp.arrays(np.uint16, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0)))
+def test_bfloat16_comes_back_as_the_float32_that_it_is(bits: np.ndarray[Any, Any]) -> None:
+    wire = Tensor.FromString(bfloat16_tensor(bits).SerializeToString())
+    back = from_float_tensor(wire, shape=bits.shape, max_bytes=MEGABYTE)
+    assert back.dtype == np.float32
+    assert np.array_equal(back.view(np.uint32) >> 16, bits)
+    assert not (back.view(np.uint32) & 0xFFFF).any()
+
+
+def test_float_tensors_are_float32_or_bfloat16_and_checked_alike() -> None:
+    assert from_float_tensor(GOOD, shape=(2, 3), max_bytes=MEGABYTE).dtype == np.float32
+    for bad, message in (
+        (changed(dtype="float64"), "expected dtype float32, found 'float64'"),
+        (changed(dtype="bfloat16"), "of bfloat16 needs 12 bytes, found 24"),
+        (changed(dtype="bfloat16", data=b"\0" * 12, shape=(3, 2)), "expected shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            from_float_tensor(bad, shape=(2, 3), max_bytes=MEGABYTE)

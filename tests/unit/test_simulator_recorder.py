@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ludus.api.v1.policy_pb2 import PolicyRef
 from ludus.learner.slab import decode
+from ludus.play.bank import PolicyBank
+from ludus.play.network import Actor
 from ludus.simulator.recorder import Window
 
 from .learner_kit import ARCHITECTURE
@@ -46,3 +51,39 @@ def test_final_observations_are_those_of_the_learning_seat_in_the_order_of_trunc
         assert slab.final_observations_NO is not None
         assert slab.final_observations_NO.shape == (len(expected), ARCHITECTURE.obs_size)
         np.testing.assert_array_equal(slab.final_observations_NO, np.array(expected).reshape(-1, ARCHITECTURE.obs_size))
+
+
+def test_rounded_observations_arrive_as_what_a_bfloat16_network_makes_of_them() -> None:
+    rng = np.random.default_rng(0)
+    seen = rng.standard_normal((STEPS, SLOTS, 1, ARCHITECTURE.obs_size)).astype(np.float32)
+    slabs = {}
+    for rounded in (False, True):
+        window = Window(STEPS, SLOTS, ARCHITECTURE.obs_size, ARCHITECTURE.act_size)
+        window.watch(np.zeros(SLOTS, np.int64))
+        nothing, never = np.zeros((SLOTS, 1), np.float32), np.zeros(SLOTS, np.bool_)
+        for now in seen:
+            window.record(now, np.zeros((SLOTS, 1, 3), np.float32), nothing, nothing, never, never, now)
+        made = window.slabs(
+            seen[-1, :, 0], 1, run="r", behaviour=PolicyRef(agent="main", epoch=1), simulator="s", prefix="p",
+            rounded=rounded,
+        )  # fmt: skip
+        data = next(made).SerializeToString()
+        slabs[rounded] = decode(data, "r", "main", ARCHITECTURE), len(data)
+    exact, rounded_slab = (torch.from_numpy(slabs[key][0].observations_TBO.copy()) for key in (False, True))
+    assert torch.equal(exact, torch.from_numpy(seen[:, :, 0]))
+    assert torch.equal(rounded_slab, exact.bfloat16().float())
+    assert not torch.equal(rounded_slab, exact)
+    assert slabs[False][1] - slabs[True][1] == seen.size * 2 - len("bfloat16") + len("float32")
+    for key in ("actions_TBA", "log_probs_TB", "last_observations_BO"):
+        assert np.array_equal(getattr(slabs[True][0], key), getattr(slabs[False][0], key))
+
+
+def test_only_what_a_bfloat16_network_sees_unstandardised_is_rounded() -> None:
+    plain = ARCHITECTURE
+    standardising = replace(plain, normalise_observations=True)
+    for architecture, dtype, rounds in (
+        (plain, torch.bfloat16, True), (plain, torch.float32, False), (standardising, torch.bfloat16, False),
+    ):  # fmt: skip
+        bank = PolicyBank(architecture, 1, 1, device="cpu", seed=0)
+        bank.set_live(PolicyRef(agent="main"), Actor(architecture, dtype).requires_grad_(False))
+        assert bank.rounds_observations("main") is rounds

@@ -114,7 +114,7 @@ def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, ot
         "NATS "
         + (config.bus.url or "(the stack's own)"),
         "kept in": str(run.path),
-        "": "weights/final.safetensors, report.md, logs/",
+        "": "weights/final.safetensors, report.html, logs/",
     }
     console.print(f"Run {run.name}", style="bold", highlight=False)
     for key, value in rows.items():
