@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-ROLLBACK = """Let training go on from an earlier checkpoint, in a new epoch: weights, optimizer, schedules and generators
-are restored as one, what was learned after it is retired from the pool of opponents, results stay in the ledger. By
-itself the controller does this when a run collapses; this is the same, asked for by a person.
+ROLLBACK = """Let training go on from an earlier checkpoint, in a new epoch: weights, optimizer, schedules and
+generators are restored as one, what was learned after it is retired from the pool of opponents, results stay in the
+ledger. By itself the controller does this when a run collapses; this is the same, asked for by a person.
 
 examples:
   ludus rollback                           the newest run, to the newest healthy checkpoint

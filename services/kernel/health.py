@@ -7,6 +7,7 @@ neither: the verdict of a rule without samples is "inconclusive".
 
 from __future__ import annotations
 
+import math
 import statistics
 import tomllib
 from collections import deque
@@ -121,7 +122,7 @@ class _Row:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.seen = False
-        self._past: deque[float] = deque(maxlen=max(1, rule.baseline))
+        self._past: deque[float] = deque(maxlen=rule.baseline + rule.window - 1)
         self._breaches: deque[bool] = deque(maxlen=rule.window)
 
     def look(self, metrics: Mapping[str, float]) -> Firing | None:
@@ -130,7 +131,7 @@ class _Row:
             return None
         self.seen = True
         limit = self._limit(metrics)
-        self._past.append(value)
+        self._past.append(value)  # the newest of them come into the baseline later: a drop must not hide itself
         if limit is None:
             return None
         within = value <= limit if self.rule.above is not None else value >= limit
@@ -146,12 +147,19 @@ class _Row:
             return None if other is None or factor is None else factor * other
         if not rule.baseline:
             return factor
-        if len(self._past) < rule.baseline:
+        if len(self._past) < rule.baseline + rule.window - 1:
             return None
+        past = list(self._past)[: rule.baseline]
         if rule.drop is not None:
-            mean, deviation = statistics.fmean(self._past), statistics.pstdev(self._past)
+            mean = statistics.fmean(past)
+            deviation = math.sqrt(statistics.fmean((one - mean) ** 2 for one in past))
             return mean - rule.drop * max(deviation, LEAST_DEVIATION_RATIO * abs(mean))
-        return None if factor is None else factor * statistics.median(self._past)
+        return None if factor is None else factor * statistics.median(sorted(past, key=_nan_first))
+
+
+def _nan_first(value: float) -> tuple[bool, float]:
+    """The order in which Prometheus sorts."""
+    return (value == value, value)
 
 
 def _value(metrics: Mapping[str, float], rule: Rule) -> float | None:

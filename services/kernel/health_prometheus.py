@@ -71,7 +71,7 @@ def _breach(rule: Rule, scrape: float) -> str:
     limit = _limit(rule, series, scrape)
     if not rule.baseline:
         return f"1 - ({value} {sign} bool {limit})"
-    past = f"{series}[{_samples(rule.baseline, scrape)}] offset {_duration(scrape)}"
+    past = _past(rule, series, scrape)
     return f"(1 - ({value} {sign} bool {limit})) and (count_over_time({past}) >= {rule.baseline})"
 
 
@@ -81,13 +81,17 @@ def _limit(rule: Rule, series: str, scrape: float) -> str:
         return f"({factor} * {PREFIX}{rule.times})"
     if not rule.baseline:
         return f"{factor}"
-    past = f"{series}[{_samples(rule.baseline, scrape)}] offset {_duration(scrape)}"
+    past = _past(rule, series, scrape)
     if rule.drop is None:
         return f"({factor} * quantile_over_time(0.5, {past}))"
     mean, deviation = f"avg_over_time({past})", f"stddev_over_time({past})"
     least = f"{LEAST_DEVIATION_RATIO} * abs({mean})"
     largest = f"(({deviation} > {least}) or ({least}))"
     return f"({mean} - {rule.drop} * {largest})"
+
+
+def _past(rule: Rule, series: str, scrape: float) -> str:
+    return f"{series}[{_samples(rule.baseline, scrape)}] offset {_duration(rule.window * scrape)}"
 
 
 def _absences(rules: Sequence[Rule], scrape: float) -> list[dict[str, object]]:
