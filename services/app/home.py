@@ -109,6 +109,10 @@ class RunFolder:
         return self.path / "deaths.jsonl"
 
     @property
+    def hangs_file(self) -> Path:
+        return self.path / "hangs.jsonl"
+
+    @property
     def outcome_file(self) -> Path:
         return self.path / "outcome.json"
 
