@@ -242,7 +242,7 @@ def _act_now(memory: Memory, look: Look, config: HealthConfig) -> str:
     if _cooling(memory, config):
         return ""
     signals = sorted({signal for signal, _ in memory.failed})
-    if len(signals) >= 2:
+    if len(signals) >= 2 and memory.failed[-1][1] == look.step:
         return f"independent signals of one collapse: {', '.join(signals)}"
     if len(memory.rejects) >= REJECTS and memory.phase == "softened" and look.rejected:
         return f"{len(memory.rejects)} of {REJECT_WINDOW} updates were taken back although training was softened"
