@@ -13,7 +13,7 @@ ledger. By itself the controller does this when a run collapses; this is the sam
 examples:
   ludus rollback                           the newest run, to the newest healthy checkpoint
   ludus rollback duel-1 --to 1-480         to the checkpoint of step 480, written in epoch 1
-  ludus events duel-1 --kind rolled_back   what has been rolled back, when and why
+  ludus events duel-1 --kind rollback   what has been rolled back, when and why
 """
 PROMOTE = """Vouch for a checkpoint: it is kept for good, and a rollback may always go back to it.
 
@@ -24,7 +24,7 @@ EVENTS = """The audit trail of a run: what happened, when, and on what evidence.
 
 examples:
   ludus events duel-1
-  ludus events duel-1 --kind rolled_back --kind softened
+  ludus events duel-1 --kind rollback --kind softened
   ludus events duel-1 --json
 """
 RULES = """Write the table of health rules for Prometheus: recording rules, alerts, and a dead man's switch. The

@@ -219,7 +219,7 @@ class HealthWatch:
         await self._save(ward, controller.resumed(ward.memory, intent.epoch, step, self._config))
         seconds = round(intent.ended - intent.began, 3)
         message = f"{ward.agent}: training again from {intent.checkpoint} as epoch {intent.epoch}, {seconds} s after"
-        await self._ctx.event("rolled_back", message, seconds=seconds, remedy=intent.remedy, reason=intent.reason)
+        await self._ctx.event("rollback", message, seconds=seconds, remedy=intent.remedy, reason=intent.reason)
         rung = 2 + 1 + [name for name, _ in controller.LADDER].index(intent.remedy)  # type: ignore[arg-type]
         self._ctx.metrics.inc("ludus_league_rollbacks_total", rung=str(rung), remedy=intent.remedy)
 

@@ -133,10 +133,15 @@ def test_prometheus_says_the_same_as_the_evaluator(tmp_path: Path) -> None:
     evaluator = Evaluator(load_rules())
     expected = [{firing.rule.name for firing in evaluator.look(row)} for row in rows]
     assert {name for names in expected for name in names} == {one.name for one in load_rules()}, "each fires once"
-    (tmp_path / "rules.yml").write_text(prometheus_rules(load_rules(), SCRAPE_SECONDS))
-    (tmp_path / "test.yml").write_text(json.dumps(_promtool_test(rows, expected)))
+    _promtool(promtool, tmp_path, _promtool_test(rows, expected))
+
+
+def _promtool(promtool: str, folder: Path, tests: dict[str, object]) -> None:
+    """Run the tests against the rules as they are written for Prometheus."""
+    (folder / "rules.yml").write_text(prometheus_rules(load_rules(), SCRAPE_SECONDS))
+    (folder / "test.yml").write_text(json.dumps(tests))
     done = subprocess.run(
-        [promtool, "test", "rules", "test.yml"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        [promtool, "test", "rules", "test.yml"], cwd=folder, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
@@ -164,3 +169,39 @@ def _promtool_test(rows: list[dict[str, float]], expected: list[set[str]]) -> di
         "evaluation_interval": f"{SCRAPE_SECONDS}s",
         "tests": [{"interval": f"{SCRAPE_SECONDS}s", "input_series": inputs, "promql_expr_test": checks}],
     }
+
+
+SERVICES = ("learner", "league", "simulator", "evaluator")
+LIVE = {f"ludus_{service}_heartbeat_timestamp_seconds": "0+5x40" for service in SERVICES}
+QUIET = {PREFIX + rule.metric: "1x40" for rule in load_rules()} | {PREFIX + "nonfinite_total": "0x40"}
+
+
+@pytest.mark.parametrize(
+    ("change", "fires"),
+    [
+        ({}, {}),
+        (dict.fromkeys(QUIET, ""), {"LudusMetricAbsent": len({rule.metric for rule in load_rules()})}),
+        (dict.fromkeys(LIVE, ""), {"LudusServiceSilent": len(SERVICES)}),
+        ({"ludus_learner_heartbeat_timestamp_seconds": "0+5x10 50x30"}, {"LudusServiceSilent": 1}),
+        ({PREFIX + "nonfinite_total": "0x35 1x5"}, {"LudusNotFinite": 1}),
+    ],
+    ids=["all is well", "no metrics", "no services", "one is dead", "not finite"],
+)
+def test_alerts_about_liveness(tmp_path: Path, change: dict[str, str], fires: dict[str, int]) -> None:
+    """Each fires when it should and only then; the dead man's switch always."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("no promtool here: install the package prometheus to run this")
+    values = LIVE | QUIET | change
+    expected = {"LudusMetricAbsent": 0, "LudusServiceSilent": 0, "LudusNotFinite": 0, "LudusWatchdog": 1} | fires
+    checks = [
+        {
+            "expr": f'count(ALERTS{{alertname="{name}",alertstate="firing"}}) or vector(0)',
+            "eval_time": "190s",
+            "exp_samples": [{"labels": "{}", "value": count}],
+        }
+        for name, count in expected.items()
+    ]
+    inputs = [{"series": name, "values": text} for name, text in values.items() if text]
+    one = {"interval": "5s", "input_series": inputs, "promql_expr_test": checks}
+    _promtool(promtool, tmp_path, {"rule_files": ["rules.yml"], "evaluation_interval": "5s", "tests": [one]})
