@@ -46,10 +46,14 @@ class Control(stubs.ControlServiceServicer):
         """Back to a good checkpoint. With `rule` it is an alert's request, which the controller may refuse."""
         health = self._league.health
         if request.rule:
-            work = health.request(request.agent, request.rule, request.command_id)
+            work = self._asked(request)
         else:
             work = health.rollback(request.agent, request.checkpoint, request.reason or "asked for by a person")
         return api.RollbackRunResponse(message=await self._once(request, work))
+
+    async def _asked(self, request: api.RollbackRunRequest) -> str:
+        _, message = await self._league.health.request(request.agent, request.rule, request.command_id)
+        return message
 
     async def PromoteCheckpoint(
         self, request: api.PromoteCheckpointRequest, context: Any

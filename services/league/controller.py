@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from math import log2
 from typing import Literal, NamedTuple
 
-from ..kernel.health import Firing
+from ..kernel.health import Firing, load_rules
 from ..kernel.intent import Overrides
 from ..kernel.remedies import HealthConfig
 
@@ -172,6 +172,21 @@ def promote(memory: Memory, name: str) -> Memory:
         raise LookupError(f"no checkpoint {name!r} is known; there are {', '.join(states) or 'none'}")
     states[name] = "pinned"
     return replace(memory, checkpoints=tuple(states.items()))
+
+
+def refusal(memory: Memory, name: str, config: HealthConfig) -> str:
+    """Why an alert of this rule is not followed; empty if the controller has seen the same itself."""
+    rule = next((one for one in load_rules() if one.name == name), None)
+    if rule is None or rule.verdict == "suspect":
+        return f"{name} is no rule for which one rolls back"
+    if memory.phase in ("rolling", "paused"):
+        return f"{memory.phase} already"
+    if _cooling(memory, config):
+        return "training has only just been rolled back"
+    signals = sorted({signal for signal, step in memory.failed if step > memory.step - TOGETHER_UPDATES})
+    if rule.signal not in signals:
+        return f"no evidence of {name} here (seen: {', '.join(signals) or 'nothing'})"
+    return ""
 
 
 def fingerprint_of(memory: Memory) -> str:

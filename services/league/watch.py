@@ -104,18 +104,22 @@ class HealthWatch:
         await self._apply(ward, memory, decision)
         return decision.message
 
-    async def request(self, agent: str, rule: str, fingerprint: str) -> str:
+    def epoch(self, agent: str) -> int:
+        """The newest epoch of the agent that the controller has seen. Raises LookupError."""
+        return self._ward(agent).memory.epoch
+
+    async def request(self, agent: str, rule: str, fingerprint: str) -> tuple[bool, str]:
         """An alert asks. The controller looks at its own evidence: an alert alone rolls nothing back."""
         async with self._lock:
             return await self._request(self._ward(agent), rule, fingerprint)
 
-    async def _request(self, ward: Ward, rule: str, fingerprint: str) -> str:
-        signals = {one.signal for one in load_rules() if one.name == rule}
-        seen = {ward.memory.onset_signal, *(signal for signal, _ in ward.memory.failed)}
-        if ward.memory.phase == "rolling" or not signals & seen:
-            phase = ward.memory.phase
-            return f"refused: no evidence of {rule} here (phase {phase}, seen: {', '.join(sorted(seen)) or 'nothing'})"
-        return await self._rollback(ward, "", f"alert {rule} ({fingerprint}), confirmed by {', '.join(sorted(seen))}")
+    async def _request(self, ward: Ward, rule: str, fingerprint: str) -> tuple[bool, str]:
+        if refusal := controller.refusal(ward.memory, rule, self._config):
+            return False, f"refused: {refusal}"
+        asked = f"alert {rule} ({fingerprint}), confirmed by the controller's own samples"
+        memory, decision = controller.decide(ward.memory, asked, self._config)
+        await self._apply(ward, memory, decision)
+        return True, decision.message
 
     async def promote(self, agent: str, checkpoint: str) -> str:
         """A person vouches for a checkpoint."""
