@@ -209,6 +209,11 @@ class Home:
         return self.root / "deaths.jsonl"
 
     @property
+    def targets_file(self) -> Path:
+        """For Prometheus: what to scrape."""
+        return self.root / "targets.json"
+
+    @property
     def nats_folder(self) -> Path:
         return self.root / "nats"
 

@@ -16,6 +16,19 @@ examples:
   ludus postmortem duel-1 --output duel.tar.gz
   kill -USR1 PID; ludus postmortem duel-1          where is that process at this moment? (PID: ludus status)
 """
+DASHBOARDS = """Dashboards for Grafana (overview, learner, league, health and rollbacks, infrastructure), drawn from the
+table of metrics. `ludus dashboard`, without s, is something else: the reports of all runs in the browser.
+
+  write DIR   dashboards as JSON, and the files that provision Grafana and Prometheus from DIR
+  push        into a running Grafana; $GRAFANA_URL and $GRAFANA_TOKEN say which
+
+The supervisor keeps targets.json in the home up to date: the processes that Prometheus has to scrape.
+
+examples:
+  ludus dashboards write observability --prometheus-url http://localhost:9090
+  prometheus --config.file=observability/prometheus.yml
+  GRAFANA_URL=http://localhost:3000 GRAFANA_TOKEN=glsa_... ludus dashboards push
+"""
 
 
 def add_observe(add: Any, run: Any) -> None:
@@ -25,3 +38,10 @@ def add_observe(add: Any, run: Any) -> None:
     )
     run(post)
     post.add_argument("--output", type=Path, metavar="FILE", help="the .tar.gz (default: in the run's folder)")
+    boards = add("dashboards", "dashboards:dashboards", "dashboards for Grafana, from the table of metrics", DASHBOARDS)
+    boards.add_argument("what", choices=("write", "push"), metavar="WHAT", help="write or push")
+    boards.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="where to write")
+    text = "where Grafana finds Prometheus (default %(default)s)"
+    boards.add_argument("--prometheus-url", default="http://localhost:9090", metavar="URL", help=text)
+    text = "where Grafana sees the folder `dashboards` (default: where it is written)"
+    boards.add_argument("--inside", metavar="PATH", help=text)
