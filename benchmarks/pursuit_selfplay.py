@@ -1,13 +1,14 @@
 """Pursuit–evasion: does self-play of two roles work, does it stand still, and how far can its policies be beaten?
 
 Arms: the default game (60 s, a pursuer wins it); the balanced one (23 s) with both sides learning at once; the same for
-fewer decisions beside the original protocol, one side at a time with the other frozen, with and without short first
-phases; and the recipe of the balanced game under other clocks. Per seed: the share of captures between the newest
-versions in every measurement (deterministic play, starts never trained on), and a warm-started exploiter of each final
-policy with a fifth of the budget. The gap of a side is what its strongest opponent, exploiter or script, wins more
-against it than the other side of the same run.
+fewer decisions, with and without scripts and a falling rate, beside the original protocol, one side at a time with the
+other frozen, with and without short first phases, and against a pool instead of the newest version; and the recipe of
+the balanced game under other clocks. Per seed: the share of captures between the newest versions in every measurement
+(deterministic play, starts never trained on), and a warm-started exploiter of each final policy with a fifth of the
+budget. The gap of a side is what its strongest opponent, exploiter or script, wins more against it than the other side
+of the same run.
 
-    python benchmarks/pursuit_selfplay.py                      # five arms, four seeds: about an hour on two cores
+    python benchmarks/pursuit_selfplay.py                      # seven arms, four seeds: about an hour on two cores
     python benchmarks/pursuit_selfplay.py --arms clock-400 clock-440 clock-480 clock-520 clock-600 --seeds 1 2
     python benchmarks/pursuit_selfplay.py --arms balanced --seeds 1 2
     python benchmarks/pursuit_selfplay.py --quick              # one short run
@@ -38,6 +39,9 @@ BOTH = ("evader", "pursuer")
 #: Steps of 0.05 s: the game's value is 0 captures with little time and 1 with much.
 CLOCKS = (400, 440, 480, 520, 600)
 COMPARED = ["--decisions", "1000000", "--set", "evaluator.every_updates=6", "--set", "evaluator.matches_per_opponent=2"]
+CONSTANT = ["--set", 'learner.learning_rate_schedule="constant"']
+#: Phases whose opponents are these, without scripts.
+PLAIN = 'league.phases=[{{name = "self-play", share = 1.0, opponents = {}}}]'
 NO_WARMUP = ["--set", "league.curriculum.alternation.warmup_decisions=[]"]
 
 
@@ -51,8 +55,10 @@ ARMS = {
     "default": Arm([], ("evader",)),
     "balanced": Arm(["--preset", "balanced"], BOTH),
     "simultaneous": Arm(["--preset", "balanced", *COMPARED], BOTH),
-    "alternating": Arm(["--preset", "alternating", *COMPARED], BOTH),
-    "alternating-cold": Arm(["--preset", "alternating", *COMPARED, *NO_WARMUP], BOTH),
+    "simultaneous-plain": Arm(["--preset", "balanced", *COMPARED, *CONSTANT, "--set", PLAIN.format("{live = 1.0}")]),
+    "alternating": Arm(["--preset", "alternating", *COMPARED]),
+    "alternating-cold": Arm(["--preset", "alternating", *COMPARED, *NO_WARMUP]),
+    "alternating-pool": Arm(["--preset", "alternating", *COMPARED, "--set", PLAIN.format('"mixed"')]),
 }
 USUAL = list(ARMS)
 ARMS |= {
