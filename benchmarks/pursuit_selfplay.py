@@ -12,7 +12,7 @@ of the same run.
     python benchmarks/pursuit_selfplay.py --arms clock-400 clock-440 clock-480 clock-520 clock-600 --seeds 1 2
     python benchmarks/pursuit_selfplay.py --arms balanced --seeds 1 2
     python benchmarks/pursuit_selfplay.py --quick              # one short run
-    python benchmarks/pursuit_selfplay.py --home DIR --plot captures.svg   # keep the runs there, go on where it stopped
+    python benchmarks/pursuit_selfplay.py --home DIR --plot FOLDER   # keep the runs there, go on where it stopped
 """
 
 from __future__ import annotations
@@ -162,10 +162,10 @@ def exploit(home: Path, run: str, name: str, role: str, quick: bool) -> list[Row
     return [*rows, row(f"{name}: gap of the {victim} ({worst})", gap, "rate", n=last["n"], target=0.1, at_most=True)]
 
 
-def drawing(captured: dict[str, list[tuple[float, float]]]) -> str:
+def drawing(arm: str, captured: dict[str, list[tuple[float, float]]]) -> str:
     """SVG that carries its own colours, since no page of the project is around it."""
     lines = [Line(name, points) for name, points in captured.items()]
-    title, label = "Captures, newest against newest", "million decisions of each side"
+    title, label = f"{arm}: captures, newest against newest", "million decisions of each side"
     head, end, body = plot(title, lines, x_label=label, percent=True, width=WIDE).partition(">")
     return f"{head}{end}<style>{files('ludus.evaluator.page').joinpath('plot.css').read_text()}</style>{body}"
 
@@ -176,13 +176,13 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=USUAL)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--home", type=Path, help="where the runs are kept (default: nowhere)")
-    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="captures over decisions, one line per run")
+    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="captures over decisions, a file per arm")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     options = parser.parse_args()
     arms, seeds = (["balanced"], [1]) if options.quick else (options.arms, options.seeds)
     short = ["--decisions", "65536", "--set", "evaluator.final_matches_per_opponent=20"] if options.quick else []
     rows: list[Row] = []
-    lines: dict[str, list[tuple[float, float]]] = {}
+    lines: dict[str, dict[str, list[tuple[float, float]]]] = {arm: {} for arm in arms}
     with tempfile.TemporaryDirectory(prefix="ludus-pursuit-") as folder:
         home = options.home or Path(folder)
         try:
@@ -192,7 +192,7 @@ def main() -> None:
                     train = ["train", "pursuit", "--seed", str(seed), "--run", run, *ARMS[arm].arguments, *short]
                     found = summary(home, run, train)
                     per_step = found["decisions"] / max(1, found["steps"]) / 1e6
-                    lines[name] = [(point.step * per_step, point.rate) for point in captures(found)]
+                    lines[arm][f"seed {seed}"] = [(point.step * per_step, point.rate) for point in captures(found)]
                     rows += rows_of(name, found)
                     for role in ARMS[arm].exploited:
                         rows += exploit(home, run, name, role, options.quick)
@@ -200,7 +200,9 @@ def main() -> None:
         finally:
             ludus(home, "down")
     if options.plot:
-        options.plot.write_text(drawing(lines))
+        options.plot.mkdir(parents=True, exist_ok=True)
+        for arm, captured in lines.items():
+            (options.plot / f"{arm}.svg").write_text(drawing(arm, captured))
 
 
 if __name__ == "__main__":
