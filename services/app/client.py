@@ -33,6 +33,18 @@ def league_address(run: RunFolder) -> str:
     return f"127.0.0.1:{port}"
 
 
+_FINAL = (
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.PERMISSION_DENIED,
+)
+
+
+class Refused(CommandError):
+    """The league has understood, and will not."""
+
+
 @contextmanager
 def _control(run: RunFolder) -> Iterator[Any]:
     address = league_address(run)
@@ -57,29 +69,48 @@ def fetch_status(run: RunFolder, timeout_seconds: float = CALL_SECONDS) -> RunSt
 def command(run: RunFolder, verb: str, reason: str = "", patience_seconds: float = 10.0) -> RunState:
     """`pause`, `resume` or `stop`; sent again with the same id while the league restarts. Raises CommandError."""
     command_id = secrets.token_hex(8)
-    requests: dict[str, tuple[str, Any]] = {
-        "pause": ("PauseRun", api.PauseRunRequest(command_id=command_id, run=run.name)),
-        "resume": ("ResumeRun", api.ResumeRunRequest(command_id=command_id, run=run.name)),
-        "stop": ("StopRun", api.StopRunRequest(command_id=command_id, run=run.name, reason=reason)),
-    }
-    method, request = requests[verb]
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
             with _control(run) as control:
-                response = getattr(control, method)(request, timeout=CALL_SECONDS)
-            state: RunState = response.state
-            return state
-        except grpc.RpcError as error:
-            code, details = error.code(), error.details()
-            if code in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT):
-                raise CommandError(details) from error
-            problem: Exception = CommandError(f"the league does not answer: {details}")
-        except CommandError as error:
-            problem = error
-        if time.monotonic() > deadline:
-            raise CommandError(f"cannot {verb} {run.name!r}: {problem}") from problem
+                return send(control, run.name, verb, reason, command_id)
+        except Refused:
+            raise
+        except CommandError as problem:
+            if time.monotonic() > deadline:
+                raise CommandError(f"cannot {verb} {run.name!r}: {problem}") from problem
         time.sleep(RETRY_SECONDS)
+
+
+def send(control: Any, run: str, verb: str, reason: str = "", command_id: str = "") -> RunState:
+    """One command, once. Raises Refused when sending it again would not help, CommandError when nobody answers."""
+    command_id = command_id or secrets.token_hex(8)
+    requests: dict[str, tuple[str, Any]] = {
+        "pause": ("PauseRun", api.PauseRunRequest(command_id=command_id, run=run)),
+        "resume": ("ResumeRun", api.ResumeRunRequest(command_id=command_id, run=run)),
+        "stop": ("StopRun", api.StopRunRequest(command_id=command_id, run=run, reason=reason)),
+    }
+    method, request = requests[verb]
+    with _explained():
+        state: RunState = getattr(control, method)(request, timeout=CALL_SECONDS).state
+        return state
+
+
+def ask_status(control: Any, run: str) -> RunStatus:
+    """Raises Refused, CommandError."""
+    with _explained():
+        status: RunStatus = control.GetStatus(api.GetStatusRequest(run=run), timeout=CALL_SECONDS).status
+        return status
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except grpc.RpcError as error:
+        if error.code() in _FINAL:
+            raise Refused(error.details()) from error
+        raise CommandError(f"the league does not answer: {error.details()}") from error
 
 
 class Watcher:

@@ -24,6 +24,7 @@ from .bus import Bus, BusError
 from .config import RunConfig
 from .heartbeat import Heartbeat
 from .metrics import Metrics
+from .rpc_door import Listening
 from .topology import EVENTS, RUN_BUCKET
 
 WATCH_SECONDS = 0.5
@@ -48,6 +49,8 @@ class Context:
     metrics: Metrics
     heartbeat: Heartbeat
     host: str = "127.0.0.1"
+    listening: Listening | None = None
+    """how this service lets others in; None on loopback"""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("ludus"))
     paused: bool = False
