@@ -23,6 +23,10 @@ examples:
 """
 
 
+DEADLETTER = """A message that a service cannot read (damaged, of another run, of a wrong shape) leaves its queue and is
+kept with the cause, up to 1,000 a run. Mend the cause, then send it again: `ludus deadletter requeue RUN N`.
+"""
+
 REMOTE = """Ask or command a run whose league is on another machine, with a certificate. Status takes the role viewer,
 pause and resume operator, stop admin.
 
@@ -37,6 +41,12 @@ ROLES = ("viewer", "operator", "admin")
 def add_cluster(add: Any) -> None:
     """`add` makes commands that share the common options."""
     nats = add("nats", "", "a NATS server for several machines")
+    letters = add("deadletter", "", "messages of a run that nobody could read")
+    verbs = letters.add_subparsers(dest="what", metavar="WHAT", required=True, parser_class=type(letters))
+    inner = type(add)(verbs, add.common)
+    _letters(inner("list", "deadletter:list_letters", "what there is, oldest first", DEADLETTER), number=False)
+    _letters(inner("show", "deadletter:show", "one of them, with the first of its bytes", DEADLETTER), number=True)
+    _letters(inner("requeue", "deadletter:requeue", "send one again where it was found", DEADLETTER), number=True)
     _remote(add("remote", "remote:remote", "a run on other machines", REMOTE))
     what = nats.add_subparsers(dest="what", metavar="WHAT", required=True, parser_class=type(nats))
     _nats_config(
@@ -49,6 +59,14 @@ def _person(text: str) -> tuple[str, str]:
     if role not in ROLES or not re.fullmatch(NAME_PATTERN, name):
         raise argparse.ArgumentTypeError(f"expected NAME:ROLE with a role of {', '.join(ROLES)}, found {text!r}")
     return name, role
+
+
+def _letters(parser: argparse.ArgumentParser, *, number: bool) -> None:
+    parser.add_argument("run", metavar="RUN", help="name of the run")
+    if number:
+        parser.add_argument("number", type=int, metavar="N", help="as `ludus deadletter list` names it")
+    else:
+        parser.add_argument("--count", type=int, default=100, metavar="N", help="at most (default %(default)s)")
 
 
 def _remote(parser: argparse.ArgumentParser) -> None:

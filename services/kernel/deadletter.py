@@ -1,4 +1,4 @@
-"""Where messages go that nobody can read: kept with their cause, to be looked at and, once that is mended, sent again."""
+"""Where messages go that nobody can read: kept with their cause, to be looked at and, once mended, sent again."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ CAUSE_CHARACTERS = 2_000
 
 
 async def bury(bus: Bus, delivery: Delivery, cause: str) -> None:
-    """Keep the message with its cause, then take it off its queue. Without a place to keep it, it is dropped and logged:
-    poison must not come again."""
+    """Keep the message with its cause, then take it off its queue.
+
+    Without a place to keep it, it is dropped and logged: poison must not come again.
+    """
     letter = DeadLetter(
         letter_id=_letter_id(delivery),
         subject=delivery.subject,

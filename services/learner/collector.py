@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..kernel import deadletter
 from ..kernel.bus import Bus, Delivery
 from ..kernel.metrics import Metrics
 from ..kernel.topology import CONSUMERS
