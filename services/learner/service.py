@@ -16,11 +16,13 @@ from typing import TypeVar
 
 from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.policy_pb2 import PolicyRef
+from ..kernel.blobs import get_blob
 from ..kernel.service import Context, Fatal
 from ..kernel.topology import ROLLOUTS
 from ..play.tuning import tune_process, tune_thread
 from ..play.weights import Manifest, to_bytes
 from . import tools
+from .beginning import begin_with
 from .checkpoint import Saved
 from .collector import Collector
 from .export import export_final
@@ -80,6 +82,7 @@ class Learner:
             lambda: self._state.counters,
             max_lag=config.learner.max_lag,
             buffer_slabs=config.learner.buffer_slabs,
+            window_slabs=config.simulator.slabs,
             lockstep=config.lockstep,
         )
         self._saved_at = time.monotonic()
@@ -172,6 +175,7 @@ class Learner:
         while self._state.counters.step < self._total and not ctx.stopping.is_set():
             if collecting.done():
                 collecting.result()
+            await self._begin_anew()
             slabs = [] if ctx.paused else await self._collector.take(self._config.batch_decisions, WAIT_SECONDS)
             if slabs:
                 waiting = time.monotonic() - waited
@@ -180,6 +184,26 @@ class Learner:
             elif ctx.paused:
                 await asyncio.sleep(WAIT_SECONDS)
                 self._clock += WAIT_SECONDS  # a pause is not training time
+
+    async def _begin_anew(self) -> None:
+        """What the league wants of an exploiter: other weights, in an epoch of their own."""
+        record, counters, agent = await self._ctx.run_record(), self._state.counters, self._config.agent
+        if record is None or agent not in record.exploiters:
+            return
+        order = record.exploiters[agent]
+        if order.beginnings <= counters.beginnings:
+            return
+        data = await get_blob(self._ctx.bus, order.start.sha256)
+        await self._compute(lambda: begin_with(self._state, self._fresh(), data, self._ctx.config))
+        counters.epoch = await next_epoch(self._ctx.bus, agent)
+        counters.beginnings = order.beginnings
+        self._versions.add(counters.step, self._state.actor)
+        await self._ctx.bus.purge(ROLLOUTS, agent)
+        await self._compute(lambda: self._write_checkpoint(pinned=False))
+        self._saved_at = time.monotonic()
+        await self._publisher.publish(await self._compute(self._pack), self._manifest(), order.start)
+        await self._publisher.health(self._health({}))
+        await self._ctx.event("exploiter", f"{agent} begins anew as epoch {counters.epoch}")
 
     async def _learn(self, slabs: list[Slab], waiting: float) -> None:
         """One update; if it is committed it is published before anything else happens."""
