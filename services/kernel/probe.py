@@ -1,4 +1,4 @@
-"""`python -m ludus.kernel.probe PORT [PAGE]`: asks the service in the same container whether it is well; exit code 0 or 1.
+"""`python -m ludus.kernel.probe PORT [PAGE]`: asks the service in the same container how it is; exit code 0 or 1.
 
 For health checks that run a command. It speaks TLS where the service does, and looks at no certificate: who answers
 on this container's own loopback is the service.
