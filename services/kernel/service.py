@@ -26,7 +26,7 @@ from .bus import Bus, Unsupported
 from .config import ConfigError, RunConfig, load
 from .context import Context
 from .heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
-from .http import HealthServer, PortTaken
+from .http import HealthServer, PortTaken, Post
 from .logs import set_up
 from .metrics import Metrics
 from .rpc_door import Listening
@@ -128,6 +128,7 @@ class _Process:
             grpc_port=options.grpc_port,
         )
         self.listening: Listening | None = None
+        self.posts: dict[str, Post] = {}
         self.box: BlackBox | None = None
         self.ctx: Context | None = None
         self.work: asyncio.Task[None] | None = None
@@ -186,6 +187,7 @@ class _Process:
                 ready=self._readiness,
                 metrics=self.metrics.render,
                 listening=self.listening,
+                posts=self.posts,
             )
         except PortTaken as error:
             raise Fatal(f"{error}. Give another --http-port, or 0 for a free one.") from error
@@ -245,6 +247,7 @@ class _Process:
             bus=bus,
             metrics=self.metrics,
             heartbeat=self.heartbeat,
+            posts=self.posts,
             log=log,
         )
         self.metrics.info(

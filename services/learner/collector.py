@@ -15,10 +15,11 @@ from dataclasses import dataclass
 
 from ..kernel import deadletter
 from ..kernel.bus import Bus, Delivery
+from ..kernel.epochs import current_epoch
 from ..kernel.metrics import Metrics
 from ..kernel.topology import CONSUMERS
 from ..play.architecture import Architecture
-from .publisher import current_epoch, replaced
+from .publisher import replaced
 from .slab import Refused, Slab, check_version, check_window, decode
 from .state import Counters, Versions
 

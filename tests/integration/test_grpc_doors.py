@@ -33,6 +33,8 @@ LEAST = {
     "PauseRun": "operator",
     "ResumeRun": "operator",
     "StopRun": "admin",
+    "RollbackRun": "operator",
+    "PromoteCheckpoint": "admin",
     "GetStatus": "viewer",
     "WatchRun": "viewer",
     "GetStandings": "viewer",

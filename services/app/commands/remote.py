@@ -7,9 +7,10 @@ import argparse
 import grpc
 from rich.console import Console
 
+from ...api.v1 import services_pb2 as api
 from ...api.v1 import services_pb2_grpc as stubs
 from ...api.v1.run_pb2 import RunState, RunStatus
-from ..client import OPTIONS, ask_status, send
+from ..client import OPTIONS, ask, command_request
 from ..home import Home
 from ..people import channel_credentials
 
@@ -19,9 +20,10 @@ def remote(options: argparse.Namespace, home: Home, console: Console) -> int:
     with grpc.secure_channel(options.league, credentials, options=OPTIONS) as channel:
         control = stubs.ControlServiceStub(channel)  # type: ignore[no-untyped-call]
         if options.verb == "status":
-            console.print(_line(ask_status(control, options.run)), highlight=False, markup=False)
+            answer = ask(control, "GetStatus", api.GetStatusRequest(run=options.run))
+            console.print(_line(answer.status), highlight=False, markup=False)
             return 0
-        state = send(control, options.run, options.verb, options.reason)
+        state = ask(control, *command_request(options.run, options.verb, options.reason)).state
     console.print(f"{options.run}: {_name(state)}", highlight=False, markup=False)
     return 0
 
