@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from .. import __version__
 from .cluster_arguments import add_cluster
+from .health_arguments import add_health
 from .help_texts import (
     ANALYSE,
     BENCH,
@@ -148,6 +149,7 @@ def _runs(add: _Adder) -> None:
     _run(add("stop", "runs:stop", "end a run; it can go on later"))
     _run(add("resume", "runs:resume", "go on with a run that was stopped, paused or has failed, at the same update"))
     _run(add("pause", "runs:pause", "let a run wait, with its services; `resume` goes on"))
+    add_health(add, _run)
     add("runs", "runs:list_runs", "list all runs")
     logs = add("logs", "logs:logs", "what the services say", LOGS)
     _run(logs)
@@ -216,6 +218,8 @@ def _measures(add: _Adder) -> None:
     exploit.add_argument("run", nargs="?", metavar="RUN[@STEP]", help="whose policy is attacked (default: the newest)")
     exploit.add_argument("--role", metavar="R", help="of the exploiter, where agents have roles: the other is attacked")
     exploit.add_argument("--budget", type=int, metavar="N", help="decisions (default: a fifth of the run's)")
+    text = "one exploiter after the other, at these shares of the run's training: waits for a run that goes on"
+    exploit.add_argument("--at", metavar="P,P,...", help=text)
     exploit.add_argument("--fresh", action="store_true", help="begin with untrained weights, not with the run's own")
     exploit.add_argument("--name", metavar="NAME", help="of the exploiter's run (default: a fresh one)")
     exploit.add_argument("--seed", type=int, metavar="N", help="everything random is drawn from it")

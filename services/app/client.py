@@ -33,6 +33,19 @@ def league_address(run: RunFolder) -> str:
     return f"127.0.0.1:{port}"
 
 
+#: Asking again would not help.
+_REFUSALS = (
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.PERMISSION_DENIED,
+)
+
+
+class Refused(CommandError):
+    """The league has understood, and will not."""
+
+
 @contextmanager
 def _control(run: RunFolder) -> Iterator[Any]:
     address = league_address(run)
@@ -56,30 +69,61 @@ def fetch_status(run: RunFolder, timeout_seconds: float = CALL_SECONDS) -> RunSt
 
 def command(run: RunFolder, verb: str, reason: str = "", patience_seconds: float = 10.0) -> RunState:
     """`pause`, `resume` or `stop`; sent again with the same id while the league restarts. Raises CommandError."""
+    method, request = command_request(run.name, verb, reason)
+    state: RunState = _order(run, verb, method, request, patience_seconds).state
+    return state
+
+
+def command_request(run: str, verb: str, reason: str = "") -> tuple[str, Any]:
+    """Method and request of a command, with an id of its own."""
     command_id = secrets.token_hex(8)
     requests: dict[str, tuple[str, Any]] = {
-        "pause": ("PauseRun", api.PauseRunRequest(command_id=command_id, run=run.name)),
-        "resume": ("ResumeRun", api.ResumeRunRequest(command_id=command_id, run=run.name)),
-        "stop": ("StopRun", api.StopRunRequest(command_id=command_id, run=run.name, reason=reason)),
+        "pause": ("PauseRun", api.PauseRunRequest(command_id=command_id, run=run)),
+        "resume": ("ResumeRun", api.ResumeRunRequest(command_id=command_id, run=run)),
+        "stop": ("StopRun", api.StopRunRequest(command_id=command_id, run=run, reason=reason)),
     }
-    method, request = requests[verb]
+    return requests[verb]
+
+
+def roll_back(run: RunFolder, agent: str, checkpoint: str, reason: str, patience_seconds: float = 10.0) -> str:
+    """Ask the controller for a rollback; what it answers. "" leaves agent or checkpoint to it. Raises CommandError."""
+    request = api.RollbackRunRequest(
+        command_id=secrets.token_hex(8), run=run.name, agent=agent, checkpoint=checkpoint, reason=reason
+    )
+    return str(_order(run, "roll back", "RollbackRun", request, patience_seconds).message)
+
+
+def promote(run: RunFolder, agent: str, checkpoint: str, patience_seconds: float = 10.0) -> str:
+    """Vouch for a checkpoint; what the controller answers. Raises CommandError."""
+    request = api.PromoteCheckpointRequest(
+        command_id=secrets.token_hex(8), run=run.name, agent=agent, checkpoint=checkpoint
+    )
+    return str(_order(run, "promote a checkpoint of", "PromoteCheckpoint", request, patience_seconds).message)
+
+
+def _order(run: RunFolder, verb: str, method: str, request: Any, patience_seconds: float) -> Any:
+    """The same request, with the same id, until it is answered: the league may be restarting. Raises CommandError."""
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
             with _control(run) as control:
-                response = getattr(control, method)(request, timeout=CALL_SECONDS)
-            state: RunState = response.state
-            return state
-        except grpc.RpcError as error:
-            code, details = error.code(), error.details()
-            if code in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT):
-                raise CommandError(details) from error
-            problem: Exception = CommandError(f"the league does not answer: {details}")
-        except CommandError as error:
-            problem = error
-        if time.monotonic() > deadline:
-            raise CommandError(f"cannot {verb} {run.name!r}: {problem}") from problem
+                return ask(control, method, request)
+        except Refused:
+            raise
+        except CommandError as problem:
+            if time.monotonic() > deadline:
+                raise CommandError(f"cannot {verb} {run.name!r}: {problem}") from problem
         time.sleep(RETRY_SECONDS)
+
+
+def ask(control: Any, method: str, request: Any) -> Any:
+    """One question, once. Raises Refused when asking again would not help, CommandError when nobody answers."""
+    try:
+        return getattr(control, method)(request, timeout=CALL_SECONDS)
+    except grpc.RpcError as error:
+        if error.code() in _REFUSALS:
+            raise Refused(error.details()) from error
+        raise CommandError(f"the league does not answer: {error.details()}") from error
 
 
 class Watcher:

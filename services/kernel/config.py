@@ -18,7 +18,8 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from .agents import AgentConfig
-from .promotion import GateConfig
+from .measuring import EvaluatorConfig
+from .remedies import HealthConfig
 from .schedule import (
     LeagueConfig,
 )
@@ -132,25 +133,6 @@ class LearnerConfig(Section):
     track: TrackConfig = TrackConfig()  # type: ignore[call-arg]
 
 
-class EvaluatorConfig(Section):
-    matches: int = Field(256, ge=1, description="matches played side by side")
-    every_updates: int = Field(40, ge=1, description="updates between two evaluations of the newest version")
-    matches_per_opponent: int = Field(40, ge=2, multiple_of=2, description="episodes, where one plays alone")
-    final_matches_per_opponent: int = Field(200, ge=2, multiple_of=2, description="for step 0 and the last version")
-    matches_between_agents: int = Field(
-        200, ge=2, multiple_of=2, description="of the newest versions of two roles, with every evaluation"
-    )
-    regimes: tuple[str, ...] = Field(
-        ("default",), description="conditions the last version is measured in, beside the default ones of the panel"
-    )
-    regime_matches_per_opponent: int = Field(100, ge=2, multiple_of=2, description="in each of the other regimes")
-    deterministic: bool = True
-    gate: GateConfig = GateConfig()  # type: ignore[call-arg]
-    replays: Literal["first", "all"] = Field("first", description="matches kept: the first of every pairing, or all")
-    threads: int = Field(1, ge=1)
-    device: str = "cpu"
-
-
 class BusConfig(Section):
     url: str = Field("", description="NATS to use; empty: the stack's own nats-server")
     credentials: str = Field(
@@ -196,6 +178,7 @@ class RunConfig(Section):
     learner: LearnerConfig = LearnerConfig()  # type: ignore[call-arg]
     league: LeagueConfig
     evaluator: EvaluatorConfig = EvaluatorConfig()  # type: ignore[call-arg]
+    health: HealthConfig = HealthConfig()  # type: ignore[call-arg]
 
     @property
     def total_updates(self) -> int:
@@ -221,14 +204,24 @@ class RunConfig(Section):
         folder = Path(self.directory)
         return folder if len(self.agent_names) == 1 else folder / AGENTS_FOLDER / agent
 
+    @property
+    def exploiters(self) -> dict[str, str]:
+        """ "main" or "league" by agent that exploits."""
+        return {agent.name: agent.exploits for agent in self.agents if agent.exploits}
+
     def for_agent(self, agent: str) -> RunConfig:
         """The configuration as the learner of one agent reads it. Raises ConfigError for an unknown one."""
         names = self.agent_names
         if agent not in names:
             raise ConfigError(f"unknown agent {agent!r}: expected one of {', '.join(map(repr, names))}")
-        learner = self.learner.model_copy(update={"agent": agent})
-        seed = self.seed + names.index(agent) * AGENT_SEED_STRIDE
-        return self.model_copy(update={"learner": learner, "seed": seed})
+        share = self.league.exploiters.share if agent in self.exploiters else 1.0
+        batch = max(
+            min(self.learner.minibatch, self.learner.batch_decisions), round(share * self.learner.batch_decisions)
+        )
+        learner = self.learner.model_copy(update={"agent": agent, "batch_decisions": batch})
+        seed, decisions = self.seed + names.index(agent) * AGENT_SEED_STRIDE, self.total_updates * batch
+        changes = {"learner": learner, "seed": seed} | ({"decisions": decisions} if share < 1 else {})
+        return self.model_copy(update=changes)
 
     @model_validator(mode="after")
     def _half_precision_is_for_gpus(self) -> RunConfig:
@@ -243,6 +236,10 @@ class RunConfig(Section):
         names = [agent.name for agent in self.agents]
         if len(set(names)) < len(names):
             raise ValueError(f"agents: every agent needs a name of its own, found {', '.join(names)}")
+        if names and set(names) == set(self.exploiters):
+            raise ValueError("agents: exploiters need somebody to exploit: expected an agent without `exploits`")
+        if self.exploiters and (self.league.curriculum.alternation or self.league.curriculum.ladder):
+            raise ValueError("agents: exploiters need agents that learn all the time: no alternation, and no levels")
         if self.lockstep and len(names) > 1:
             raise ValueError("lockstep: it takes one agent; remove `lockstep`, or train one role at a time")
         return self

@@ -23,7 +23,9 @@ from ..api.v1.run_pb2 import (
 from .bus import Bus, BusError
 from .config import RunConfig
 from .heartbeat import Heartbeat
+from .http import Post
 from .metrics import Metrics
+from .rpc_door import Listening
 from .topology import EVENTS, RUN_BUCKET
 
 WATCH_SECONDS = 0.5
@@ -48,6 +50,10 @@ class Context:
     metrics: Metrics
     heartbeat: Heartbeat
     host: str = "127.0.0.1"
+    listening: Listening | None = None
+    """how this service lets others in; None on loopback"""
+    posts: dict[str, Post] = field(default_factory=dict)
+    """by path: what the service takes by POST on its HTTP port"""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("ludus"))
     paused: bool = False

@@ -16,6 +16,8 @@ PURPOSES = ("train", "evaluate", "probe")
 OUTCOMES = ("win", "draw", "loss", "void", "scored")
 VERDICTS = ("promoted", "rejected", "inconclusive")
 POOLS = ("train", "evaluate")
+HEALTH_PHASES = ("healthy", "softened", "rolling", "probation", "paused")
+REMEDIES = ("restore", "older_reset", "bilateral")
 
 Kind = Literal["gauge", "counter", "info"]
 Labels = dict[str, tuple[str, ...]]
@@ -183,7 +185,7 @@ _LEAGUE = (
         "results that were not rated",
         "results",
         "constant",
-        reason=("duplicate", "void", "invalid", "unknown-ticket", "forged", "stale-epoch"),
+        reason=("duplicate", "void", "invalid", "unknown-ticket", "forged", "stale-epoch", "future-epoch"),
     ),
     _of(
         "league",
@@ -216,18 +218,54 @@ _LEAGUE = (
         "league", "win_ratio", "gauge", "score of the learner against an opponent, draws half", "", "rises", opponent=()
     ),
     _of("league", "recent_return", "gauge", "of a training episode, undiscounted, where one plays alone", "", "rises"),
+    _of(
+        "league",
+        "recent_success_ratio",
+        "gauge",
+        "training episodes that were a success, where one plays alone",
+        "",
+        "rises",
+    ),
     _of("league", "pool_size", "gauge", "snapshots in the opponent pool", "snapshots", "<= league.pool_size"),
     _of("league", "snapshots_total", "counter", "snapshots taken by this process", "snapshots", "rises"),
     _of("league", "phase", "gauge", "1 for the phase of the schedule, 0 for the others", "", "", phase=PHASES),
     _of("league", "run_state", "gauge", "1 for the state of the run, 0 for the others", "", "training", state=STATES),
     _of("league", "scripted_share_ratio", "gauge", "share of new matches against scripted bots"),
     _of("league", "randomisation", "gauge", "1 for the level of domain randomisation in new matches", level=()),
+    _of(
+        "league",
+        "health_phase",
+        "gauge",
+        "1 for the phase of the health controller",
+        "",
+        "healthy",
+        agent=(),
+        phase=HEALTH_PHASES,
+    ),
+    _of(
+        "league",
+        "rollbacks_total",
+        "counter",
+        "rollbacks carried out, by rung of the ladder",
+        "",
+        "constant",
+        rung=("3", "4", "5"),
+        remedy=REMEDIES,
+    ),
     _of("league", "progress_ratio", "gauge", "committed updates / all updates", "", "rises"),
 )
 
 _EVALUATOR = (
     _of("evaluator", "matches_total", "counter", "evaluation matches finished", "matches", "rises during evaluations"),
     _of("evaluator", "decisions_total", "counter", "decisions played", "decisions", "rises during evaluations"),
+    _of(
+        "evaluator",
+        "share_ratio",
+        "gauge",
+        "share of all decisions that measuring has taken while somebody learned",
+        "",
+        "<= evaluator.share",
+    ),
     _of("evaluator", "matches_playing", "gauge", "matches in play", "matches"),
     _of(
         "evaluator",
@@ -238,6 +276,17 @@ _EVALUATOR = (
         "rises",
         opponent=(),
     ),
+    _of(
+        "evaluator",
+        "exploiter_win_ratio",
+        "gauge",
+        "wins of a finished exploiter against the newest version that one has attacked, and their 95 % interval",
+        "",
+        "near 0.5 or below",
+        agent=(),
+        bound=("value", "low", "high"),
+    ),
+    _of("evaluator", "exploited_step", "gauge", "step of that version", "updates", "rises", agent=()),
     _of("evaluator", "verdicts_total", "counter", "verdicts of the promotion gate", "", "", verdict=VERDICTS),
 )
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
+from .agents import ExploitersConfig
 from .curriculum import CurriculumConfig
 from .section import NAME_PATTERN, Section
 
@@ -90,6 +91,7 @@ class GuestConfig(Section):
     name: str = Field("", pattern=r"^$|" + NAME_PATTERN, description="in standings; empty: made of the file's name")
     sha256: str = Field("", description="of the file; filled in when the run is created")
     role: str = Field("", description="role that it plays, where agents have roles")
+    origin: str = Field("", description="RUN:VERSION it was taken from; written by `ludus exploit`")
 
     @property
     def player(self) -> str:
@@ -103,6 +105,7 @@ class LeagueConfig(Section):
         (), description="levels of domain randomisation in training, whatever the phase; empty: as game_parameters say"
     )
     curriculum: CurriculumConfig = CurriculumConfig()  # type: ignore[call-arg]
+    exploiters: ExploitersConfig = ExploitersConfig()  # type: ignore[call-arg]
     snapshot_updates: int = Field(25, ge=1, description="the learner joins the pool every so many updates")
     pool_size: int = Field(40, ge=1)
     pool_keep: Literal["spread", "geometric", "stride"] = Field(

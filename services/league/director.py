@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..api.v1 import run_pb2 as run
 from ..kernel.players import version_id
-from . import gate, levels, lockstep
+from . import alarm, exploiters, gate, levels, lockstep
 from .examiner import evaluate, evaluate_on_schedule, evaluate_regimes, gaps, order_again
 from .phases import Stage, randomisation_at, stage_at
 from .plan import Plan
@@ -59,12 +59,14 @@ def _train(turn: Turn) -> None:
     _randomise(turn)
     _snapshot(turn)
     _end_learning(turn)
+    exploiters.follow(turn)
     levels.follow(turn)
     if turn.view.over:
         _end_training(turn)
         return
     evaluate_on_schedule(turn)
     order_again(turn)
+    alarm.look(turn)
     gate.follow(turn)
     if turn.plan.config.lockstep:
         lockstep.order(turn, stage)
@@ -91,11 +93,11 @@ def _randomise(turn: Turn) -> None:
 
 
 def _snapshot(turn: Turn) -> None:
-    """Every agent's versions join the pool in their own time."""
+    """Every agent's versions join the pool in their own time; those of exploiters when they have earned it."""
     every = turn.plan.config.league.snapshot_updates
     if turn.plan.alone:
         return
-    for head in turn.view.heads:
+    for head in turn.view.mains:
         last = turn.record.snapshot_steps[head.agent]
         if head.step // every > last // every and turn.keep(head):
             turn.record.snapshot_steps[head.agent] = head.step
@@ -108,7 +110,7 @@ def _end_learning(turn: Turn) -> None:
     if len(turn.view.agents) == 1:
         return
     for final in turn.view.finals:
-        if turn.keep(final):
+        if turn.keep(final) and final.agent not in turn.view.exploiters:
             turn.record.pool[:] = admit_version(turn.record.pool, version_id(final), turn.pool_rule)
     turn.record.learning[:] = turn.learning
     if not turn.record.learning and not turn.view.over:
@@ -119,7 +121,11 @@ def _order_training(turn: Turn, stage: Stage) -> None:
     view, level = turn.view, turn.record.randomisation
     for _ in range(training_shortage(turn.plan.config, view.training_waiting, view.training_undelivered)):
         number, bot = turn.printer.next_ticket, levels.practice_bot(turn)
-        players = turn.lineup(stage, view.standings, number, bot)
+        agent = turn.chooser(number)
+        if agent in view.exploiters:
+            players = turn.match(agent, exploiters.opponent(turn, agent, number))
+        else:
+            players = turn.lineup(agent, stage, view.standings, number, bot)
         turn.publish([turn.printer.training(players, stage.name, level, levels.level(turn, number))])
 
 
@@ -127,6 +133,7 @@ def _end_training(turn: Turn) -> None:
     last = turn.view.finals
     if not all([turn.keep(final) for final in last]):
         return
+    evaluate(turn, [turn.catalog[genesis] for genesis in turn.geneses])
     evaluate(turn, last)
     for final in last:
         evaluate_regimes(turn, version_id(final))
@@ -143,6 +150,7 @@ def _finish(turn: Turn) -> None:
     order_again(turn)
     if turn.has_orders() or gate.follow(turn):
         return
+    alarm.look(turn)
     incomplete = gaps(turn)
     short = f"; void or lost matches left a gap in {', '.join(incomplete)}" if incomplete else ""
     turn.record.state = run.RUN_STATE_FINISHED

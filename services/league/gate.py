@@ -1,12 +1,13 @@
 """The promotion gate seen from the league: who is champion, who is tested next, how many more matches. Pure.
 
 The evaluator judges; here its verdict is carried out. A candidate meets the champion in batches, once its panel is
-complete, until there is a verdict.
+complete, until there is a verdict. The champion stays in the pool of opponents, and is on the panel of later versions.
 """
 
 from __future__ import annotations
 
 from .evaluation import PATIENCE, Order
+from .pool import admit_version
 from .turn import Turn
 
 PROBE = "probe"
@@ -26,6 +27,12 @@ def nominate(turn: Turn, candidate: str, *, last: bool = False) -> None:
         turn.announce("gate", f"{candidate} is tested against the champion {champions[-1]}")
 
 
+def on_panel(turn: Turn, candidate: str) -> str:
+    """The champion that a candidate is measured against beside the panel; "" where it is on that already."""
+    champion = turn.record.champions[-1] if turn.record.champions else ""
+    return champion if champion not in (candidate, *turn.geneses) else ""
+
+
 def follow(turn: Turn) -> bool:
     """Carry out a verdict, or order more matches. Whether a candidate is still under test."""
     gate = turn.record.gate
@@ -35,6 +42,7 @@ def follow(turn: Turn) -> bool:
     if verdict is not None and (verdict.candidate, verdict.champion) == (gate.candidate, champion):
         if verdict.word == "promoted":
             turn.record.champions.append(gate.candidate)
+            turn.record.pool[:] = admit_version(turn.record.pool, gate.candidate, turn.pool_rule)
             turn.announce("promotion", f"{gate.candidate} is champion", champion=gate.candidate)
         turn.record.ClearField("gate")
         return False

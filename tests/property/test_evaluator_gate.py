@@ -15,7 +15,9 @@ from ludus.evaluator.gate.panel import difference
 from ludus.evaluator.gate.sprt import SCORES, _nearest, bounds, expected_score, log_likelihood_ratio
 from ludus.evaluator.gate.tally import Tally
 from ludus.kernel.promotion import GateConfig, Verdict, read_verdict
+from ludus.kernel.seals import sealed
 from ludus.kernel.wilson import wilson_interval
+from ludus.play.matches import matches_of, result_of
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import gate_errors
@@ -102,6 +104,23 @@ def tallied(*results: list[m.MatchResult]) -> Tally:
     return tally
 
 
+def test_only_matches_that_the_league_ordered_count() -> None:
+    """A result without a seal, with another's, or changed after it was sealed moves nothing."""
+    key = bytes(32)
+    players = [m.Player(policy=NEW), m.Player(policy=OLD)]
+    order = m.Ticket(ticket_id="t", purpose=m.PURPOSE_PROBE, players=players, first_match=1, matches=4, seeds=[7, 8])
+    seals = sealed(order, key).seals
+    genuine = [result(players[1], 7 + k // 2, k % 2, 2, number=1 + k) for k in range(4)]
+    for one, seal in zip(genuine, seals, strict=True):
+        one.ticket_id, one.seal = "t", seal
+    tally = Tally(CONFIG, key)
+    bare, swapped, changed = (m.MatchResult.FromString(genuine[0].SerializeToString()) for _ in range(3))
+    bare.seal, swapped.seal, changed.seed = b"", seals[1], 99
+    for one in (bare, swapped, changed, *genuine[:3]):
+        tally.fold(one)
+    assert tally.trial("main@1.40", "main@1.0").pentanomial == [0, 0, 0, 0, 1]
+
+
 @given(st.lists(st.sampled_from([0, 1, 2]), min_size=2, max_size=40), st.randoms())
 def test_redelivery_and_single_matches_change_nothing(points: list[int], chance: object) -> None:
     once = gate(points)
@@ -147,6 +166,25 @@ def test_the_first_decision_stands() -> None:
     tally = tallied(gate([2, 2] * 70 + [0, 0] * 300))
     assert tally.trial("main@1.40", "main@1.0").decided == 1
     assert sum(tally.trial("main@1.40", "main@1.0").pentanomial) <= 70
+
+
+def test_what_the_league_did_not_order_decides_nothing() -> None:
+    key, tally = bytes(32), Tally(CONFIG, bytes(32))
+    order = m.Ticket(
+        ticket_id="evaluate-1", run="r", purpose=m.PURPOSE_PROBE, players=[m.Player(policy=NEW), m.Player(policy=OLD)],
+        first_match=1, matches=4, seeds=[2**63, 2**63 + 1],
+    )  # fmt: skip
+    found = [
+        result_of(
+            match, seat_outcome=2, ending="timeout", decisions=5, seat_scores=[0.0, 0.0],
+            policies_at_start=[NEW, OLD], policies_at_end=[NEW, OLD], worker="w",
+        )
+        for match in matches_of(sealed(order, key))
+    ]  # fmt: skip
+    found[3].seal = b"made up"
+    for one in [*found, *gate([2, 2] * 70)]:
+        tally.fold(one)
+    assert sum(tally.trial("main@1.40", "main@1.0").pentanomial) == 1, "the second pair lacks a match with a seal"
 
 
 def test_other_regimes_void_matches_and_bad_messages_are_left_out() -> None:
