@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from .agents import AgentConfig
 from .promotion import GateConfig
+from .remedies import HealthConfig
 from .schedule import (
     LeagueConfig,
 )
@@ -196,6 +197,7 @@ class RunConfig(Section):
     learner: LearnerConfig = LearnerConfig()  # type: ignore[call-arg]
     league: LeagueConfig
     evaluator: EvaluatorConfig = EvaluatorConfig()  # type: ignore[call-arg]
+    health: HealthConfig = HealthConfig()  # type: ignore[call-arg]
 
     @property
     def total_updates(self) -> int:

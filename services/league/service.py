@@ -29,6 +29,7 @@ from .status import build_status
 from .store import RecordStore
 from .training import TrainingLedger
 from .view import Announce, Effect, Keep, Publish, View
+from .watch import HealthWatch
 from .world import World
 
 #: How long one look at the ledger waits for a first result.
@@ -59,10 +60,18 @@ class League:
     """Everything it must not forget is in the run's record and the standings; both are written by compare-and-set."""
 
     def __init__(
-        self, ctx: Context, store: RecordStore, keeper: Keeper, world: World, rater: Rater, run: Bucket, key: bytes
+        self,
+        ctx: Context,
+        store: RecordStore,
+        keeper: Keeper,
+        world: World,
+        rater: Rater,
+        run: Bucket,
+        key: bytes,
+        health: HealthWatch,
     ) -> None:
         self.ctx, self.store, self.keeper, self.world, self._rater = ctx, store, keeper, world, rater
-        self._run, self._key = run, key
+        self._run, self._key, self.health = run, key, health
         self._training = TrainingLedger(ctx.bus, ctx.config.league.elo_k, fresh_state(ctx.config.league.prior_elo))
         self._posted = -1
         self._plan = make_plan(ctx.config)
@@ -84,7 +93,7 @@ class League:
         keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k, key, fresh_state(ctx.config.league.prior_elo))
         gate = ctx.config.evaluator.gate.enabled
         world, run = await World.open(ctx.bus, ctx.config.agent_names, gate=gate), await ctx.bus.bucket(RUN_BUCKET)
-        return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run, key)
+        return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run, key, await HealthWatch.open(ctx, store))
 
     async def run(self) -> None:
         """Work until the run is over or the process is told to stop."""
@@ -96,6 +105,8 @@ class League:
                 self._rater.look(self.keeper.state)
                 if self._mirror:
                     self._mirror.look(self.keeper.state)
+            if self.health.due():
+                await self.health.look()
             await asyncio.sleep(max(0.0, self._pace.loop_seconds - (time.monotonic() - began)))
         if is_over(self.store.record):
             await self.conclude()

@@ -14,10 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..kernel.bus import Bus, Delivery
+from ..kernel.epochs import current_epoch
 from ..kernel.metrics import Metrics
 from ..kernel.topology import CONSUMERS
 from ..play.architecture import Architecture
-from .publisher import current_epoch, replaced
+from .publisher import replaced
 from .slab import Refused, Slab, check_version, check_window, decode
 from .state import Counters, Versions
 

@@ -16,15 +16,18 @@ from typing import TypeVar
 
 from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.policy_pb2 import PolicyRef
+from ..kernel.epochs import next_epoch
+from ..kernel.intent import Intent
 from ..kernel.service import Context, Fatal
 from ..kernel.topology import ROLLOUTS
 from ..play.tuning import tune_process, tune_thread
 from ..play.weights import Manifest, to_bytes
 from . import tools
-from .checkpoint import Saved
+from .checkpoint import CheckpointError, Saved
 from .collector import Collector
 from .export import export_final
-from .publisher import Publisher, Turn, next_epoch
+from .publisher import Publisher, Turn
+from .recovery import Recovery, settle
 from .reference import WrongReference
 from .reporter import Reporter
 from .setup import components_of, inherit, manifest_of, state_of, threads_per_operation
@@ -85,8 +88,10 @@ class Learner:
         self._saved_at = time.monotonic()
         self._clock = time.monotonic()
         self._undone = 0
+        self._recovery: Recovery
 
     async def run(self) -> None:
+        self._recovery = await Recovery.open(self._ctx.bus, self._config.agent)
         await self._start()
         collecting = asyncio.create_task(self._collector.run(), name="collector")
         try:
@@ -111,7 +116,15 @@ class Learner:
         # Rollouts of earlier epochs are of no use, and those a killed learner held would block the buffer until the
         # server's patience with it ends.
         await ctx.bus.purge(ROLLOUTS, self._config.agent)
+        await self._heed()
+        pending = await self._recovery.pending()
         saved = await self._compute(self._vault.recover)
+        if pending is not None:
+            await self._roll_back(pending, epoch)
+            self._reporter.started(self._state.counters, self._vault.durable_step)
+            await self._pin_start()
+            self._ctx.ready()
+            return
         if saved is None and ctx.config.parent:
             await self._compute(lambda: inherit(ctx.config, self._state))
             await ctx.event("inherited", f"step 0 is {ctx.config.parent}")
@@ -172,6 +185,10 @@ class Learner:
         while self._state.counters.step < self._total and not ctx.stopping.is_set():
             if collecting.done():
                 collecting.result()
+            if self._recovery.due():
+                await self._heed()
+                if intent := await self._recovery.pending():
+                    await self._roll_back(intent, intent.epoch)
             slabs = [] if ctx.paused else await self._collector.take(self._config.batch_decisions, WAIT_SECONDS)
             if slabs:
                 waiting = time.monotonic() - waited
@@ -180,6 +197,41 @@ class Learner:
             elif ctx.paused:
                 await asyncio.sleep(WAIT_SECONDS)
                 self._clock += WAIT_SECONDS  # a pause is not training time
+
+    async def _heed(self) -> None:
+        """Take over what the controller has written."""
+        guidance = await self._recovery.guidance()
+        self._updater.overrides, self._vault.protected = guidance.overrides, guidance.protected
+
+    async def _roll_back(self, intent: Intent, epoch: int) -> None:
+        """Carry out a fenced rollback. If the target cannot be loaded the state stays, and the controller pauses."""
+        ctx, counters = self._ctx, self._state.counters
+        try:
+            await self._compute(lambda: self._vault.load(intent.checkpoint))
+        except CheckpointError as error:
+            await self._recovery.aborted(str(error))
+            await ctx.event("rollback_aborted", str(error))
+            counters.epoch = epoch
+            return
+        await self._recovery.loaded(epoch)
+        await self._recovery.verified()
+        undone, seconds = counters.undone, counters.seconds
+        counters = self._state.counters
+        counters.epoch, counters.undone, counters.seconds = epoch, undone, seconds
+        settle(self._state, intent, lambda: tools.begin(self._state, ctx.config, "rollback"))
+        await self._heed()
+        self._versions.forget()
+        self._versions.add(counters.step, self._state.actor)
+        await ctx.bus.purge(ROLLOUTS, self._config.agent)
+        await self._compute(lambda: self._write_checkpoint(pinned=False))
+        self._saved_at = time.monotonic()
+        data = await self._compute(self._pack)
+        await self._publisher.publish(data, self._manifest(), None, self._turn())
+        await self._publisher.health(self._health({}))
+        await self._recovery.resumed()
+        self._undone = 0
+        await ctx.event("restored", f"going on at step {counters.step} as epoch {epoch}", checkpoint=intent.checkpoint)
+        self._beat()
 
     async def _learn(self, slabs: list[Slab], waiting: float) -> None:
         """One update; if it is committed it is published before anything else happens."""
@@ -216,6 +268,9 @@ class Learner:
         self._undone += 1
         self._reporter.rejected(report)
         await self._ctx.event("update_undone", report.detail, reason=report.reason, step=self._state.counters.step)
+        health = self._health(report.metrics)
+        health.rejected = True
+        await self._publisher.health(health)
         if self._undone >= MAX_UNDONE:
             raise Fatal(
                 f"{self._undone} updates in a row had to be taken back (last: {report.detail}). Lower "
@@ -288,6 +343,7 @@ class Learner:
             decisions_per_second=self._reporter.decisions_per_second,
             metrics=metrics | {"elapsed_seconds": counters.seconds, "undone": counters.undone},
             checkpoint_step=self._vault.durable_step,
+            checkpoint_epoch=self._vault.durable_epoch,
         )
 
     def _beat(self) -> None:

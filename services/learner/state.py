@@ -135,6 +135,10 @@ class Versions:
         while len(self._actors) > self._kept:
             self._actors.popitem(last=False)
 
+    def forget(self) -> None:
+        """After a rollback: nothing of the old epoch is a reference any more."""
+        self._actors.clear()
+
     def __contains__(self, step: int) -> bool:
         return step in self._actors
 
