@@ -36,7 +36,7 @@ from ludus.kernel.wilson import wilson_interval
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET_KL = 0.05
-GUARDS = {"off": ["learner.target_kl=1e9"], "on": []}
+GUARDS = {"off": ["learner.target_kl=1e9", "health.guard=false", "health.controller=false"], "on": []}
 OVER_SECONDS = 600.0
 
 Json = dict[str, Any]

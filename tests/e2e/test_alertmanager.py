@@ -1,7 +1,7 @@
 """The backstop from end to end: a gauge of a live learner, Prometheus, Alertmanager, the league's webhook, a rollback.
 
-The policy begins with next to no action noise. That is one sign of a collapse, and the controller needs two before it acts
-by itself: nothing happens until the alert asks for it.
+The policy begins with next to no action noise. That is one sign of a collapse, and the controller needs two before it
+acts by itself: nothing happens until the alert asks for it.
 """
 
 from __future__ import annotations
