@@ -185,7 +185,7 @@ _LEAGUE = (
         "results that were not rated",
         "results",
         "constant",
-        reason=("duplicate", "void", "invalid", "unknown-ticket", "forged", "stale-epoch"),
+        reason=("duplicate", "void", "invalid", "unknown-ticket", "forged", "stale-epoch", "future-epoch"),
     ),
     _of(
         "league",

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ..api.v1.run_pb2 import RunRecord, RunStatus
 from ..kernel.bus import Bucket, Conflict
 from ..kernel.clock import Periodic
+from ..kernel.seals import seal_key, sealed
 from ..kernel.service import Context, Fatal
 from ..kernel.topology import RUN_BUCKET, TICKETS, orders_key
 from .commands import is_over, revived, state_name
@@ -24,7 +25,6 @@ from .mirror import Mirror, connect
 from .phases import stage_at
 from .plan import make_plan
 from .rater import Rater
-from .seals import seal_key, sealed
 from .status import build_status
 from .store import RecordStore
 from .training import TrainingLedger
@@ -92,7 +92,10 @@ class League:
         key = await seal_key(ctx.bus, deterministic=ctx.config.lockstep)
         keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k, key, fresh_state(ctx.config.league.prior_elo))
         gate = ctx.config.evaluator.gate.enabled
-        world, run = await World.open(ctx.bus, ctx.config.agent_names, gate=gate), await ctx.bus.bucket(RUN_BUCKET)
+        world, run = (
+            await World.open(ctx.bus, ctx.config.agent_names, ctx.config.exploiters, gate=gate),
+            await ctx.bus.bucket(RUN_BUCKET),
+        )
         return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run, key, await HealthWatch.open(ctx, store))
 
     async def run(self) -> None:

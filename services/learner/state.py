@@ -30,6 +30,8 @@ class Counters:
     """updates that were measured and taken back"""
     seconds: float = 0.0
     """spent on the run by its learners, in all epochs"""
+    beginnings: int = 0
+    """how often an exploiter has begun anew"""
 
     @property
     def window(self) -> int:
