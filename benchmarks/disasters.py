@@ -164,6 +164,7 @@ def rows_of(name: str, guard: str, runs: Sequence[Run]) -> list[Row]:
     worths = [worth for run in runs if not isnan(worth := disaster.worth(run))]
     target = 0.0 if guard == "on" else None
     label = f"{name}, guard {guard}"
+    mean = statistics.mean(worths) if worths else float("nan")
     spread = (min(worths), max(worths)) if worths else None
     kls = [max(run.series("kl"), default=float("nan")) for run in runs]
     undone = sum(run.count("update_undone") for run in runs)
@@ -171,8 +172,8 @@ def rows_of(name: str, guard: str, runs: Sequence[Run]) -> list[Row]:
     return [
         row(f"{label}: failed as logged", bad / n, "runs", n=n, interval=wilson_interval(bad, n), target=target,
             at_most=True),
-        row(f"{label}: {disaster.worth_name}, mean (interval: lowest, highest)", statistics.mean(worths or [float("nan")]), "rate",
-            n=len(worths), interval=spread),
+        row(f"{label}: {disaster.worth_name}, mean (interval: lowest, highest)", mean, "rate", n=len(worths),
+            interval=spread),
         row(f"{label}: largest KL, median (interval: lowest, highest)", statistics.median(kls), "nats", n=n,
             interval=(min(kls), max(kls))),
         row(f"{label}: updates taken back", undone, "updates", n=n),
