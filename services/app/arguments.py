@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from .. import __version__
+from .cluster_arguments import add_cluster
 from .help_texts import (
     ANALYSE,
     BENCH,
     CLONE,
+    CROSSPLAY,
     DASHBOARD,
     EPILOG,
     EVALUATE,
@@ -64,6 +66,7 @@ def build_parser() -> Parser:
     _league(add)
     _measures(add)
     _submissions(add)
+    add_cluster(add)
     return parser
 
 
@@ -71,11 +74,11 @@ class _Adder:
     """Adds commands that share the common options."""
 
     def __init__(self, commands: Any, common: Parser) -> None:
-        self._commands, self._common = commands, common
+        self._commands, self.common = commands, common
 
     def __call__(self, name: str, action: str, text: str, description: str = "") -> Parser:
         parser: Parser = self._commands.add_parser(
-            name, help=text, description=description or f"{text[0].upper()}{text[1:]}.", parents=[self._common],
+            name, help=text, description=description or f"{text[0].upper()}{text[1:]}.", parents=[self.common],
             formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
         )  # fmt: skip
         parser.set_defaults(action=action)
@@ -159,10 +162,10 @@ def _run(parser: Parser) -> None:
 def _replays(add: _Adder) -> None:
     play = add("play", "replays:play", "play one match between two players and keep it", PLAY)
     for seat, default in (("red", "brawler"), ("blue", "ace")):
-        text = f"a bot, or a run whose policy plays (default {default})"
+        text = f"a bot, a file (.onnx, .safetensors) or a run whose policy plays (default {default})"
         play.add_argument(f"--{seat}", metavar="PLAYER", default=default, help=text)
     play.add_argument("--seed", type=int, metavar="N", default=1, help="where the match starts (default %(default)s)")
-    play.add_argument("--rules", metavar="RULES", help="rule set (default: that of the run, or the game's first)")
+    play.add_argument("--rules", metavar="RULES", help="rule set (default: that of the policies, or the game's first)")
     play.add_argument("--output", type=Path, metavar="FILE", help="where to keep it (default: replays/ of the home)")
     replay = add("replay", "replays:replay", "show a kept match in the browser", REPLAY)
     replay.add_argument("match", nargs="?", metavar="MATCH", help="a file or a name (default: the newest)")
@@ -195,7 +198,7 @@ def _sweeps(add: _Adder) -> None:
 def _league(add: _Adder) -> None:
     league = add("league", "", "questions to the ledger of a run")
     questions = league.add_subparsers(dest="question", metavar="QUESTION", required=True, parser_class=Parser)
-    inner = _Adder(questions, add._common)
+    inner = _Adder(questions, add.common)
     replay = inner("replay", "league:replay", "fold all results again and compare with the stored standings")
     _run(replay)
     text = f"rate the same matches by another system too: {', '.join(RATING_SYSTEMS)}"
@@ -226,7 +229,7 @@ def _measures(add: _Adder) -> None:
     evaluate.add_argument("--json", metavar="FILE", help="write the table for programs")
     bench = add("bench", "", "measure speed, with targets")
     what = bench.add_subparsers(dest="what", metavar="WHAT", required=True, parser_class=Parser)
-    game = _Adder(what, add._common)("game", "bench:game", "decisions per second of a game", BENCH)
+    game = _Adder(what, add.common)("game", "bench:game", "decisions per second of a game", BENCH)
     game.add_argument("game", metavar="GAME", help="for example dogfight")
     game.add_argument("--quick", action="store_true", help="fewer and shorter repetitions: some seconds")
     game.add_argument("--json", type=Path, metavar="FILE", help="write the rows for programs")
@@ -247,8 +250,8 @@ def _submissions(add: _Adder) -> None:
     validate = add("validate", "validate:validate", "check an ONNX file against the submission contract", VALIDATE)
     validate.add_argument("file", metavar="FILE", help="an ONNX file, whoever made it")
     validate.add_argument(
-        "--rules", choices=("training", "competition"), metavar="R", default="training",
-        help="rule set: training (46 observed floats) or competition (224); default %(default)s",
+        "--rules", choices=("training", "competition"), metavar="R",
+        help="rule set: training (46 observed floats) or competition (224); default: the one its input fits",
     )  # fmt: skip
     _clone(add)
     contest = add("tournament", "tournament:tournament", "bots, ONNX files and runs: everybody against all", TOURNAMENT)
@@ -258,6 +261,12 @@ def _submissions(add: _Adder) -> None:
     contest.add_argument("--seed", type=int, default=1, metavar="N", help="draws the starts (default %(default)s)")
     contest.add_argument("--json", metavar="FILE", help="write standings and pairings for programs")
     contest.add_argument("--keep", type=Path, metavar="DIR", help="keep every match as a replay in this folder")
+    cross = add("crossplay", "crossplay:crossplay", "checkpoints of runs against one another, as a heatmap", CROSSPLAY)
+    cross.add_argument("participants", nargs="+", metavar="PARTICIPANT", help="a run, a bot or a file")
+    cross.add_argument("--budget", type=int, default=1000, metavar="N", help="matches in all (default %(default)s)")
+    cross.add_argument("--rules", metavar="R", default="training", help="rule set (default %(default)s)")
+    cross.add_argument("--seed", type=int, default=1, metavar="N", help="draws the starts (default %(default)s)")
+    cross.add_argument("--output", metavar="DIR", help="where to (default: crossplay/ of the home)")
 
 
 def _clone(add: _Adder) -> None:

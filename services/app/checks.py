@@ -10,6 +10,7 @@ from pathlib import Path
 from ..games import registry
 from ..games.game import GameSpec
 from ..kernel.config import RunConfig
+from ..kernel.players import bot_id
 from ..league.plan import make_plan
 from .errors import UsageError, unknown
 from .extras import need
@@ -46,6 +47,10 @@ def check_run(config: RunConfig) -> None:
                     f"bot of {config.game} with rules {config.rules}", bot, players,
                     f"It stands in phase {phase.name!r} of the league.",
                 )  # fmt: skip
+    entrants = (*config.agent_names, *map(bot_id, spec.bots[config.rules]), *players[len(spec.bots[config.rules]) :])
+    for player in config.league.prior_elo:
+        if player not in entrants:
+            raise unknown("player", player, entrants, "It stands in league.prior_elo.")
     _check_parameters(config)
     make_plan(config)
     _check_devices(config)

@@ -11,6 +11,7 @@ EXTRAS = {
     "local": ("torch", "safetensors", "warp"),
     "export": ("onnx", "onnxruntime"),
     "redis": ("redis",),
+    "cluster": ("cryptography", "nkeys"),
     "openskill": ("openskill",),
 }
 

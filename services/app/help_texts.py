@@ -46,6 +46,7 @@ PLAY = """Play one match here and now, without stack or services, and keep it as
 examples:
   ludus play --red duel-1                  the policy of run duel-1 against the ace
   ludus play --red duel-1 --blue brawler --seed 7
+  ludus play --red duel-1 --blue starter.onnx
   ludus replay                             look at it
 """
 REPLAY = """Play a kept match again and write it as one HTML page that needs nothing else, to be opened in a browser.
@@ -72,6 +73,9 @@ examples:
   ludus export duel-1 --best                the champion of the promotion gate, or whoever is rated highest
 """
 VALIDATE = """Say what the submission contract wants and what FILE has, one line each. Exit code 1 if anything is wrong.
+
+The rule set is the one whose observation is as wide as the file's input; the first line says
+which, and if it is a guess.
 
 examples:
   ludus validate duel.onnx
@@ -119,6 +123,17 @@ draw. It is played here, without the stack.
 examples:
   ludus tournament duel-1 starter.onnx ace brawler
   ludus tournament duel-1 duel-2 --matches 400 --json standings.json
+"""
+
+
+CROSSPLAY = """Everybody against everybody on a budget of matches: the pair about which least is known plays next.
+
+A run stands for its final policy and every checkpoint it has kept (RUN@STEP); networks may differ. Writes index.html,
+a heatmap whose cells open the matches of the pair, and crossplay.json. It is played here, without the stack.
+
+examples:
+  ludus crossplay duel-1 duel-2 --budget 4000
+  ludus crossplay duel-1 ace brawler --output here
 """
 
 

@@ -13,7 +13,9 @@ from ..play.duel import duel
 from ..play.replay import SUFFIX, ReplayError, to_bytes
 from .errors import CommandError, UsageError
 from .home import Home
-from .replays import conditions, contender, find, load
+from .match import contender, parameters_of, rules_of
+from .participants import find as find_participant
+from .replays import find, load
 from .viewer.film import GAME
 from .viewer.page import render, result, title
 
@@ -24,15 +26,16 @@ def play(options: argparse.Namespace, home: Home, console: Console) -> None:
         raise UsageError(f"--seed: expected 0 … 2**64 - 1, found {options.seed}")
     game = spec(GAME)
     bots = tuple(dict.fromkeys(bot for names in game.bots.values() for bot in names))
-    seated = [contender(home, player, game, bots) for player in (options.red, options.blue)]
-    rules, parameters = conditions([run for _, run in seated if run is not None])
+    players = [find_participant(name, home, game, bots) for name in (options.red, options.blue)]
+    rules, parameters = rules_of(players), parameters_of(players)
     if rules and options.rules not in (None, rules):
         raise UsageError(f"--rules: the policy was trained under {rules!r}, found {options.rules!r}")
+    seated = [contender(player, parameters) for player in players]
     try:
-        match = duel(GAME, options.rules or rules, parameters, options.seed, [player for player, _ in seated])
+        match = duel(GAME, options.rules or rules, parameters, options.seed, seated)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    name = f"{options.red}-{options.blue}-{options.seed}{SUFFIX}"
+    name = f"{'-'.join(player.name for player in players)}-{options.seed}{SUFFIX}"
     path = options.output or home.root / "replays" / name
     _write(path, to_bytes(match))
     _say(console, f"{title(match)}: {result(match)} after {match.decisions} decisions")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from math import inf, isfinite
+from math import inf
 from numbers import Real
 from typing import Any
+
+#: Of a float32. Not a number compares false with it.
+LARGEST = 3.4028234e38
 
 
 def number(name: str, value: Any, low: float = -inf, high: float = inf) -> float:
     """A finite number in the closed range."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not isfinite(value):
-        raise ValueError(f"{name} must be a finite number, not {value!r}")
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not real or not -LARGEST <= value <= LARGEST:
+        raise ValueError(f"{name} must be a finite number, not {value!r:.80}")
     if not low <= float(value) <= high:
         raise ValueError(f"{name} must be in {low:g} … {high:g}, not {value!r}")
     return float(value)

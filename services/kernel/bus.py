@@ -15,8 +15,8 @@ from .kv import Bucket, Entry
 from .link import Link
 from .puller import Delivery, Puller
 from .reader import Reader
-from .session import BUCKETS, Session
-from .topology import Consumer, Stream
+from .session import Session
+from .topology import BUCKETS, Consumer, Stream
 
 __all__ = [
     "Bucket",

@@ -153,6 +153,9 @@ class EvaluatorConfig(Section):
 
 class BusConfig(Section):
     url: str = Field("", description="NATS to use; empty: the stack's own nats-server")
+    credentials: str = Field(
+        "", description="folder with SERVICE.nk and ca.pem, from `ludus nats config`; needed beyond this machine"
+    )
     patience_seconds: float = Field(60.0, gt=0, description="how long a publish is retried while the server is away")
 
 
@@ -206,8 +209,12 @@ class RunConfig(Section):
 
     @property
     def rollout_depth(self) -> int:
-        """Slabs that ROLLOUTS holds."""
-        return self.learner.buffer_slabs * len(self.agent_names)
+        """Slabs that ROLLOUTS holds. Several agents share it: what one of them leaves there, at rest or at its end,
+        must not take the room of another, and every worker may have sent a window too many."""
+        if len(self.agent_names) == 1:
+            return self.learner.buffer_slabs
+        spare = self.simulator.workers * self.simulator.slabs
+        return (self.learner.buffer_slabs + spare) * len(self.agent_names)
 
     def folder_of(self, agent: str) -> Path:
         """Where an agent's checkpoints, weights and numbers are: the run's own folder if nobody else learns."""

@@ -129,15 +129,16 @@ def differences(asked: Config, kept: Config) -> list[str]:
     ]
 
 
-async def declare_stream(link: Link, asked: Config, *, leave: Collection[str] = ()) -> str:
+async def declare_stream(link: Link, asked: Config, *, leave: Collection[str] = (), may_create: bool = True) -> str:
     """Create the stream, or bring the existing one to this configuration. Returns its time of creation.
 
     The fields in `leave` are used for a new stream, and left as they are in an existing one. Several processes may do
-    this at once. Raises Unsupported when the server keeps something else than was asked.
+    this at once. Without `may_create` the stream is another service's to make: Away until it is there. Raises
+    Unsupported when the server keeps something else than was asked.
     """
     name = asked["name"]
     try:
-        answer = await _create_or_update(link, name, asked, leave)
+        answer = await (_create_or_update(link, name, asked, leave) if may_create else _existing(link, name))
     except ApiError as error:
         raise Unsupported(f"stream {name} cannot be set up: {error.description}. {_WHAT_TO_DO}") from error
     wrong = differences(_without(asked, leave), answer["config"])
@@ -151,6 +152,15 @@ _WHAT_TO_DO = "Another version of Ludus may have made it, or the server is too o
 
 def _without(config: Config, names: Collection[str]) -> Config:
     return {key: value for key, value in config.items() if key not in names}
+
+
+async def _existing(link: Link, name: str) -> Config:
+    try:
+        return await call(link, f"STREAM.INFO.{name}")
+    except ApiError as error:
+        if error.number != STREAM_NOT_FOUND:
+            raise
+        raise Away(f"stream {name} is not there yet; the service that makes it has to start") from error
 
 
 async def _create_or_update(link: Link, name: str, asked: Config, leave: Collection[str]) -> Config:

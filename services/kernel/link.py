@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from nats.errors import Error as NatsError
 from nats.errors import MaxPayloadError, NoServersError
 
 from .address import server_list, without_credentials
+from .door import Door
 from .errors import Away, BusError, Unsupported
 from .mailbox import Mailbox
 
@@ -47,14 +47,15 @@ Callback = Callable[[Any | None], None]
 class Link:
     """The connection. `generation` counts connections made so far."""
 
-    def __init__(self, url: str, name: str) -> None:
+    def __init__(self, url: str, name: str, door: Door) -> None:
         self.url = url
+        self.door = door
         self.address = without_credentials(url)
         self._servers = server_list(url)
         self.name = name
         self.generation = 0
         self.version = ""
-        self.inbox = f"_INBOX.{secrets.token_hex(11)}"
+        self.inbox = door.inbox
         self._mailboxes: dict[str, Mailbox] = {}
         self._tokens = 0
         self._subscriptions: dict[str, Callback] = {}
@@ -67,9 +68,9 @@ class Link:
         self._last_error: BaseException | None = None
 
     @classmethod
-    async def open(cls, url: str, name: str, patience_seconds: float) -> Link:
+    async def open(cls, url: str, name: str, patience_seconds: float, door: Door) -> Link:
         """Connect, waiting for the server to appear. Raises BusError, at once if the server refuses the client."""
-        link = cls(url, name)
+        link = cls(url, name, door)
         deadline = time.monotonic() + patience_seconds
         said = time.monotonic() + 2.0
         while True:
@@ -198,6 +199,7 @@ class Link:
                     error_cb=self._on_error,
                     disconnected_cb=lost,
                     closed_cb=lost,
+                    **self.door.options(),
                 )
                 await self._attach(client, f"{self.inbox}.*", self._deliver)
                 attached: set[str] = set()
@@ -207,7 +209,8 @@ class Link:
                     attached |= missing
         except BROKEN as error:
             with suppress(*BROKEN):
-                await client.close()
+                async with asyncio.timeout(1.0):
+                    await client.close()
             raise self._explain(error) from error
         self._client = client
         self.version = str(client._server_info.get("version", "unknown"))  # the parsed one loses odd suffixes
@@ -221,7 +224,8 @@ class Link:
         text = str(cause) or type(cause).__name__
         if "authorization" in text.lower():
             return Unsupported(
-                f"NATS at {self.address} refuses this client: {text}. Check user and password in bus.url."
+                f"NATS at {self.address} refuses this client: {text}. "
+                "Check bus.credentials (or user and password in bus.url)."
             )
         return Away(text)
 
@@ -292,7 +296,7 @@ class Link:
         action, subject = violation.groups()
         log.error("NATS at %s forbids this service to %s to %s", self.address, action, subject)
         for box in list(self._mailboxes.values()):
-            if box.target.lower() == subject:
+            if box.target.lower() == subject or subject.startswith(self.inbox.lower()):
                 box.put(
                     Unsupported(f"NATS at {self.address} forbids this service to {action} to {subject}: check user.")
                 )

@@ -13,12 +13,18 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
+from .door import is_loopback
+from .errors import Unsupported
 from .files import write_atomically
 from .nats_binary import ServerError, find, install, installed_path, require_version, version
 from .topology import MAX_PAYLOAD_BYTES
+
+if TYPE_CHECKING:
+    from .nats_lock import Lock
 
 __all__ = ["NatsServer", "ServerError", "find", "free_port", "install", "installed_path", "version", "write_config"]
 
@@ -45,8 +51,17 @@ def write_config(
     host: str = HOST,
     monitor_port: int | None = None,
     sync_interval: str = SYNC_INTERVAL,
+    lock: Lock | None = None,
 ) -> None:
-    """Write a nats-server configuration for one machine. `monitor_port` opens its HTTP monitoring endpoint."""
+    """Write a nats-server configuration. `monitor_port` opens its HTTP monitoring endpoint, on loopback only.
+
+    Raises Unsupported for a server that others could reach and that asks nobody who they are.
+    """
+    if lock is None and not is_loopback(host):
+        raise Unsupported(
+            f"a NATS server on {host} can be reached by others, so it needs TLS and credentials: make its "
+            "configuration with `ludus nats config`, or listen on 127.0.0.1."
+        )
     settings = {
         "server_name": f"ludus-{port}",
         "host": host,
@@ -66,7 +81,9 @@ def write_config(
         },
     }
     if monitor_port is not None:
-        settings["http"] = f"{host}:{monitor_port}"
+        settings["http"] = f"{HOST}:{monitor_port}"
+    if lock:
+        settings |= lock.settings()
     # nats-server reads JSON as well as its own format, but not JSON's \u escapes.
     write_atomically(path, json.dumps(settings, indent=2, ensure_ascii=False).encode() + b"\n")
 
@@ -90,7 +107,9 @@ class NatsServer:
         host: str = HOST,
         monitor_port: int | None = None,
         sync_interval: str = SYNC_INTERVAL,
+        lock: Lock | None = None,
     ) -> None:
+        self._lock = lock
         self.directory = directory
         self.host = host
         self.port = port or free_port(host)
@@ -104,7 +123,7 @@ class NatsServer:
 
     @property
     def url(self) -> str:
-        return f"nats://{self.host}:{self.port}"
+        return f"{'tls' if self._lock else 'nats'}://{self.host}:{self.port}"
 
     def prepare(self) -> list[str]:
         """Write the configuration; returns the command that starts the server. Raises ServerError."""
@@ -120,6 +139,7 @@ class NatsServer:
                 host=self.host,
                 monitor_port=self.monitor_port,
                 sync_interval=self._sync_interval,
+                lock=self._lock,
             )
         except OSError as error:
             raise ServerError(f"{self.directory} cannot be written: {error.strerror}") from error

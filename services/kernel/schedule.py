@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, FiniteFloat, field_validator, model_validator
 
 from .curriculum import CurriculumConfig
 from .section import NAME_PATTERN, Section
@@ -113,6 +113,11 @@ class LeagueConfig(Section):
     pool_recent: int = Field(8, ge=0, description="newest versions that stay, under pool_keep = 'geometric'")
     pool_elite: int = Field(0, ge=0, description="best versions by live rating that stay")
     elo_k: int = Field(16, ge=1, description="step of the online Elo rating, in points")
+    prior_elo: dict[str, FiniteFloat] = Field(
+        default_factory=dict,
+        description="live rating with which a player enters: an agent (and its versions), a bot ('bot:ace'), a guest; "
+        "everybody else enters with 1000",
+    )
     matches_per_ticket: int = Field(8, ge=2, multiple_of=2, description="half of them with the seats swapped")
     tickets_ahead: int = Field(16, ge=1, description="training tickets kept waiting beyond those in play")
     guests: tuple[GuestConfig, ...] = Field((), description="ONNX files that take part as opponents; a path is enough")

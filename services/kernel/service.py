@@ -197,8 +197,14 @@ class _Process:
 
     async def _work(self) -> None:
         self.heartbeat.update(reason=f"connecting to NATS at {without_credentials(self.url)}")
-        patience = self.config.bus.patience_seconds
-        bus = await Bus.connect(self.url, self.config.run, self.name, patience_seconds=patience)
+        settings = self.config.bus
+        bus = await Bus.connect(
+            self.url,
+            self.config.run,
+            self.name,
+            patience_seconds=settings.patience_seconds,
+            credentials=settings.credentials,
+        )
         try:
             await bus.declare(rollout_depth=self.config.rollout_depth)
             await self._run_service(bus)

@@ -11,19 +11,19 @@ import logging
 import random
 import re
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from typing import Any, Self, TypeVar
 
 from . import jetstream
+from .door import Door
 from .errors import Away, BusError, NoResponders, Unsupported
 from .link import Link
 from .mailbox import status
-from .topology import MIN_SERVER_VERSION, POLICIES_BUCKET, ROLLOUTS, RUN_BUCKET, STREAMS, Stream
+from .topology import BUCKET_DECLARER, BUCKETS, MIN_SERVER_VERSION, ROLLOUTS, STREAMS, Stream
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-BUCKETS = (POLICIES_BUCKET, RUN_BUCKET)
 #: A publish that is not answered in this time is sent again.
 ANSWER_SECONDS = 10.0
 SHORTEST_ATTEMPT_SECONDS = 0.05
@@ -46,9 +46,15 @@ class Session:
         self._background: set[asyncio.Task[None]] = set()
 
     @classmethod
-    async def connect(cls, url: str, run: str, service: str, *, patience_seconds: float = 60.0) -> Self:
-        """Connect and check the server. Raises BusError (unreachable) or Unsupported (too old, without JetStream)."""
-        link = await Link.open(url, f"ludus-{service}", patience_seconds)
+    async def connect(
+        cls, url: str, run: str, service: str, *, patience_seconds: float = 60.0, credentials: str = ""
+    ) -> Self:
+        """Connect and check the server. Raises BusError (unreachable) or Unsupported (too old, without JetStream).
+
+        `credentials` is the folder of `ludus nats config`, needed for every server that is not on loopback.
+        """
+        door = Door.to(url, run, service, credentials)
+        link = await Link.open(url, f"ludus-{service}", patience_seconds, door)
         bus = cls(link, run, service, patience_seconds)
         try:
             bus._check_version()
@@ -102,7 +108,8 @@ class Session:
             for stream in STREAMS:
                 await self._declare_stream(stream)
             for bucket in BUCKETS:
-                await jetstream.declare_stream(self.link, jetstream.bucket_config(bucket, self.run))
+                config = jetstream.bucket_config(bucket, self.run)
+                await jetstream.declare_stream(self.link, config, may_create=self._may((BUCKET_DECLARER,)))
             self._declared_at = time.monotonic()
 
     async def _declare_stream(self, stream: Stream) -> None:
@@ -110,8 +117,13 @@ class Session:
         depth = self._rollout_depth if stream is ROLLOUTS else None
         asked = jetstream.stream_config(stream, self.run, depth)
         leave = {"max_msgs"} if stream is ROLLOUTS and depth is None else set()
-        created = await jetstream.declare_stream(self.link, asked, leave=leave)
+        may_create = self._may(stream.declarers)
+        created = await jetstream.declare_stream(self.link, asked, leave=leave, may_create=may_create)
         self._created[stream.name] = (generation, created)
+
+    def _may(self, declarers: Collection[str]) -> bool:
+        """Whether this service creates what is missing. Where no permissions are, everybody does."""
+        return not self.link.door.locked or self.link.door.identity in declarers
 
     async def redeclare(self, since: float) -> None:
         """Declare the memory streams again, unless that has been done after the monotonic time `since`.

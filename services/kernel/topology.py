@@ -1,5 +1,7 @@
 """THE table of subjects, streams, consumers and buckets: every publisher and consumer is declared here, nowhere else.
 
+`permissions.py` makes from it what each service may do on a server with locked doors.
+
 Each run has streams of its own (`RESULTS_<run>`), so that the sequence numbers of its ledger have no gaps.
 """
 
@@ -37,6 +39,9 @@ class Stream:
     allow_direct: bool = False
     allow_message_ttl: bool = False
     """single messages may expire"""
+    declarers: tuple[str, ...] = ("league",)
+    """services that may create the stream; with permissions, the others wait until it is there"""
+    purgers: tuple[str, ...] = ()
 
     def stream_name(self, run: str) -> str:
         return f"{self.name}_{run}"
@@ -65,6 +70,7 @@ ROLLOUTS = Stream(
     "ROLLOUTS", "ludus.{run}.rollout.{token}", "memory", "workqueue", "new",
     producers=("simulator",), consumers=("learner",), message="Rollout",
     max_messages=4,  # learner.buffer_slabs of the run instead, where a service declares it
+    declarers=("league", "learner"), purgers=("learner",),
 )  # fmt: skip
 TICKETS = Stream(
     "TICKETS", "ludus.{run}.ticket.{token}", "file", "workqueue", "old",
@@ -72,22 +78,22 @@ TICKETS = Stream(
 )  # fmt: skip
 RESULTS = Stream(
     "RESULTS", "ludus.{run}.result", "file", "limits", "old",
-    producers=("simulator", "evaluator"), consumers=("league", "evaluator"), message="MatchResult",
+    producers=("simulator", "evaluator"), consumers=("league", "evaluator", "console"), message="MatchResult",
     deny_delete=True, deny_purge=True, allow_direct=True,
 )  # fmt: skip
 HEALTH = Stream(
     "HEALTH", "ludus.{run}.health.{token}", "file", "limits", "old",
-    producers=("learner", "evaluator"), consumers=("league",), message="LearnerHealth",
+    producers=("learner", "evaluator"), consumers=("league", "evaluator"), message="LearnerHealth",
     max_messages=20_000, allow_direct=True,
 )  # fmt: skip
 EVENTS = Stream(
     "EVENTS", "ludus.{run}.event.{token}", "file", "limits", "old",
-    producers=("simulator", "learner", "league", "evaluator"), consumers=("league", "console"), message="Event",
+    producers=("simulator", "learner", "league", "evaluator"), consumers=("evaluator", "console"), message="Event",
     max_messages=100_000, allow_direct=True,
 )  # fmt: skip
 BLOBS = Stream(
     "BLOBS", "ludus.{run}.blob.{token}", "file", "limits", "old",
-    producers=("learner", "league"), consumers=("simulator", "evaluator", "league"),
+    producers=("learner", "league"), consumers=("simulator", "learner", "evaluator", "league"),
     message="raw bytes named by their sha256",
     max_messages_per_subject=1, allow_direct=True, allow_message_ttl=True,
 )  # fmt: skip
@@ -100,9 +106,20 @@ CONSUMERS = {
     "evaluator": Consumer("evaluator", TICKETS, ack_wait_seconds=20, max_ack_pending=4096),
 }
 
+#: Everybody who connects: with permissions, one credential each. The console is a person's, and reads alone.
+IDENTITIES = ("simulator", "learner", "league", "evaluator", "console")
+
 #: Key-value buckets per run, with history for audit; writes that matter are compare-and-set.
 POLICIES_BUCKET = "POLICIES"
 RUN_BUCKET = "RUN"
+BUCKETS = (POLICIES_BUCKET, RUN_BUCKET)
+#: Which keys who may write; everybody may read all.
+BUCKET_WRITERS = {
+    POLICIES_BUCKET: {"learner": ">", "league": ">"},
+    RUN_BUCKET: {"league": ">", "learner": "epoch.*"},
+}
+#: The service that creates the buckets.
+BUCKET_DECLARER = "league"
 KV_HISTORY = 16
 
 TRAIN_POOL = "train"

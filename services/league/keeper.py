@@ -23,18 +23,18 @@ class LedgerGap(Exception):
 class Keeper:
     """Whatever interrupts it, the stored value holds each record of the ledger up to its position exactly once."""
 
-    def __init__(self, bus: Bus, bucket: Bucket, k: int, key: bytes) -> None:
+    def __init__(self, bus: Bus, bucket: Bucket, k: int, key: bytes, fresh: State) -> None:
         self._bus = bus
         self._bucket = bucket
         self._k, self._key = k, key
         self._revision = 0
-        self.state = State()
+        self.state = self._fresh = fresh
         """As stored."""
 
     @classmethod
-    async def open(cls, bus: Bus, k: int, key: bytes = b"") -> Keeper:
-        """`k`: Elo step in points; `key`: of the run's seals."""
-        keeper = cls(bus, await bus.bucket(RUN_BUCKET), k, key)
+    async def open(cls, bus: Bus, k: int, key: bytes = b"", fresh: State | None = None) -> Keeper:
+        """`k`: Elo step in points; `key`: of the run's seals; `fresh`: the state before the first result."""
+        keeper = cls(bus, await bus.bucket(RUN_BUCKET), k, key, fresh or State())
         await keeper.reload()
         return keeper
 
@@ -42,11 +42,11 @@ class Keeper:
         """Continue from what is stored. Standings that know more than the ledger are not believed but folded again."""
         entry = await self._bucket.get(LEDGER_KEY)
         if entry is not None:
-            self.state, self._revision = _believed(entry.value), entry.revision
+            self.state, self._revision = _believed(entry.value) or self._fresh, entry.revision
         end = await self.end()
         if end < self.state.position:
             log.warning("the ledger ends at %d, before position %d: folding it again", end, self.state.position)
-            self.state = State()
+            self.state = self._fresh
 
     async def end(self) -> int:
         """Sequence of the newest record; 0 for an empty ledger."""
@@ -78,10 +78,10 @@ class Keeper:
         return to_proto(self.state)
 
 
-def _believed(data: bytes) -> State:
-    """Stored standings, unless other rules made them: then the ledger is folded again from its beginning."""
+def _believed(data: bytes) -> State | None:
+    """Stored standings; None if other rules made them: then the ledger is folded again from its beginning."""
     standings = Standings.FromString(data)
     if standings.fold_version == FOLD_VERSION:
         return from_proto(standings)
     log.warning("the standings are by rules %d, not %d: folding again", standings.fold_version, FOLD_VERSION)
-    return State()
+    return None

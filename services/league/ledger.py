@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..api.v1.match_pb2 import MatchResult
 from ..kernel.players import NOBODY, agent_of, is_version, orient
-from .elo import START_MILLI_ELO, gain_milli
+from .elo import MILLI, START_MILLI_ELO, gain_milli
 from .judge import DUPLICATE, STALE_EPOCH, Bout, Refused, Solo, decode, judge
 from .rangeset import RangeSet
 
@@ -110,6 +110,8 @@ class State:
     solos: Mapping[SoloKey, Returns] = field(default_factory=dict)
     epochs: Mapping[str, int] = field(default_factory=dict)
     """newest epoch by agent that a rated match of its live seat has ended in"""
+    priors: Mapping[str, int] = field(default_factory=dict)
+    """milli-Elo by player or agent, for those that do not enter with START_MILLI_ELO"""
 
     def played(self, purpose: str, player: str, opponent: str, regime: str = "") -> int:
         """Matches of a player against one opponent or NOBODY."""
@@ -123,6 +125,11 @@ class State:
     def rating(self, player: str) -> int:
         """The player's live rating, in milli-Elo: where it would enter if it has not played yet."""
         return _rating(self, player).milli_elo
+
+
+def fresh_state(prior_elo: Mapping[str, float]) -> State:
+    """Before the first result. `prior_elo`: in points, by player or agent."""
+    return State(priors={player: round(elo * MILLI) for player, elo in prior_elo.items()})
 
 
 def fold(state: State, sequence: int, result: MatchResult | None, *, k: int, key: bytes = b"") -> State:
@@ -201,10 +208,12 @@ def _rated(state: State, bout: Bout, k: int) -> Mapping[str, Rating]:
 
 
 def _rating(state: State, player: str) -> Rating:
-    """The player's rating; a version seen for the first time enters where its agent stands now."""
+    """The player's rating; a version seen for the first time enters where its agent stands now, anybody
+    else with the prior of its name."""
     known = state.players.get(player)
     if known is not None:
         return known
     live = state.players.get(agent_of(player)) if is_version(player) else None
-    start = live.milli_elo if live else START_MILLI_ELO
+    prior = state.priors.get(player, state.priors.get(agent_of(player) if is_version(player) else "", START_MILLI_ELO))
+    start = live.milli_elo if live else prior
     return Rating(start, start)

@@ -78,7 +78,9 @@ async def _steps(bus: Bus, *, k: int, upto: int | None) -> AsyncIterator[_Step]:
     last = await bus.last(RESULTS)
     end = last.sequence if last else 0
     end = end if upto is None else min(upto, end)
-    state, key = State(), await stored_key(await bus.bucket(RUN_BUCKET)) or b""
+    bucket = await bus.bucket(RUN_BUCKET)
+    key, entry = await stored_key(bucket) or b"", await bucket.get(LEDGER_KEY)
+    state = State(priors=from_bytes(entry.value).priors) if entry else State()
     while state.position < end:
         count = min(BATCH, end - state.position)
         for record in await bus.read(RESULTS, state.position + 1, count, READ_SECONDS):

@@ -19,6 +19,7 @@ from .folder import RunDirectory
 from .gauges import Gauges
 from .guests import admit_guests
 from .keeper import Keeper, LedgerGap
+from .ledger import fresh_state
 from .mirror import Mirror, connect
 from .phases import stage_at
 from .plan import make_plan
@@ -62,7 +63,7 @@ class League:
     ) -> None:
         self.ctx, self.store, self.keeper, self.world, self._rater = ctx, store, keeper, world, rater
         self._run, self._key = run, key
-        self._training = TrainingLedger(ctx.bus, ctx.config.league.elo_k)
+        self._training = TrainingLedger(ctx.bus, ctx.config.league.elo_k, fresh_state(ctx.config.league.prior_elo))
         self._posted = -1
         self._plan = make_plan(ctx.config)
         self._gauges = Gauges(ctx.metrics, keeper.state)
@@ -80,7 +81,7 @@ class League:
             RunDirectory(ctx.config.directory).forget_outcome()
         await admit_guests(ctx.bus, ctx.config)
         key = await seal_key(ctx.bus, deterministic=ctx.config.lockstep)
-        keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k, key)
+        keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k, key, fresh_state(ctx.config.league.prior_elo))
         gate = ctx.config.evaluator.gate.enabled
         world, run = await World.open(ctx.bus, ctx.config.agent_names, gate=gate), await ctx.bus.bucket(RUN_BUCKET)
         return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run, key)

@@ -21,6 +21,7 @@ def to_proto(state: State) -> Standings:
         results=state.results,
         solos=[SoloRow(**key._asdict(), **returns._asdict()) for key, returns in sorted(state.solos.items())],
         epochs=state.epochs,
+        prior_milli_elo=state.priors,
         fold_version=FOLD_VERSION,
     )
 
@@ -36,6 +37,7 @@ def from_proto(standings: Standings) -> State:
         results=standings.results,
         solos={SoloKey(row.purpose, row.player): _returns(row) for row in standings.solos},
         epochs=dict(standings.epochs),
+        priors=dict(standings.prior_milli_elo),
     )
 
 

@@ -21,10 +21,10 @@ READ_SECONDS = 0.1
 class TrainingLedger:
     """Follows the ledger, passing over what is not a training result."""
 
-    def __init__(self, bus: Bus, k: int) -> None:
+    def __init__(self, bus: Bus, k: int, fresh: State) -> None:
         self._bus = bus
         self._k = k
-        self.state = State()
+        self.state = fresh
 
     async def upto(self, end: int) -> State:
         """The state after the record with sequence `end`."""

@@ -105,13 +105,18 @@ class Collector:
         return sorted(slabs, key=_number) if self._lockstep else slabs
 
     def _choose(self, decisions: int) -> list[_Held]:
+        """The oldest slabs of at least so many decisions.
+
+        A full buffer is a batch whatever it holds: an agent that learns in few matches has small slabs, and no more
+        would come.
+        """
         chosen, total = [], 0
         for held in self._held.values():
             chosen.append(held)
             total += held.slab.decisions
             if total >= decisions:
                 return chosen
-        return []
+        return chosen if len(chosen) >= self._buffer_slabs and not self._lockstep else []
 
     async def _receive(self, delivery: Delivery) -> None:
         try:

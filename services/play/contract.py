@@ -67,6 +67,30 @@ def problems(data: bytes, rules: str) -> list[str]:
     return [f"{one.what}: {one.found}; expected {one.wanted}" for one in checks(data, rules) if not one.ok]
 
 
+def likely_rules(data: bytes) -> str | None:
+    """The rule set whose observation is as wide as the one input; None if no width fits or the bytes are no model."""
+    try:
+        graph = parse(data).graph
+    except ValueError:
+        return None
+    constants = {one.name for one in graph.initializer}
+    inputs = [one for one in graph.input if one.name not in constants]
+    widths = [one.type.tensor_type.shape.dim[-1].dim_value for one in inputs if one.type.tensor_type.shape.dim]
+    return next((rules for rules, width in WIDTHS.items() if widths == [width]), None)
+
+
+def rules_question(path: Path) -> tuple[str, Check]:
+    """The rule set that a file is for by the width of its input, or the first one, and a line that says so."""
+    try:
+        found = likely_rules(read_model(path))
+    except BadModel:
+        found = None
+    rules = found or next(iter(WIDTHS))
+    said = f"{rules}, by the width of its input" if found else f"{rules} assumed: the input fits no rule set"
+    known = " or ".join(f"{name} ({width} floats)" for name, width in WIDTHS.items())
+    return rules, Check(True, "rules", said, f"{known}; --rules R decides")
+
+
 def checks(data: bytes, rules: str) -> Iterator[Check]:
     """Every question in turn; the rest is left out where an answer makes it pointless. Never raises for bad bytes."""
     for one in _questions(data, rules):

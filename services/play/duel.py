@@ -15,6 +15,7 @@ from ..kernel.config import NetworkConfig
 from .architecture import Architecture
 from .arena import Arena
 from .bank import PolicyBank
+from .fixed import FixedPolicy
 from .matches import Match
 from .network import Actor
 from .replay import Replay
@@ -29,7 +30,7 @@ class Contender:
     name: str
     bot: str = ""
     ref: PolicyRef | None = None
-    actor: Actor | None = None
+    actor: Actor | FixedPolicy | None = None
 
 
 def duel(game_name: str, rules: str, parameters: Mapping[str, Any], seed: int, players: Sequence[Contender]) -> Replay:
@@ -45,7 +46,8 @@ def duel(game_name: str, rules: str, parameters: Mapping[str, Any], seed: int, p
     for player in players:
         if player.ref is not None and player.actor is not None:
             bank.add(player.ref, player.actor)
-    tape = Tape(game, parameters, lambda match: True)
+    # The names that people see are put in below: a file may have one that no run would give.
+    tape = Tape(game, parameters, lambda match: True, lambda player: player.bot or player.policy.agent)
     arena = Arena(game, bank, worker="duel", never_idle=False, seed=seed, tape=tape)
     entries = [Player(bot=player.bot) if player.bot else Player(policy=player.ref) for player in players]
     ticket = Ticket(game=game_name, rules=rules, players=entries, deterministic=True)

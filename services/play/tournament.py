@@ -75,7 +75,7 @@ def play_all(
     batch = min(SLOTS, 2 * len(seeds))
     table = make(game, rules=rules, batch=batch, autoreset="disabled")
     for first, second in combinations(range(len(entrants)), 2):
-        yield Pairing(first, second, _play(table, entrants[first], entrants[second], seeds, keep))
+        yield Pairing(first, second, meet(table, entrants[first], entrants[second], seeds, keep))
 
 
 def standing(pairings: Sequence[Pairing], entrant: int) -> Tally:
@@ -88,10 +88,10 @@ def _name(player: Player) -> str:
     return bot_id(player.bot) if player.bot else player.policy.agent
 
 
-def _play(
+def meet(
     game: Game, first: Entrant, second: Entrant, seeds: Sequence[int], keep: Callable[[Replay], None] | None
 ) -> list[MatchResult]:
-    """All matches of one pairing, by number."""
+    """All matches of one pairing, by number: two per seed."""
     # No seat is live, so the network that live weights would need to have does not matter.
     anything = Architecture.of(
         game.spec, game.rules, raw_layout(game.spec, game.rules), NetworkConfig.model_validate({})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 
 from ..api.v1.match_pb2 import MatchResult
 from ..api.v1.rollout_pb2 import Rollout
@@ -57,7 +58,8 @@ class Simulator:
             if self._ctx.paused:
                 await asyncio.sleep(WAIT_SECONDS)
                 continue
-            if not await self._wait_for_room():
+            learning = await self._wait_for_room()
+            if not learning:
                 continue
             await self._store.follow()
             # Twice what ended lately, not more: tickets that wait here know nothing of newer phases and snapshots.
@@ -69,7 +71,7 @@ class Simulator:
             publishing = asyncio.create_task(self._tickets.publish(results))
             # The slabs must be in the stream before its room is looked at again, or the next window starts too early.
             self._windows += 1
-            slabs = self._table.cut(f"{self._incarnation}.{self._windows}", await self._learning())
+            slabs = self._table.cut(f"{self._incarnation}.{self._windows}", learning)
             await asyncio.gather(*(self._send(slab) for slab in slabs))
             self._table.report(results, len(self._tickets))
         if publishing:
@@ -88,21 +90,21 @@ class Simulator:
             self._arena.fill()
             await self._intake.top_up(self._arena.game.batch, timeout_seconds=0.2)
 
-    async def _wait_for_room(self) -> bool:
-        """True once the learner's buffer takes a whole window; False when there is something else to do."""
+    async def _wait_for_room(self) -> tuple[str, ...]:
+        """The agents that learn, once the buffer of each takes a whole window; () if something else is to be done."""
         slabs = self._ctx.config.simulator.slabs
         started = time.monotonic()
-        while not await self._has_room(slabs):
+        while not await self._has_room(slabs, learning := await self._learning()):
             if self._ctx.stopping.is_set() or self._ctx.paused:
-                return False
+                return ()
             waited = time.monotonic() - started
             await asyncio.sleep(max(ROOM_POLL_SECONDS, min(ROOM_POLL_SHARE * waited, MAX_ROOM_POLL_SECONDS)))
         self._ctx.metrics.inc("ludus_simulator_backpressure_seconds_total", time.monotonic() - started)
-        return True
+        return learning
 
-    async def _has_room(self, slabs: int) -> bool:
-        """Whether every agent that learns now can take a whole window."""
-        depth, learning = self._ctx.config.learner.buffer_slabs, await self._learning()
+    async def _has_room(self, slabs: int, learning: Iterable[str]) -> bool:
+        """Whether all these agents can take a whole window."""
+        depth = self._ctx.config.learner.buffer_slabs
         return all([depth - await self._bus.waiting(ROLLOUTS, agent) >= slabs for agent in learning])
 
     async def _learning(self) -> tuple[str, ...]:

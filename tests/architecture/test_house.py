@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ SOURCES = sorted(
     for path in (ROOT / "services").rglob("*.py")
     if "api/v1" not in path.as_posix() and "__pycache__" not in path.parts
 )
+SCRIPTS = sorted((ROOT / "benchmarks").rglob("*.py"))
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "configs").rglob("*.toml")])
 BANNED = {"pickle", "cloudpickle", "dill", "joblib", "shelve"}
 
 
@@ -61,6 +64,19 @@ def test_no_unsafe_loader_and_no_absolute_self_import(path: Path) -> None:
             called = ast.unparse(node.func)
             assert called not in {"torch.load", "torch.save", "yaml.load", "eval", "exec"}, f"{path}: {called}"
             assert not any(k.arg == "shell" and ast.unparse(k.value) == "True" for k in node.keywords), path
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_benchmarks_import_what_is_there(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("ludus."):
+            assert find_spec(str(node.module)), f"{path.name} imports {node.module}, which is not there"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_nothing_is_left_of_a_merge(path: Path) -> None:
+    marks = ("<" * 7 + " ", ">" * 7 + " ")
+    assert not [line for line in path.read_text().splitlines() if line.startswith(marks)]
 
 
 def _environment() -> dict[str, str]:

@@ -1,10 +1,12 @@
 """`ludus play` and `ludus replay` without a stack: what they write, and what they say when they cannot."""
 
+import hashlib
 import json
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -20,6 +22,8 @@ from ludus.play.network import Actor
 from ludus.play.replay import from_bytes
 from ludus.play.rerun import re_simulate
 from ludus.play.weights import Manifest, to_bytes
+
+from .onnx_kit import linear, weights_file
 
 
 def finished(home: Path, name: str, seed: int, **parameters: object) -> None:
@@ -71,6 +75,30 @@ def test_two_runs_meet_if_they_play_by_the_same_rules(home: Path, capsys: pytest
     assert "cannot meet" in capsys.readouterr().err
 
 
+def test_files_play_like_runs(home: Path) -> None:
+    onnx.save(linear(), home / "linear.onnx")
+    weights_file(home / "other.safetensors", "original+config")
+    pairs = (("linear.onnx", "ace"), ("one", "linear.onnx"), ("other.safetensors", "one"), ("heavy", "linear.onnx"))
+    for red, blue in pairs:
+        names = [str(home / name) if "." in name else name for name in (red, blue)]
+        assert ludus(home, "play", "--red", names[0], "--blue", names[1], "--seed", "3") == 0
+        match = from_bytes((home / "replays" / f"{red}-{blue}-3.replay").read_bytes())
+        assert [seat.name.removeprefix("bot:") for seat in match.seats] == [red, blue]
+        assert len(re_simulate(match)["tick"]) == match.decisions + 1
+    digest = hashlib.sha256((home / "linear.onnx").read_bytes()).hexdigest()
+    assert match.seats[1].policy == digest
+    assert match.parameters["physics"] == {"gravity": 130}
+
+
+def test_a_file_decides_the_rules_of_a_match(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wide = home / "wide.onnx"
+    onnx.save(linear(224), wide)
+    assert ludus(home, "play", "--red", str(wide), "--output", str(home / "match.replay")) == 0
+    assert from_bytes((home / "match.replay").read_bytes()).rules == "competition"
+    assert ludus(home, "play", "--red", str(wide), "--blue", "one") == 2
+    assert "wide.onnx plays competition, one plays training" in capsys.readouterr().err
+
+
 def test_replays_of_runs_are_found_by_name(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("one", "two"):
         output = str(home / "runs" / name / "replays" / "main@1.0-ace.replay")
@@ -90,6 +118,8 @@ def test_replays_of_runs_are_found_by_name(home: Path, capsys: pytest.CaptureFix
         (("play", "--rules", "chess"), 2, "expected one of 'training', 'competition'"),
         (("play", "--red", "one", "--rules", "chess"), 2, "trained under 'training'"),
         (("play", "--seed", "-1"), 2, "--seed: expected 0"),
+        (("play", "--red", "none.onnx"), 2, "cannot read none.onnx"),
+        (("play", "--red", "none.safetensors"), 2, "cannot read none.safetensors"),
         (("replay",), 1, "Play one: ludus play"),
         (("replay", "nothing"), 2, "It is also no file"),
         (("replay", __file__), 1, "this is no replay"),

@@ -50,7 +50,9 @@ def test_export_writes_a_valid_submission_and_says_how_near_it_is(
     assert "final.onnx: a valid submission (training)" in text
     assert "ok  parameters  1,410  (contract: at most 250,000)" in text
     assert "NO " not in text
+    assert "ok  rules       training, by the width of its input" in text
     text = said(capsys, "validate", str(path), "--rules", "competition", code=1)
+    assert "rules  " not in text
     assert "NO  input       obs float32 [n, 46] (that of --rules training)" in text
 
 

@@ -357,7 +357,7 @@ def test_a_device_with_its_own_memory_plays_the_same(monkeypatch: pytest.MonkeyP
         return [*seen, *game.snapshot().values()]
 
     expected = play()
-    monkeypatch.setattr("ludus.games.dogfight.arrays.shares_memory", lambda device: False)
+    monkeypatch.setattr("ludus.games.arrays.shares_memory", lambda device: False)
     found = play()
     assert len(found) == len(expected)
     assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))

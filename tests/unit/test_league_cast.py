@@ -58,6 +58,9 @@ def test_every_agent_has_a_folder_weights_and_places_in_the_pool_of_its_own() ->
     one, two = both.for_agent("hunter"), both.for_agent("fox")
     assert (one.learner.agent, two.learner.agent) == ("hunter", "fox")
     assert one.seed != two.seed
+    # What a finished agent leaves in the stream takes no room from the other's buffer.
+    depth, slabs = both.learner.buffer_slabs, both.simulator.slabs
+    assert both.rollout_depth - (depth + slabs) >= depth + slabs
     with pytest.raises(ConfigError, match=r"unknown agent 'owl'.*'hunter', 'fox'"):
         both.for_agent("owl")
     pool = ["hunter@1.0", "fox@1.0", "hunter@1.5"]

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Standings(_message.Message):
-    __slots__ = ("position", "applied", "players", "pairs", "refused", "results", "solos", "epochs", "fold_version")
+    __slots__ = ("position", "applied", "players", "pairs", "refused", "results", "solos", "epochs", "prior_milli_elo", "fold_version")
     class RefusedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -22,6 +22,13 @@ class Standings(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class PriorMilliEloEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     POSITION_FIELD_NUMBER: _ClassVar[int]
     APPLIED_FIELD_NUMBER: _ClassVar[int]
     PLAYERS_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +37,7 @@ class Standings(_message.Message):
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     SOLOS_FIELD_NUMBER: _ClassVar[int]
     EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    PRIOR_MILLI_ELO_FIELD_NUMBER: _ClassVar[int]
     FOLD_VERSION_FIELD_NUMBER: _ClassVar[int]
     position: int
     applied: _containers.RepeatedCompositeFieldContainer[MatchRange]
@@ -39,8 +47,9 @@ class Standings(_message.Message):
     results: int
     solos: _containers.RepeatedCompositeFieldContainer[SoloRow]
     epochs: _containers.ScalarMap[str, int]
+    prior_milli_elo: _containers.ScalarMap[str, int]
     fold_version: int
-    def __init__(self, position: _Optional[int] = ..., applied: _Optional[_Iterable[_Union[MatchRange, _Mapping]]] = ..., players: _Optional[_Iterable[_Union[PlayerRow, _Mapping]]] = ..., pairs: _Optional[_Iterable[_Union[PairRow, _Mapping]]] = ..., refused: _Optional[_Mapping[str, int]] = ..., results: _Optional[int] = ..., solos: _Optional[_Iterable[_Union[SoloRow, _Mapping]]] = ..., epochs: _Optional[_Mapping[str, int]] = ..., fold_version: _Optional[int] = ...) -> None: ...
+    def __init__(self, position: _Optional[int] = ..., applied: _Optional[_Iterable[_Union[MatchRange, _Mapping]]] = ..., players: _Optional[_Iterable[_Union[PlayerRow, _Mapping]]] = ..., pairs: _Optional[_Iterable[_Union[PairRow, _Mapping]]] = ..., refused: _Optional[_Mapping[str, int]] = ..., results: _Optional[int] = ..., solos: _Optional[_Iterable[_Union[SoloRow, _Mapping]]] = ..., epochs: _Optional[_Mapping[str, int]] = ..., prior_milli_elo: _Optional[_Mapping[str, int]] = ..., fold_version: _Optional[int] = ...) -> None: ...
 
 class MatchRange(_message.Message):
     __slots__ = ("first", "last")

@@ -136,16 +136,24 @@ class _Ledger:
     """A connection to the bus that holds a run's ledger."""
 
     def __init__(self, home: Home, run: RunFolder) -> None:
-        url = str(run.whole_config()["bus"]["url"])
+        settings = run.whole_config()["bus"]
+        url = str(settings["url"])
         stack = read_json(home.stack_file)
         if not url and not (is_up(home) and stack.get("nats_ready")):
             raise CommandError("the stack is down, and the ledger is in its NATS server: ludus up")
         self._url = url or str(stack["nats_url"])
+        self._credentials = str(settings.get("credentials", ""))
         self._run = run
 
     async def __aenter__(self) -> Bus:
         try:
-            self._bus = await Bus.connect(self._url, self._run.name, "console", patience_seconds=PATIENCE_SECONDS)
+            self._bus = await Bus.connect(
+                self._url,
+                self._run.name,
+                "console",
+                patience_seconds=PATIENCE_SECONDS,
+                credentials=self._credentials,
+            )
         except BusError as error:
             raise CommandError(str(error)) from error
         return self._bus

@@ -15,11 +15,15 @@ from ..home import Home
 def validate(options: argparse.Namespace, home: Home, console: Console) -> int:
     """One line per question; 1 if anything is wrong."""
     need("export")
-    from ...play.contract import examine
+    from ...play.contract import examine, rules_question
 
     path = Path(options.file).expanduser()
     try:
-        rows = list(examine(path, options.rules))
+        rules, rows = options.rules, []
+        if rules is None:
+            rules, question = rules_question(path)
+            rows.append(question)
+        rows += examine(path, rules)
     except OSError as error:
         raise CommandError(f"cannot read {path}: {error.strerror}. Expected an ONNX file.") from error
     for row in rows:
@@ -27,5 +31,5 @@ def validate(options: argparse.Namespace, home: Home, console: Console) -> int:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
     broken = [row.what for row in rows if not row.ok]
     verdict = f"no valid submission: {', '.join(broken)}" if broken else "a valid submission"
-    console.print(f"{path.name}: {verdict} ({options.rules})", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"{path.name}: {verdict} ({rules})", highlight=False, soft_wrap=True, markup=False)
     return FAILED if broken else 0

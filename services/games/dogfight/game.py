@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import warp as wp
 
+from ..arrays import Mirror
 from ..game import AutoresetMode, BoolArray, FloatArray, GameSpec, IntArray, StepInfo
 from ..registry import expect
 from . import SPEC
-from .arrays import Mirror
 from .constants import BOTS, ENDINGS, EXTERNAL, FRAMES, OBSERVATIONS, ORIGINAL_FLOATS
 from .kernels import launch
 from .kernels.frame import Frame

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 from ..game import AutoresetMode
 from ..registry import expect
+from ..values import flag, number, whole
 from .constants import (
     COMPETITION_BOT_PERIOD,
     COMPETITION_GRAVITY,
@@ -21,8 +21,6 @@ from .constants import (
     TICKS_PER_DECISION,
 )
 
-#: Of a float32. Not a number compares false with it.
-LARGEST = 3.4028234e38
 AUTORESET_MODES: tuple[AutoresetMode, ...] = ("same_step", "disabled")
 REWARD_MOMENTS = ("tick", "decision")
 RANDOMISATIONS = ("none", "narrow", "full")
@@ -99,10 +97,10 @@ class Options:
             randomisation=_ranges(rules, randomisation),
             rewards=_rewards(rewards or {}),
             reward_every=expect("reward_every", reward_every, REWARD_MOMENTS),
-            bot_period_ticks=_whole("bot_period_ticks", bot_period_ticks, 1, MATCH_TICKS),
-            random_spawn=_flag("random_spawn", random_spawn),
+            bot_period_ticks=whole("bot_period_ticks", bot_period_ticks, 1, MATCH_TICKS),
+            random_spawn=flag("random_spawn", random_spawn),
             autoreset="same_step" if autoreset == "same_step" else "disabled",
-            ticks_per_decision=_whole("ticks_per_decision", ticks_per_decision, 1, MATCH_TICKS),
+            ticks_per_decision=whole("ticks_per_decision", ticks_per_decision, 1, MATCH_TICKS),
         )
 
 
@@ -118,31 +116,12 @@ def varied(options: Options, parameters: Mapping[str, Any]) -> Options:
     return options
 
 
-def _number(name: str, value: Any) -> float:
-    real = isinstance(value, Real) and not isinstance(value, bool)
-    if not real or not -LARGEST <= value <= LARGEST:
-        raise ValueError(f"{name} must be a finite number, not {value!r:.80}")
-    return float(value)
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    if _number(name, value) != int(value) or not low <= value <= high:
-        raise ValueError(f"{name} must be a whole number in {low} … {high}, not {value!r}")
-    return int(value)
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError(f"{name} must be True or False, not {value!r}")
-    return value
-
-
 def _rewards(given: Mapping[str, float]) -> dict[str, float]:
     if not isinstance(given, Mapping):
         raise ValueError(f"rewards must be a mapping of terms to weights, not {given!r}")
     for name in given:
         expect("reward term of dogfight", name, tuple(REWARDS))
-    return {name: _number(f"reward {name}", given.get(name, weight)) for name, weight in REWARDS.items()}
+    return {name: number(f"reward {name}", given.get(name, weight)) for name, weight in REWARDS.items()}
 
 
 def _physics(rules: str, given: Mapping[str, float]) -> dict[str, float]:
@@ -152,9 +131,9 @@ def _physics(rules: str, given: Mapping[str, float]) -> dict[str, float]:
     values |= {"gravity": COMPETITION_GRAVITY} if rules == "competition" else {}
     for name, value in given.items():
         parameter = PHYSICS[expect("physics parameter of dogfight", name, tuple(PHYSICS))]
-        values[name] = _number(f"physics {name}", value)
+        values[name] = number(f"physics {name}", value)
         if parameter.whole:
-            values[name] = _whole(f"physics {name}", value, int(parameter.low), int(parameter.high))
+            values[name] = whole(f"physics {name}", value, int(parameter.low), int(parameter.high))
         if not parameter.low <= values[name] <= parameter.high:
             raise ValueError(f"physics {name} must be in {parameter.low:g} … {parameter.high:g}, not {value!r}")
     if values["min_speed"] >= values["max_speed"]:
@@ -180,7 +159,7 @@ def _range(name: str, ends: Any) -> tuple[float, float]:
     parameter = PHYSICS[expect("physics parameter of dogfight", name, tuple(PHYSICS))]
     if not isinstance(ends, Sequence) or isinstance(ends, str) or len(ends) != 2:
         raise ValueError(f"randomisation {name} must be a pair (low, high), not {ends!r}")
-    low, high = (_number(f"randomisation {name}", end) for end in ends)
+    low, high = (number(f"randomisation {name}", end) for end in ends)
     if not parameter.low <= low <= high <= parameter.high:
         raise ValueError(
             f"randomisation {name} must be low <= high in {parameter.low:g} … {parameter.high:g}, not {ends!r}"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy.typing as npt
 import warp as wp
 
-from .arrays import Mirror
+from ..arrays import Mirror
 from .constants import CONFIG_FLOATS, FRAME_FLOATS, ORIGINAL_FLOATS, PHYSICS
 from .kernels.features import Config, Egocentric
 from .kernels.frame import Frame

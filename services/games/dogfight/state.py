@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import warp as wp
 
-from .arrays import Mirror
+from ..arrays import Mirror
 from .constants import FRAME_FLOATS, FRAMES
 from .kernels.layout import Bullet, Draws, Fighter, Match, Physics, Seat
 from .options import Options

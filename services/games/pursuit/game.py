@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import warp as wp
 
-from ..dogfight.arrays import Mirror
+from ..arrays import Mirror
 from ..game import AutoresetMode, BoolArray, FloatArray, GameSpec, IntArray, StepInfo
 from ..registry import expect
 from . import SPEC

@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 import warp as wp
 
-from ..dogfight.arrays import Mirror
+from ..arrays import Mirror
 from .constants import CELLS, FRAME_FLOATS, FRAMES, MAX_OBSTACLES, SEATS
 from .kernels.layout import Match, Robot
 from .options import Options

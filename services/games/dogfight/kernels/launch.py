@@ -2,6 +2,7 @@
 
 import warp as wp
 
+from ...seeds import episode_seed
 from ..constants import RUNNING
 from .bots import bot_call
 from .frame import Frame, remember
@@ -19,7 +20,6 @@ from .layout import (
 )
 from .outlet import Outlet, show
 from .reward import judge, pay, separation
-from .seeds import episode_seed
 from .sight import observe
 from .spawn import begin
 from .tick import play_tick

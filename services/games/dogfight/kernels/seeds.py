@@ -1,4 +1,4 @@
-"""Seeds and draws: pure functions of integers, so they do not depend on slot or batch size.
+"""Draws: pure functions of integers, so they do not depend on slot or batch size.
 
 The arithmetic is done in float64 and rounded once: products and sums are then exact enough that fused
 multiply-adds, which differ between processors, cannot change the float32 result.
@@ -6,26 +6,10 @@ multiply-adds, which differ between processors, cannot change the float32 result
 
 import warp as wp
 
-GAMMA = wp.constant(wp.uint64(0x9E3779B97F4A7C15))
-MIX_1 = wp.constant(wp.uint64(0xBF58476D1CE4E5B9))
-MIX_2 = wp.constant(wp.uint64(0x94D049BB133111EB))
+from ...seeds import GAMMA, mix
+
 UNIT_24_BITS = wp.constant(wp.float64(2.0**-24))
 LAST_24_BITS = wp.constant(wp.float64(2.0**24 - 1.0))
-
-
-@wp.func
-def mix(z: wp.uint64):
-    """The finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
-    a = (z ^ (z >> wp.uint64(30))) * MIX_1
-    b = (a ^ (a >> wp.uint64(27))) * MIX_2
-    return b ^ (b >> wp.uint64(31))
-
-
-@wp.func
-def episode_seed(base: wp.uint64, slot: int, episode: int):
-    """Seed of the `episode`-th episode (from 1) of a slot when nobody names one."""
-    key = mix(mix(base + GAMMA) + wp.uint64(slot) * GAMMA + MIX_1)
-    return mix(key + wp.uint64(episode) * GAMMA)
 
 
 @wp.func

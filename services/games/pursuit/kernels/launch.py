@@ -2,7 +2,7 @@
 
 import warp as wp
 
-from ...dogfight.kernels.seeds import episode_seed
+from ...seeds import episode_seed
 from ..constants import EVADER, PURSUER, RUNNING, TIMEOUT
 from .layout import Match, Robot, Rules, distance, obstacle_count
 from .observe import observe

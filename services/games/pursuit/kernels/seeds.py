@@ -6,7 +6,7 @@ the lidar's noise apart.
 
 import warp as wp
 
-from ...dogfight.kernels.seeds import GAMMA, MIX_1, mix
+from ...seeds import GAMMA, MIX_1, mix
 from .real import TWO_PI, Real
 
 START, TASK, BOTS, NOISE = range(4)

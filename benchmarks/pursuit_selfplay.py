@@ -1,0 +1,186 @@
+"""Pursuit–evasion: does self-play of two roles work, does it stand still, and how far can its policies be beaten?
+
+Arms: the default game (60 s, a pursuer wins it); the balanced one (23 s) with both sides learning at once; and the
+original protocol on it, one side at a time with the other frozen, with and without short first phases. Per seed: the
+share of captures between the newest versions in every measurement (deterministic play, starts never trained on), and
+for the first two arms a warm-started exploiter of each final policy with a fifth of the budget.
+
+    python benchmarks/pursuit_selfplay.py                      # four arms, four seeds: about an hour on two cores
+    python benchmarks/pursuit_selfplay.py --arms balanced --seeds 1 2
+    python benchmarks/pursuit_selfplay.py --quick              # one short run
+    python benchmarks/pursuit_selfplay.py --home DIR --plot captures.svg   # keep the runs there, go on where it stopped
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rows import Row, row, show
+
+from ludus.evaluator.page.plot import WIDE, Line, plot
+from ludus.kernel.players import version_of
+from ludus.kernel.wilson import wilson_interval
+
+LAST = 5
+COMPARED = ["--decisions", "1000000", "--set", "evaluator.every_updates=6", "--set", "evaluator.matches_per_opponent=2"]
+NO_WARMUP = ["--set", "league.curriculum.alternation.warmup_decisions=[]"]
+
+
+class Arm(NamedTuple):
+    arguments: list[str]
+    exploited: tuple[str, ...] = ()
+    """roles of the exploiters"""
+
+
+ARMS = {
+    "default": Arm([], ("evader",)),
+    "balanced": Arm(["--preset", "balanced"], ("evader", "pursuer")),
+    "simultaneous": Arm(["--preset", "balanced", *COMPARED]),
+    "alternating": Arm(["--preset", "alternating", *COMPARED]),
+    "alternating-cold": Arm(["--preset", "alternating", *COMPARED, *NO_WARMUP]),
+}
+
+
+class Point(NamedTuple):
+    """The newest versions against one another."""
+
+    step: float
+    wins: int
+    n: int
+
+    @property
+    def rate(self) -> float:
+        return self.wins / self.n
+
+
+def ludus(home: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "ludus.app.cli", "--home", str(home), *arguments]
+    subprocess.run(command, check=True, stdout=sys.stderr)
+
+
+def summary(home: Path, run: str, arguments: list[str]) -> dict[str, Any]:
+    """Of a run, trained first unless it is there."""
+    path = home / "runs" / run / "summary.json"
+    if not path.exists():
+        ludus(home, *arguments)
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def captures(found: dict[str, Any]) -> list[Point]:
+    """In the order of training; versions of step 0 are left out."""
+    points = []
+    for candidate in found["candidates"]:
+        for one in candidate["rows"]:
+            if candidate["policy"].startswith("pursuer@") and one["opponent"].startswith("evader@"):
+                steps = version_of(candidate["policy"])[2], version_of(one["opponent"])[2]
+                points += [Point(sum(steps) / 2, one["wins"], one["n"])] if min(steps) and one["n"] else []
+    return sorted(points)
+
+
+def rows_of(name: str, found: dict[str, Any], balanced: bool) -> list[Row]:
+    points = captures(found)
+    if not points:
+        return []
+    last, half = points[-LAST:], points[len(points) // 2 :]
+    wins, n = sum(point.wins for point in last), sum(point.n for point in last)
+    rates = [point.rate for point in half]
+    jump = max((abs(a - b) for a, b in itertools.pairwise(rates)), default=0.0)
+    rows = [row(f"{name}: captures, last {len(last)}", wins / n, "rate", n=n, interval=wilson_interval(wins, n),
+                target=None if balanced else 0.98)]  # fmt: skip
+    for label, value, count, target in (
+        ("|captures - .5|, mean of the last", abs(wins / n - 0.5), n, 0.1),
+        ("|captures - .5|, worst of the last", max(abs(point.rate - 0.5) for point in last), last[-1].n, 0.1),
+        ("standard deviation, second half", statistics.pstdev(rates), len(half), 0.08),
+        ("largest jump, second half", jump, len(half), 0.2),
+    ):
+        if balanced:
+            rows.append(row(f"{name}: {label}", value, "rate", n=count, target=target, at_most=True))
+    for candidate in found["candidates"]:
+        if candidate["label"] == "final":
+            rows += [script_row(name, candidate["policy"].partition("@")[0], one) for one in scripts(candidate)]
+    return rows
+
+
+def scripts(candidate: dict[str, Any]) -> list[dict[str, Any]]:
+    return [one for one in candidate["rows"] if one["opponent"].startswith("bot:") and one["n"] >= 100]
+
+
+def script_row(name: str, agent: str, one: dict[str, Any]) -> Row:
+    label = f"{name}: {agent} wins against {one['opponent']}"
+    return row(label, one["win_rate"], "rate", n=one["n"], interval=(one["low"], one["high"]))
+
+
+def exploit(home: Path, run: str, name: str, role: str, quick: bool) -> list[Row]:
+    """Wins of a warm-started exploiter against the frozen policy: at its start, in the end, the difference."""
+    arguments = ["exploit", run, "--role", role, "--name", f"x-{run}-{role}", "--seed", "11"]
+    arguments += ["--set", "evaluator.every_updates=1000", *(["--budget", "16384"] if quick else [])]
+    found = summary(home, f"x-{run}-{role}", arguments)
+    rates = {
+        candidate["label"]: one
+        for candidate in found["candidates"]
+        for one in candidate["rows"]
+        if one["opponent"].startswith("victim@")
+    }
+    last, first = rates["final"], rates["step 0"]
+    gained, interval = last["win_rate"] - first["win_rate"], (last["low"], last["high"])
+    target = 0.05 if "default" in name else None
+    return [
+        row(f"{name}: exploiting {role} wins", last["win_rate"], "rate", n=last["n"], interval=interval, target=target,
+            at_most=True),
+        row(f"{name}: exploiting {role} gains", gained, "rate", n=last["n"], target=0.1, at_most=True),
+    ]  # fmt: skip
+
+
+def drawing(captured: dict[str, list[tuple[float, float]]]) -> str:
+    """SVG that carries its own colours, since no page of the project is around it."""
+    lines = [Line(name, points) for name, points in captured.items()]
+    title, label = "Captures, newest against newest", "million decisions of each side"
+    head, end, body = plot(title, lines, x_label=label, percent=True, width=WIDE).partition(">")
+    return f"{head}{end}<style>{files('ludus.evaluator.page').joinpath('plot.css').read_text()}</style>{body}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one short run of the balanced arm")
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
+    parser.add_argument("--home", type=Path, help="where the runs are kept (default: nowhere)")
+    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="captures over decisions, one line per run")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
+    options = parser.parse_args()
+    arms, seeds = (["balanced"], [1]) if options.quick else (options.arms, options.seeds)
+    short = ["--decisions", "65536", "--set", "evaluator.final_matches_per_opponent=20"] if options.quick else []
+    rows: list[Row] = []
+    lines: dict[str, list[tuple[float, float]]] = {}
+    with tempfile.TemporaryDirectory(prefix="ludus-pursuit-") as folder:
+        home = options.home or Path(folder)
+        try:
+            for arm in arms:
+                for seed in seeds:
+                    run, name = f"{arm}-{seed}", f"{arm}, seed {seed}"
+                    train = ["train", "pursuit", "--seed", str(seed), "--run", run, *ARMS[arm].arguments, *short]
+                    found = summary(home, run, train)
+                    per_step = found["decisions"] / max(1, found["steps"]) / 1e6
+                    lines[name] = [(point.step * per_step, point.rate) for point in captures(found)]
+                    rows += rows_of(name, found, arm != "default")
+                    for role in ARMS[arm].exploited:
+                        rows += exploit(home, run, name, role, options.quick)
+                    show(rows, options.json)
+        finally:
+            ludus(home, "down")
+    if options.plot:
+        options.plot.write_text(drawing(lines))
+
+
+if __name__ == "__main__":
+    main()
