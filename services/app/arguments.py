@@ -31,6 +31,7 @@ from .help_texts import (
     UP,
     VALIDATE,
 )
+from .observe_arguments import add_observe
 
 #: Those of ludus.league.ratings.systems; named here too, so that `--help` need not load them.
 RATING_SYSTEMS = ("elo", "bradley-terry", "openskill")
@@ -66,6 +67,7 @@ def build_parser() -> Parser:
     _league(add)
     _measures(add)
     _submissions(add)
+    add_observe(add, _run)
     add_cluster(add)
     return parser
 

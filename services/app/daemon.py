@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..kernel.heartbeat import STALLED_SECONDS
 from ..kernel.nats_server import find
 from .home import Home
 from .launch import service_argv
@@ -68,7 +69,9 @@ def serve(home: Home, find_server: Callable[[], Path], argv: Argv = service_argv
             supervisor.adopt()
             log.info("supervising %s as process %d", home.root, os.getpid())
             while not stopping.wait(POLL_SECONDS):
+                faulthandler.dump_traceback_later(STALLED_SECONDS)
                 supervisor.tick()
+            faulthandler.cancel_dump_traceback_later()
             supervisor.shutdown()
     except AlreadySupervised as error:
         log.info("%s", error)

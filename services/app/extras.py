@@ -13,6 +13,7 @@ EXTRAS = {
     "redis": ("redis",),
     "cluster": ("cryptography", "nkeys"),
     "openskill": ("openskill",),
+    "grafana": ("grafana_client",),
 }
 
 

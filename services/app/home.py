@@ -109,6 +109,10 @@ class RunFolder:
         return self.path / "deaths.jsonl"
 
     @property
+    def hangs_file(self) -> Path:
+        return self.path / "hangs.jsonl"
+
+    @property
     def outcome_file(self) -> Path:
         return self.path / "outcome.json"
 
@@ -203,6 +207,11 @@ class Home:
     @property
     def deaths_file(self) -> Path:
         return self.root / "deaths.jsonl"
+
+    @property
+    def targets_file(self) -> Path:
+        """For Prometheus: what to scrape."""
+        return self.root / "targets.json"
 
     @property
     def nats_folder(self) -> Path:

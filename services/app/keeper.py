@@ -14,6 +14,7 @@ from dataclasses import replace
 from .child import Child, ChildSpec, Exit
 from .deaths import cause_of, record_death
 from .errors import CommandError
+from .hangs import HangWatch
 from .home import Json, RunFolder, write_json
 from .processes import Identity
 
@@ -43,6 +44,7 @@ class RunKeeper:
         self.run = run
         self.children = [self._child(name, argv, environment) for name in run.services()]
         self._generation = int(run.desired().get("generation", 0))
+        self._hangs = HangWatch(run)
         self._left_early: dict[str, Exit] = {}
         self._restarts_after_the_end = 0
         self._over_since: float | None = None
@@ -84,6 +86,7 @@ class RunKeeper:
         desired = self.run.desired()
         self._follow(int(desired.get("generation", 0)))
         self.poll(memory_kills)
+        self._hangs.look(self.children)
         outcome = self.run.outcome()
         if (
             desired.get("state") != "running"

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..kernel.nats_server import ServerError, free_port
+from . import targets
 from .bus_keeper import BusKeeper
 from .child import find_strays
 from .deaths import record_death
@@ -82,6 +83,7 @@ class Supervisor:
             self._forget_if_over(keeper)
         if time.monotonic() - self._beat > BEAT_SECONDS:
             self._announce("up")
+            targets.keep(self.home, [keeper.run for keeper in self._keepers.values()])
 
     @property
     def alive(self) -> bool:

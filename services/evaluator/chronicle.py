@@ -19,6 +19,8 @@ from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.standings_pb2 import Ratings, Standings
 from ..kernel.bus import Bucket, BusError, Record
 from ..kernel.files import write_atomically
+from ..kernel.notify import Notifier, notice
+from ..kernel.panel import regression_text, regressions
 from ..kernel.service import Context
 from ..kernel.topology import EVENTS, HEALTH, RUN_BUCKET
 from .report import build_summary
@@ -31,6 +33,8 @@ LOOK_SECONDS = 3.0
 BATCH = 200
 #: The last ratings are fitted after the run has ended; how long the report waits for them.
 RATINGS_SECONDS = 12.0
+#: The last notices are waited for, this long.
+NOTICES_SECONDS = 5.0
 
 
 class Chronicle:
@@ -41,6 +45,8 @@ class Chronicle:
         self._folder = Path(ctx.config.directory)
         self._next = _last_sequence(self._folder / EVENTS_FILE) + 1
         self._revisions = (0, 0)
+        self._notices = Notifier.from_environment()
+        self._regressed: set[tuple[str, str]] = set()
 
     @classmethod
     async def open(cls, ctx: Context) -> Chronicle:
@@ -74,12 +80,16 @@ class Chronicle:
                     break
             await asyncio.sleep(0.5)
         await self.keep_up()
+        await asyncio.to_thread(self._notices.drain, NOTICES_SECONDS)
 
     def _append(self, records: list[Record]) -> None:
-        lines = [json.dumps(_row(record)) for record in records]
+        rows = [_row(record) for record in records]
+        lines = [json.dumps(row) for row in rows]
         with (self._folder / EVENTS_FILE).open("a+b") as file:
             file.write("".join(f"{line}\n" for line in lines).encode())
         self._next = records[-1].sequence + 1
+        for row in rows:
+            self._notices.send(notice(self._ctx.config.run, row))
 
     async def _measure(self) -> None:
         ledger, rated = await self._bucket.get(LEDGER_KEY), await self._bucket.get(RATINGS_KEY)
@@ -92,6 +102,15 @@ class Chronicle:
         standings = Standings.FromString(ledger.value)
         _write(self._folder / MEASURED_FILE, build_summary(self._ctx.config, standings, *healths, ratings=ratings))
         self._revisions = revisions
+        self._tell_regressions(standings)
+
+    def _tell_regressions(self, standings: Standings) -> None:
+        """Each of them once."""
+        for row in regressions(standings):
+            if (row.candidate, row.opponent) not in self._regressed:
+                self._regressed.add((row.candidate, row.opponent))
+                told = {"kind": "regression", "message": regression_text(row)}
+                self._notices.send(notice(self._ctx.config.run, told))
 
 
 def _passes(error: Exception) -> bool:

@@ -34,6 +34,11 @@ class Heartbeat:
         self._broken = False
 
     @property
+    def fields(self) -> dict[str, Any]:
+        """A copy of what is known."""
+        return dict(self._fields)
+
+    @property
     def state(self) -> str:
         return str(self._fields["state"])
 

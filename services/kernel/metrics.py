@@ -66,6 +66,15 @@ class Metrics:
         """The text Prometheus scrapes."""
         return generate_latest(self._registry)
 
+    def samples(self) -> dict[str, float]:
+        """Every number there is, by its name and labels as Prometheus writes them."""
+        found = {}
+        for family in self._registry.collect():
+            for sample in family.samples:
+                labels = ",".join(f'{name}="{value}"' for name, value in sample.labels.items())
+                found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+        return found
+
     def _child(self, name: str, kind: str, labels: dict[str, str]) -> Any:
         metric = self._metric(name, kind)
         self._check_labels(metric, labels)

@@ -146,6 +146,15 @@ def regressions(standings: Standings) -> list[PanelRow]:
     return sorted(found, key=lambda row: row.win_rate)
 
 
+def regression_text(row: PanelRow) -> str:
+    """For people."""
+    low, high = row.interval
+    return (
+        f"{row.candidate} has lost ground against {row.opponent}: {row.win_rate:.0%} wins "
+        f"({low:.0%}–{high:.0%}, n = {row.matches}), where an earlier version had {MASTERED:.0%} or more"
+    )
+
+
 def _regressions(standings: Standings, names: Sequence[str]) -> list[PanelRow]:
     """Of one agent."""
     ordered = sorted(names, key=lambda name: version_of(name)[1:][::-1])

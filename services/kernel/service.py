@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import faulthandler
 import logging
 import os
 import signal
@@ -22,10 +21,11 @@ from pathlib import Path
 from typing import Any
 
 from .address import without_credentials
+from .blackbox import BlackBox
 from .bus import Bus, Unsupported
 from .config import ConfigError, RunConfig, load
 from .context import Context
-from .heartbeat import BEAT_SECONDS, Heartbeat
+from .heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
 from .http import HealthServer, PortTaken
 from .logs import set_up
 from .metrics import Metrics
@@ -122,6 +122,7 @@ class _Process:
             http_port=0,
             grpc_port=options.grpc_port,
         )
+        self.box: BlackBox | None = None
         self.ctx: Context | None = None
         self.work: asyncio.Task[None] | None = None
         self.signals = 0
@@ -130,7 +131,6 @@ class _Process:
     def run(self) -> int:
         """Until the end. The last heartbeat is written before threads still computing are waited for."""
         set_up(self.name, self.config.run)
-        faulthandler.enable()
         runner = asyncio.Runner(loop_factory=_loop_factory())
         code = self._attempt(runner)
         self._leave_soon(code)
@@ -138,21 +138,28 @@ class _Process:
         return code
 
     def _attempt(self, runner: asyncio.Runner) -> int:
+        cause: Exception | None = None
         try:
             self._listen()
             runner.run(self._serve())
             code, state, error = 0, "finished" if self.ctx and self.ctx.finished else "stopped", ""
         except (Fatal, ConfigError, Unsupported) as problem:
-            code, state, error = 2, "failed", str(problem)
+            code, state, error, cause = 2, "failed", str(problem), problem
             log.error("%s", problem)
         except Exception as problem:
-            code, state, error = 1, "crashed", f"{type(problem).__name__}: {problem}"
+            code, state, error, cause = 1, "crashed", f"{type(problem).__name__}: {problem}", problem
             log.exception("crashed")
         if self.cut_off_after:
             error = f"did not stop within {self.cut_off_after:.0f} s and was cut off"
-        self.heartbeat.update(state=state, reason="", error=error, exit_code=code)
-        self.heartbeat.beat()
+        self._last_word(cause, state=state, reason="", error=error, exit_code=code)
         return code
+
+    def _last_word(self, cause: Exception | None = None, **fields: Any) -> None:
+        self.heartbeat.update(**fields)
+        self.heartbeat.beat()
+        if self.box:
+            self.box.write(self.heartbeat.fields, cause)
+            self.box.close()
 
     def _leave_soon(self, code: int) -> None:
         """A thread stuck in a computation must not keep the process: nothing of value is in it any more."""
@@ -164,6 +171,7 @@ class _Process:
         host, port = self.options.host, self.options.http_port
         try:
             self.heartbeat.path.parent.mkdir(parents=True, exist_ok=True)
+            self.box = BlackBox(Path(self.config.directory), self.name, self.metrics.samples)
             server = HealthServer(
                 host, port, alive=self.heartbeat.alive, ready=self._readiness, metrics=self.metrics.render
             )
@@ -261,14 +269,19 @@ class _Process:
         connections = 0
         while True:
             now = time.monotonic()
-            self.metrics.set(f"{prefix}_event_loop_lag_seconds", max(0.0, now - last - BEAT_SECONDS))
+            late = max(0.0, now - last - BEAT_SECONDS)
+            self.metrics.set(f"{prefix}_event_loop_lag_seconds", late)
+            if late > STALLED_SECONDS:
+                log.warning("the event loop stood still for %.0f s: stacks are in the black box", late)
             self.metrics.set(f"{prefix}_heartbeat_timestamp_seconds", time.time())
             last = now
             if self.ctx:
-                self.heartbeat.update(grpc_port=self.ctx.grpc_port)
+                self.heartbeat.update(grpc_port=self.ctx.grpc_port, paused=self.ctx.paused)
                 self.metrics.inc(f"{prefix}_bus_connections_total", self.ctx.bus.link.generation - connections)
                 connections = self.ctx.bus.link.generation
             self.heartbeat.beat()
+            if self.box:
+                self.box.beat(self.heartbeat.fields)
             await asyncio.sleep(BEAT_SECONDS)
 
     def _on_signal(self, number: int) -> None:
@@ -276,8 +289,7 @@ class _Process:
         name = signal.Signals(number).name
         if self.signals > 1:
             log.warning("%s again: leaving at once", name)
-            self.heartbeat.update(state="stopped", reason="", error=f"{name} twice: left without finishing")
-            self.heartbeat.beat()
+            self._last_word(state="stopped", reason="", error=f"{name} twice: left without finishing")
             os._exit(1)
         log.info("%s: finishing what is in hand, %.0f s at most", name, DRAIN_SECONDS)
         self.heartbeat.update(state="stopping", reason=name)

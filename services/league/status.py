@@ -8,7 +8,7 @@ from ..api.v1 import run_pb2 as run
 from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.standings_pb2 import Standings
 from ..kernel.config import RunConfig
-from ..kernel.panel import MASTERED, regressions
+from ..kernel.panel import regression_text, regressions
 from .phases import stage_at
 
 
@@ -60,12 +60,7 @@ def _warnings(healths: Sequence[LearnerHealth], standings: Standings) -> Iterabl
             yield (
                 f"learner {health.policy.agent}: {health.warning}" if len(healths) > 1 else f"learner: {health.warning}"
             )
-    for row in regressions(standings):
-        low, high = row.interval
-        yield (
-            f"{row.candidate} has lost ground against {row.opponent}: {row.win_rate:.0%} wins "
-            f"({low:.0%}–{high:.0%}, n = {row.matches}), where an earlier version had {MASTERED:.0%} or more"
-        )
+    yield from map(regression_text, regressions(standings))
     refused = {reason: count for reason, count in sorted(standings.refused.items()) if reason != "duplicate"}
     if refused:
         yield "results refused: " + ", ".join(f"{count} {reason}" for reason, count in refused.items())

@@ -10,6 +10,7 @@ from ludus.kernel.config import ConfigError, RunConfig, check, dump, load
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
+DISASTERS = sorted((ROOT / "configs" / "disasters").glob("*.toml"))
 
 
 def test_there_are_presets() -> None:
@@ -32,6 +33,16 @@ def test_shipped_configuration_is_whole(path: Path) -> None:
             assert set(pool.bots) <= bots
     window = config.simulator.workers * config.simulator.matches * config.simulator.steps
     assert config.learner.batch_decisions == window, "a window is one update, so that data is one step behind"
+    assert make(config.game, rules=config.rules, batch=2, **config.game_parameters).obs_size > 0
+
+
+@pytest.mark.parametrize("path", DISASTERS, ids=lambda path: path.stem)
+def test_every_disaster_is_a_whole_run(path: Path) -> None:
+    config = load(path, (), {})
+    bots = set(spec(config.game).bots[config.rules])
+    assert all(set(pool.bots) <= bots for phase in config.league.phases for pool in phase.bots)
+    assert config.learner.batch_decisions == config.simulator.matches * config.simulator.steps
+    assert config.decisions % config.learner.batch_decisions == 0
     assert make(config.game, rules=config.rules, batch=2, **config.game_parameters).obs_size > 0
 
 

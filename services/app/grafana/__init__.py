@@ -1,0 +1,1 @@
+"""Grafana dashboards as code, drawn from the table of metrics."""
