@@ -1,6 +1,6 @@
 """How fast are the bundled games? All of `ludus bench game dogfight`, and what else a simulator does; then pursuit.
 
-    python benchmarks/game_speed.py [--quick] [--json FILE]
+python benchmarks/game_speed.py [--quick] [--json FILE]
 """
 
 from __future__ import annotations

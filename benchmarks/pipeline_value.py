@@ -10,17 +10,19 @@ has never met, namely those of the other recipes and seeds. A row has the rate o
 is Wilson's and treats matches as independent, which those of one policy are not quite.
 
     python benchmarks/pipeline_value.py                       # 2 seeds, 9 million decisions each
+    python benchmarks/pipeline_value.py --held-out clone.onnx ppo.onnx other.safetensors
     python benchmarks/pipeline_value.py --quick               # 0.3 million each, to see that it works
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ from typing import Any
 from rows import Row, row, show
 
 from ludus.api.v1.policy_pb2 import PolicyRef
+from ludus.app.entrants import entrant
+from ludus.app.home import Home
 from ludus.games.dogfight import REGIMES
 from ludus.games.dogfight.constants import BOTS
 from ludus.kernel.wilson import wilson_interval
@@ -35,7 +39,7 @@ from ludus.play.duel import Contender
 from ludus.play.exam import Paper, examine
 from ludus.play.weights import from_bytes
 
-POOL = ["do_nothing", "chaser", "dogfighter", "ace", "brawler", "brawler"]
+POOL = ["do_nothing", "do_nothing", "chaser", "dogfighter", "ace", "brawler", "brawler"]
 LEVELS = [("none", 0.0), ("narrow", 0.2), ("full", 0.35)]
 EXAM_SEED = 2**63 + 2**40
 FOUR_BOTS = [bot for bot in BOTS if bot != "do_nothing"]
@@ -69,12 +73,14 @@ def ludus(home: Path, *arguments: str) -> None:
 
 
 def trained(home: Path, recipe: str, league: dict[str, Any], seed: int, settings: dict[str, Any]) -> Contender:
-    """One run from scratch, and its final policy."""
+    """One run from scratch, unless the home has it already, and its final policy."""
     run = f"{recipe.replace('+', '-')}-{seed}"
+    final = home / "runs" / run / "weights" / "final.safetensors"
     keys = settings | {f"league.{key}": value for key, value in league.items()}
     overrides = [part for key, value in keys.items() for part in ("--set", f"{key}={toml(value)}")]
-    ludus(home, "train", "dogfight", "--seed", str(seed), "--run", run, *overrides)
-    actor, manifest = from_bytes((home / "runs" / run / "weights" / "final.safetensors").read_bytes())
+    if not final.exists():
+        ludus(home, "train", "dogfight", "--seed", str(seed), "--run", run, *overrides)
+    actor, manifest = from_bytes(final.read_bytes())
     return Contender(f"{recipe} {seed}", ref=PolicyRef(agent=run, epoch=1, step=manifest.step, sha256=run), actor=actor)
 
 
@@ -111,24 +117,27 @@ def against_bots(players: dict[str, list[Contender]], layout: dict[str, Any], se
             yield pooled(f"{recipe}, {regime}: do_nothing", (one for one in here if one.opponent == "do_nothing"))
 
 
-def against_each_other(players: dict[str, list[Contender]], layout: dict[str, Any], seeds: list[int]) -> Iterator[Row]:
-    """Per pair of recipes, and regimes as they are and all others: policies that have never met."""
-    everybody = [policy for policies in players.values() for policy in policies]
+def stranger(name: str, home: Path) -> Contender:
+    """A file as an opponent, on the 46 raw floats."""
+    found = entrant(name, Home(home), "dogfight", "training")
+    return Contender(found.name, ref=PolicyRef(agent=found.name, sha256=found.sha256), actor=found.policy)
+
+
+def against_policies(
+    players: dict[str, list[Contender]], strangers: list[Contender], layout: dict[str, Any], seeds: list[int]
+) -> Iterator[Row]:
+    """Per recipe and opponents it has never met, and regimes as they are and all others."""
+    everybody = [*(policy for policies in players.values() for policy in policies), *strangers]
     for recipe, policies in players.items():
-        papers = [
-            paper
-            for policy in policies
-            for paper in examine(
-                "dogfight", "training", layout, policy, [one for one in everybody if one is not policy],
-                list(REGIMES), seeds,
-            )
-        ]  # fmt: skip
-        for other in players:
-            met = [paper for paper in papers if paper.opponent.rpartition(" ")[0] == other]
-            if met:
-                default = [paper for paper in met if paper.regime == "default"]
-                yield pooled(f"{recipe} beats {other}: default", default)
-                yield pooled(f"{recipe} beats {other}: seven other regimes", (one for one in met if one not in default))
+        met: defaultdict[str, list[Paper]] = defaultdict(list)
+        for policy in policies:
+            others = [one for one in everybody if one is not policy]
+            for paper in examine("dogfight", "training", layout, policy, others, list(REGIMES), seeds):
+                met[paper.opponent.rpartition(" ")[0] or paper.opponent].append(paper)
+        for other, papers in met.items():
+            default = [paper for paper in papers if paper.regime == "default"]
+            yield pooled(f"{recipe} beats {other}: default", default)
+            yield pooled(f"{recipe} beats {other}: seven other regimes", (one for one in papers if one not in default))
 
 
 def main() -> None:
@@ -138,6 +147,9 @@ def main() -> None:
     parser.add_argument("--decisions", type=int, default=9_000_000)
     parser.add_argument("--matches", type=int, default=200, help="per policy, opponent and regime")
     parser.add_argument("--scripted", type=float, default=0.5, help="share of scripted pilots in self-play")
+    parser.add_argument("--recipes", nargs="+", choices=recipes(0.5), default=list(recipes(0.5)))
+    parser.add_argument("--home", type=Path, help="keep the runs there, and take those that are there as they are")
+    parser.add_argument("--held-out", nargs="+", default=[], metavar="FILE", help=".onnx, .safetensors")
     parser.add_argument("--observation", default="egocentric+config")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     options = parser.parse_args()
@@ -147,17 +159,19 @@ def main() -> None:
     settings = {"decisions": decisions, "league.snapshot_updates": 25}
     settings |= {f"game_parameters.{key}": value for key, value in layout.items()}
     starts = [EXAM_SEED + pair for pair in range(matches // 2)]
-    with tempfile.TemporaryDirectory(prefix="ludus-pipeline-") as folder:
-        home = Path(folder)
+    with contextlib.ExitStack() as stack:
+        home = options.home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ludus-pipeline-")))
         try:
             players = {
                 recipe: [trained(home, recipe, league, seed, settings) for seed in seeds]
                 for recipe, league in recipes(options.scripted).items()
+                if recipe in options.recipes
             }
         finally:
             ludus(home, "down")
     rows: list[Row] = []
-    for found in (against_bots(players, layout, starts), against_each_other(players, layout, starts)):
+    strangers = [stranger(name, home) for name in options.held_out]
+    for found in (against_bots(players, layout, starts), against_policies(players, strangers, layout, starts)):
         rows += found
         show(rows, options.json)
 

@@ -1,11 +1,14 @@
 """Pursuit–evasion: does self-play of two roles work, does it stand still, and how far can its policies be beaten?
 
-Arms: the default game (60 s, a pursuer wins it); the balanced one (23 s) with both sides learning at once; and the
-original protocol on it, one side at a time with the other frozen, with and without short first phases. Per seed: the
-share of captures between the newest versions in every measurement (deterministic play, starts never trained on), and
-for the first two arms a warm-started exploiter of each final policy with a fifth of the budget.
+Arms: the default game (60 s, a pursuer wins it); the balanced one (23 s) with both sides learning at once; the same for
+fewer decisions beside the original protocol, one side at a time with the other frozen, with and without short first
+phases; and the recipe of the balanced game under other clocks. Per seed: the share of captures between the newest
+versions in every measurement (deterministic play, starts never trained on), and a warm-started exploiter of each final
+policy with a fifth of the budget. The gap of a side is what its strongest opponent, exploiter or script, wins more
+against it than the other side of the same run.
 
-    python benchmarks/pursuit_selfplay.py                      # four arms, four seeds: about an hour on two cores
+    python benchmarks/pursuit_selfplay.py                      # five arms, four seeds: about an hour on two cores
+    python benchmarks/pursuit_selfplay.py --arms clock-400 clock-440 clock-480 clock-520 clock-600 --seeds 1 2
     python benchmarks/pursuit_selfplay.py --arms balanced --seeds 1 2
     python benchmarks/pursuit_selfplay.py --quick              # one short run
     python benchmarks/pursuit_selfplay.py --home DIR --plot captures.svg   # keep the runs there, go on where it stopped
@@ -31,6 +34,9 @@ from ludus.kernel.players import version_of
 from ludus.kernel.wilson import wilson_interval
 
 LAST = 5
+BOTH = ("evader", "pursuer")
+#: Steps of 0.05 s: the game's value is 0 captures with little time and 1 with much.
+CLOCKS = (400, 440, 480, 520, 600)
 COMPARED = ["--decisions", "1000000", "--set", "evaluator.every_updates=6", "--set", "evaluator.matches_per_opponent=2"]
 NO_WARMUP = ["--set", "league.curriculum.alternation.warmup_decisions=[]"]
 
@@ -43,10 +49,15 @@ class Arm(NamedTuple):
 
 ARMS = {
     "default": Arm([], ("evader",)),
-    "balanced": Arm(["--preset", "balanced"], ("evader", "pursuer")),
-    "simultaneous": Arm(["--preset", "balanced", *COMPARED]),
-    "alternating": Arm(["--preset", "alternating", *COMPARED]),
-    "alternating-cold": Arm(["--preset", "alternating", *COMPARED, *NO_WARMUP]),
+    "balanced": Arm(["--preset", "balanced"], BOTH),
+    "simultaneous": Arm(["--preset", "balanced", *COMPARED], BOTH),
+    "alternating": Arm(["--preset", "alternating", *COMPARED], BOTH),
+    "alternating-cold": Arm(["--preset", "alternating", *COMPARED, *NO_WARMUP], BOTH),
+}
+USUAL = list(ARMS)
+ARMS |= {
+    f"clock-{clock}": Arm(["--preset", "balanced", *COMPARED, "--set", f"game_parameters.physics.max_steps={clock}"])
+    for clock in CLOCKS
 }
 
 
@@ -87,8 +98,8 @@ def captures(found: dict[str, Any]) -> list[Point]:
     return sorted(points)
 
 
-def rows_of(name: str, found: dict[str, Any], balanced: bool) -> list[Row]:
-    points = captures(found)
+def rows_of(name: str, found: dict[str, Any]) -> list[Row]:
+    points, balanced = captures(found), not name.startswith(("default", "clock"))
     if not points:
         return []
     last, half = points[-LAST:], points[len(points) // 2 :]
@@ -96,7 +107,7 @@ def rows_of(name: str, found: dict[str, Any], balanced: bool) -> list[Row]:
     rates = [point.rate for point in half]
     jump = max((abs(a - b) for a, b in itertools.pairwise(rates)), default=0.0)
     rows = [row(f"{name}: captures, last {len(last)}", wins / n, "rate", n=n, interval=wilson_interval(wins, n),
-                target=None if balanced else 0.98)]  # fmt: skip
+                target=0.98 if name.startswith("default") else None)]  # fmt: skip
     for label, value, count, target in (
         ("|captures - .5|, mean of the last", abs(wins / n - 0.5), n, 0.1),
         ("|captures - .5|, worst of the last", max(abs(point.rate - 0.5) for point in last), last[-1].n, 0.1),
@@ -121,24 +132,28 @@ def script_row(name: str, agent: str, one: dict[str, Any]) -> Row:
 
 
 def exploit(home: Path, run: str, name: str, role: str, quick: bool) -> list[Row]:
-    """Wins of a warm-started exploiter against the frozen policy: at its start, in the end, the difference."""
+    """A warm-started exploiter against the frozen policy, and the gap of the side that is attacked."""
     arguments = ["exploit", run, "--role", role, "--name", f"x-{run}-{role}", "--seed", "11"]
     arguments += ["--set", "evaluator.every_updates=1000", *(["--budget", "16384"] if quick else [])]
     found = summary(home, f"x-{run}-{role}", arguments)
-    rates = {
-        candidate["label"]: one
+    (last,) = (
+        one
         for candidate in found["candidates"]
         for one in candidate["rows"]
-        if one["opponent"].startswith("victim@")
-    }
-    last, first = rates["final"], rates["step 0"]
-    gained, interval = last["win_rate"] - first["win_rate"], (last["low"], last["high"])
-    target = 0.05 if "default" in name else None
-    return [
-        row(f"{name}: exploiting {role} wins", last["win_rate"], "rate", n=last["n"], interval=interval, target=target,
-            at_most=True),
-        row(f"{name}: exploiting {role} gains", gained, "rate", n=last["n"], target=0.1, at_most=True),
-    ]  # fmt: skip
+        if candidate["label"] == "final" and one["opponent"].startswith("victim@")
+    )
+    target = 0.05 if name.startswith("default") else None
+    rows = [row(f"{name}: exploiting {role} wins", last["win_rate"], "rate", n=last["n"],
+                interval=(last["low"], last["high"]), target=target, at_most=True)]  # fmt: skip
+    finals = [one for one in summary(home, run, [])["candidates"] if one["label"] == "final"]
+    (attacked,) = (one for one in finals if not one["policy"].startswith(f"{role}@"))
+    against = {one["opponent"]: 1 - one["win_rate"] for one in scripts(attacked)} | {"the exploiter": last["win_rate"]}
+    (other,) = (one["policy"] for one in finals if one is not attacked)
+    (base,) = (1 - one["win_rate"] for one in attacked["rows"] if one["opponent"] == other)
+    worst = max(against, key=lambda opponent: against[opponent])
+    victim = attacked["policy"].partition("@")[0]
+    gap = against[worst] - base
+    return [*rows, row(f"{name}: gap of the {victim} ({worst})", gap, "rate", n=last["n"], target=0.1, at_most=True)]
 
 
 def drawing(captured: dict[str, list[tuple[float, float]]]) -> str:
@@ -152,7 +167,7 @@ def drawing(captured: dict[str, list[tuple[float, float]]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short run of the balanced arm")
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS))
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=USUAL)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--home", type=Path, help="where the runs are kept (default: nowhere)")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="captures over decisions, one line per run")
@@ -172,7 +187,7 @@ def main() -> None:
                     found = summary(home, run, train)
                     per_step = found["decisions"] / max(1, found["steps"]) / 1e6
                     lines[name] = [(point.step * per_step, point.rate) for point in captures(found)]
-                    rows += rows_of(name, found, arm != "default")
+                    rows += rows_of(name, found)
                     for role in ARMS[arm].exploited:
                         rows += exploit(home, run, name, role, options.quick)
                     show(rows, options.json)

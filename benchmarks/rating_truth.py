@@ -122,9 +122,7 @@ def accuracy(truth: Truth, leagues: int) -> list[Row]:
 def coverage(found: Fit) -> float:
     """Share of players whose true rating, on the same scale, lies within 1.96 standard errors."""
     truth = STEP_ELO * (np.arange(SNAPSHOTS) - (SNAPSHOTS - 1) / 2)
-    hits = [
-        abs(found.ratings[str(k)].elo - truth[k]) < 1.96 * found.ratings[str(k)].error for k in range(SNAPSHOTS)
-    ]
+    hits = [abs(found.ratings[str(k)].elo - truth[k]) < 1.96 * found.ratings[str(k)].error for k in range(SNAPSHOTS)]
     return sum(hits) / len(hits)
 
 

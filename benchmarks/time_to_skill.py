@@ -74,17 +74,24 @@ def peer_curve(arguments: list[str]) -> list[Point]:
     ]
 
 
+def rows_of_level(label: str, reached: Point | None, last: Point, bot: str) -> list[Row]:
+    """Decisions and seconds of the first measurement that shows a level; or how much was not enough."""
+    missed, (decisions, seconds, counts) = ("", reached) if reached else (" NOT REACHED WITHIN", last)
+    n = counts[bot][1]
+    return [
+        row(f"{label},{missed} decisions", decisions, "decisions", n=n),
+        row(f"{label},{missed} time", seconds, "s", n=n),
+    ]
+
+
 def rows_of(name: str, curve: list[Point], targets: bool, seconds_target: float) -> list[Row]:
-    """When each level was reached, per bot, and what the last measurement says. A level never reached has no row."""
+    """When each level was reached, per bot, and what the last measurement says."""
     found: list[Row] = []
     decisions, seconds, last = curve[-1]
     for bot in (opponent for opponent in last if opponent.startswith("bot:")):
         for level in LEVELS:
             reached = (point for point in curve if point[2].get(bot, (0, 1))[0] >= level * point[2].get(bot, (0, 1))[1])
-            if point := next(reached, None):
-                n, label = point[2][bot][1], f"{name}: {level:.0%} against {bot}"
-                found.append(row(f"{label}, decisions", point[0], "decisions", n=n))
-                found.append(row(f"{label}, time", point[1], "s", n=n))
+            found += rows_of_level(f"{name}: {level:.0%} against {bot}", next(reached, None), curve[-1], bot)
         wins, n = last[bot]
         target = TARGET_WIN_RATE.get(bot, TARGET_FOUR_BOTS) if targets else None
         label = f"{name}: wins against {bot} at the end"
@@ -117,6 +124,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a configuration key")
     parser.add_argument("--peer-seeds", type=int, nargs="*", default=[1], help="none: no peer")
     parser.add_argument("--threads", type=int, default=2, help="CPU threads of the peer: all cores that Ludus has")
+    parser.add_argument("--peer-seconds", type=float, default=600, help="of training, after which a peer is stopped")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     options = parser.parse_args()
     preset, seeds = ("quick", options.seeds[:1]) if options.quick else (options.preset, options.seeds)
@@ -136,8 +144,9 @@ def main() -> None:
     for seed in options.peer_seeds[: 1 if options.quick else None]:
         for label, extra in (("same hyper-parameters", []), ("textbook", ["--textbook"])):
             arguments = [*task, "--seed", str(seed), "--threads", str(options.threads), *extra]
-            short = ["--seconds", "30", "--matches", "20"] if options.quick else []
-            rows += rows_of(f"plain PPO, {label}, seed {seed}", peer_curve([*arguments, *short]), False, 0.0)
+            limit = ["--seconds", str(30 if options.quick else options.peer_seconds)]
+            limit += ["--matches", "20"] if options.quick else []
+            rows += rows_of(f"plain PPO, {label}, seed {seed}", peer_curve([*arguments, *limit]), False, 0.0)
             show(rows, options.json)
 
 

@@ -37,7 +37,7 @@ class Cheap:
         self._random = np.random.default_rng(seed)
         self._first, self._age = np.zeros(batch, np.int64), np.zeros(batch, np.int32)
         self._standing, self._never = np.ones(batch, np.bool_), np.zeros(batch, np.bool_)
-        self._now: FloatArray = self._table[: batch, None]
+        self._now: FloatArray = self._table[:batch, None]
         self._outcome, self._ending = np.full(batch, SCORED, np.int32), np.zeros(batch, np.int32)
 
     def reset(self, matches: Any = None, seeds: npt.NDArray[np.uint64] | None = None) -> FloatArray:

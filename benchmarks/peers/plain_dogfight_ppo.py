@@ -30,7 +30,7 @@ from torch.nn import functional
 import ludus.games
 
 BOTS = ("do_nothing", "chaser", "dogfighter", "ace", "brawler")
-POOL = ("do_nothing", "chaser", "dogfighter", "ace", "brawler", "brawler")
+POOL = ("do_nothing", "do_nothing", "chaser", "dogfighter", "ace", "brawler", "brawler")
 EVALUATION_SEED = 2**63
 
 
@@ -169,7 +169,7 @@ def wins(agent: Agent, bot: str, n: int, rules: str, recipe: Recipe) -> int:
 
 def train(
     rules: str, decisions: int, seed: int, recipe: Recipe, every: int, n: int, seconds: float
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], Agent]:
     """The curve: an entry per `every` decisions and one at the end. Evaluation does not count as training time."""
     torch.manual_seed(seed)
     np.random.seed(seed)
@@ -195,7 +195,16 @@ def train(
             curve.append(entry | {"wins": {bot: wins(agent, bot, n, rules, recipe) for bot in BOTS}})
         if last:
             break
-    return curve
+    return curve, agent
+
+
+def export(agent: Agent, obs_size: int, path: Path) -> None:
+    """The actor as an ONNX file of raw observations: means and logit, as submissions are."""
+    axes = {"obs": {0: "n"}, "action": {0: "n"}}
+    example = (torch.zeros(1, obs_size),)
+    torch.onnx.export(
+        agent.actor, example, path, dynamo=False, input_names=["obs"], output_names=["action"], dynamic_axes=axes
+    )
 
 
 def main() -> None:
@@ -209,18 +218,23 @@ def main() -> None:
     parser.add_argument("--matches", type=int, default=100, help="of an evaluation, against each bot")
     parser.add_argument("--textbook", action="store_true", help="common hyper-parameters instead of those of Ludus")
     parser.add_argument("--reward", action="append", default=[], metavar="TERM=WEIGHT", help="not with --textbook")
+    parser.add_argument("--onnx", type=Path, metavar="FILE", help="with --textbook: a submission, by torch's exporter")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     given = {term: float(weight) for term, _, weight in (one.partition("=") for one in options.reward)}
     recipe = TEXTBOOK if options.textbook else replace(Recipe(), rewards=given)
-    curve = train(
+    if options.onnx and not options.textbook:
+        parser.error("--onnx: expected --textbook with it, whose observation is the game's own")
+    curve, agent = train(
         options.rules, options.decisions, options.seed, recipe, options.every, options.matches, options.seconds
     )
     for entry in curve:
         shares = "  ".join(f"{bot} {won / entry['n']:.0%}" for bot, won in entry["wins"].items())
         print(f"{entry['decisions']:>12,} decisions {entry['seconds']:7.1f} s  {shares}", flush=True)
+    if options.onnx:
+        export(agent, agent.actor[0].in_features, options.onnx)
     if options.json:
         options.json.write_text(json.dumps(curve, indent=1) + "\n")
 

@@ -27,9 +27,7 @@ from torch.distributions import Normal
 
 def network(outputs: int, activation: str) -> nn.Sequential:
     phi = nn.Tanh if activation == "tanh" else nn.ReLU
-    return nn.Sequential(
-        nn.Linear(OBS, HIDDEN), phi(), nn.Linear(HIDDEN, HIDDEN), phi(), nn.Linear(HIDDEN, outputs)
-    )
+    return nn.Sequential(nn.Linear(OBS, HIDDEN), phi(), nn.Linear(HIDDEN, HIDDEN), phi(), nn.Linear(HIDDEN, outputs))
 
 
 class Agent(nn.Module):

@@ -69,9 +69,7 @@ class Adapter(Wrapper):
 
 def layers(outputs: int, activation: str) -> nn.Sequential:
     phi = nn.Tanh if activation == "tanh" else nn.ReLU
-    return nn.Sequential(
-        nn.Linear(OBS, HIDDEN), phi(), nn.Linear(HIDDEN, HIDDEN), phi(), nn.Linear(HIDDEN, outputs)
-    )
+    return nn.Sequential(nn.Linear(OBS, HIDDEN), phi(), nn.Linear(HIDDEN, HIDDEN), phi(), nn.Linear(HIDDEN, outputs))
 
 
 class Policy(GaussianMixin, Model):

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from .. import __version__
 from .cluster_arguments import add_cluster
+from .health_arguments import add_health
 from .help_texts import (
     ANALYSE,
     BENCH,
@@ -148,6 +149,7 @@ def _runs(add: _Adder) -> None:
     _run(add("stop", "runs:stop", "end a run; it can go on later"))
     _run(add("resume", "runs:resume", "go on with a run that was stopped, paused or has failed, at the same update"))
     _run(add("pause", "runs:pause", "let a run wait, with its services; `resume` goes on"))
+    add_health(add, _run)
     add("runs", "runs:list_runs", "list all runs")
     logs = add("logs", "logs:logs", "what the services say", LOGS)
     _run(logs)

@@ -21,6 +21,8 @@ from .processes import Identity
 CALL_SECONDS = 3.0
 RETRY_SECONDS = 0.5
 #: Consoles of runs with many results: the standings of a long run are some hundred kilobytes.
+#: Asking again would not help.
+_REFUSALS = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
 OPTIONS = [("grpc.max_receive_message_length", 64 * 1024 * 1024)]
 
 
@@ -63,16 +65,36 @@ def command(run: RunFolder, verb: str, reason: str = "", patience_seconds: float
         "stop": ("StopRun", api.StopRunRequest(command_id=command_id, run=run.name, reason=reason)),
     }
     method, request = requests[verb]
+    state: RunState = _order(run, verb, method, request, patience_seconds).state
+    return state
+
+
+def roll_back(run: RunFolder, agent: str, checkpoint: str, reason: str, patience_seconds: float = 10.0) -> str:
+    """Ask the controller for a rollback; what it answers. "" leaves agent or checkpoint to it. Raises CommandError."""
+    request = api.RollbackRunRequest(
+        command_id=secrets.token_hex(8), run=run.name, agent=agent, checkpoint=checkpoint, reason=reason
+    )
+    return str(_order(run, "roll back", "RollbackRun", request, patience_seconds).message)
+
+
+def promote(run: RunFolder, agent: str, checkpoint: str, patience_seconds: float = 10.0) -> str:
+    """Vouch for a checkpoint; what the controller answers. Raises CommandError."""
+    request = api.PromoteCheckpointRequest(
+        command_id=secrets.token_hex(8), run=run.name, agent=agent, checkpoint=checkpoint
+    )
+    return str(_order(run, "promote a checkpoint of", "PromoteCheckpoint", request, patience_seconds).message)
+
+
+def _order(run: RunFolder, verb: str, method: str, request: Any, patience_seconds: float) -> Any:
+    """The same request, with the same id, until it is answered: the league may be restarting. Raises CommandError."""
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
             with _control(run) as control:
-                response = getattr(control, method)(request, timeout=CALL_SECONDS)
-            state: RunState = response.state
-            return state
+                return getattr(control, method)(request, timeout=CALL_SECONDS)
         except grpc.RpcError as error:
             code, details = error.code(), error.details()
-            if code in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT):
+            if code in _REFUSALS:
                 raise CommandError(details) from error
             problem: Exception = CommandError(f"the league does not answer: {details}")
         except CommandError as error:

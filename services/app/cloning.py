@@ -144,5 +144,3 @@ def _cells(tally: Tally) -> tuple[str, ...]:
 
 def _say(console: Console, text: str) -> None:
     console.print(text, highlight=False, soft_wrap=True, markup=False)
-
-

@@ -97,9 +97,7 @@ def choose_name(home: Home, request: Request) -> str:
     return request.run
 
 
-def create(
-    home: Home, config: RunConfig, name: str, guests: Files | None = None, initial: bytes = b""
-) -> RunFolder:
+def create(home: Home, config: RunConfig, name: str, guests: Files | None = None, initial: bytes = b"") -> RunFolder:
     """Make runs/<name>/ with its configuration and guests, ready for the supervisor. `initial`: weights to begin with.
 
     Raises CommandError; leaves nothing then.

@@ -124,9 +124,7 @@ def _regimes(asked: Sequence[str], game: GameSpec, rules: str) -> list[str]:
 
 def _held(exam: Exam, console: Console) -> list[Paper]:
     total, found = len(exam.opponents) * len(exam.regimes), []
-    papers = examine(
-        exam.game, exam.rules, exam.parameters, exam.candidate, exam.opponents, exam.regimes, exam.seeds
-    )
+    papers = examine(exam.game, exam.rules, exam.parameters, exam.candidate, exam.opponents, exam.regimes, exam.seeds)
     try:
         with console.status("") as status:
             for paper in papers:

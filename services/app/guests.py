@@ -110,5 +110,3 @@ def _read_onnx(config: RunConfig, guest: GuestConfig) -> bytes:
 def _with(config: RunConfig, guests: list[GuestConfig]) -> RunConfig:
     league = config.league.model_copy(update={"guests": tuple(guests)})
     return config.model_copy(update={"league": league})
-
-

@@ -31,8 +31,8 @@ def row(
     at_most: bool = False,
 ) -> Row:
     """One measurement; `met` compares the value with the target (at least, or `at_most`)."""
-    met = None if target is None else (value <= target if at_most else value >= target)
-    return Row(name=name, value=value, unit=unit, target=target, met=met, n=n, interval=interval)
+    met = None if target is None else bool(value <= target if at_most else value >= target)
+    return Row(name=name, value=float(value), unit=unit, target=target, met=met, n=n, interval=interval)
 
 
 def show(rows: Sequence[Row], json_file: Path | None = None) -> None:

@@ -20,7 +20,8 @@ from ..api.v1.standings_pb2 import Ratings, Standings
 from ..kernel.bus import Bucket, BusError, Record
 from ..kernel.files import write_atomically
 from ..kernel.notify import Notifier, notice
-from ..kernel.panel import regression_text, regressions
+from ..kernel.panel import candidates, met, panel_rows, regression_text, regressions
+from ..kernel.players import agent_of, is_bot, version_of
 from ..kernel.service import Context
 from ..kernel.topology import EVENTS, HEALTH, RUN_BUCKET
 from .report import build_summary
@@ -103,6 +104,15 @@ class Chronicle:
         _write(self._folder / MEASURED_FILE, build_summary(self._ctx.config, standings, *healths, ratings=ratings))
         self._revisions = revisions
         self._tell_regressions(standings)
+        self._show_wins(standings)
+
+    def _show_wins(self, standings: Standings) -> None:
+        """Of the newest version measured of each agent, against the bots: versions would be labels without bound."""
+        newest = {agent_of(name): name for name in sorted(candidates(standings), key=lambda name: version_of(name)[2])}
+        for name in newest.values():
+            for row in panel_rows(standings, name, [other for other in met(standings, name) if is_bot(other)]):
+                if row.matches:
+                    self._ctx.metrics.set("ludus_evaluator_win_ratio", row.win_rate, opponent=row.opponent)
 
     def _tell_regressions(self, standings: Standings) -> None:
         """Each of them once."""

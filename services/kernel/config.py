@@ -19,6 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from .agents import AgentConfig
 from .promotion import GateConfig
+from .remedies import HealthConfig
 from .schedule import (
     LeagueConfig,
 )
@@ -196,6 +197,7 @@ class RunConfig(Section):
     learner: LearnerConfig = LearnerConfig()  # type: ignore[call-arg]
     league: LeagueConfig
     evaluator: EvaluatorConfig = EvaluatorConfig()  # type: ignore[call-arg]
+    health: HealthConfig = HealthConfig()  # type: ignore[call-arg]
 
     @property
     def total_updates(self) -> int:
@@ -221,14 +223,24 @@ class RunConfig(Section):
         folder = Path(self.directory)
         return folder if len(self.agent_names) == 1 else folder / AGENTS_FOLDER / agent
 
+    @property
+    def exploiters(self) -> dict[str, str]:
+        """ "main" or "league" by agent that exploits."""
+        return {agent.name: agent.exploits for agent in self.agents if agent.exploits}
+
     def for_agent(self, agent: str) -> RunConfig:
         """The configuration as the learner of one agent reads it. Raises ConfigError for an unknown one."""
         names = self.agent_names
         if agent not in names:
             raise ConfigError(f"unknown agent {agent!r}: expected one of {', '.join(map(repr, names))}")
-        learner = self.learner.model_copy(update={"agent": agent})
-        seed = self.seed + names.index(agent) * AGENT_SEED_STRIDE
-        return self.model_copy(update={"learner": learner, "seed": seed})
+        share = self.league.exploiters.share if agent in self.exploiters else 1.0
+        batch = max(
+            min(self.learner.minibatch, self.learner.batch_decisions), round(share * self.learner.batch_decisions)
+        )
+        learner = self.learner.model_copy(update={"agent": agent, "batch_decisions": batch})
+        seed, decisions = self.seed + names.index(agent) * AGENT_SEED_STRIDE, self.total_updates * batch
+        changes = {"learner": learner, "seed": seed} | ({"decisions": decisions} if share < 1 else {})
+        return self.model_copy(update=changes)
 
     @model_validator(mode="after")
     def _half_precision_is_for_gpus(self) -> RunConfig:
@@ -243,6 +255,10 @@ class RunConfig(Section):
         names = [agent.name for agent in self.agents]
         if len(set(names)) < len(names):
             raise ValueError(f"agents: every agent needs a name of its own, found {', '.join(names)}")
+        if names and set(names) == set(self.exploiters):
+            raise ValueError("agents: exploiters need somebody to exploit: expected an agent without `exploits`")
+        if self.exploiters and (self.league.curriculum.alternation or self.league.curriculum.ladder):
+            raise ValueError("agents: exploiters need agents that learn all the time: no alternation, and no levels")
         if self.lockstep and len(names) > 1:
             raise ValueError("lockstep: it takes one agent; remove `lockstep`, or train one role at a time")
         return self

@@ -23,6 +23,7 @@ from ..api.v1.run_pb2 import (
 from .bus import Bus, BusError
 from .config import RunConfig
 from .heartbeat import Heartbeat
+from .http import Post
 from .metrics import Metrics
 from .topology import EVENTS, RUN_BUCKET
 
@@ -48,6 +49,8 @@ class Context:
     metrics: Metrics
     heartbeat: Heartbeat
     host: str = "127.0.0.1"
+    posts: dict[str, Post] = field(default_factory=dict)
+    """by path: what the service takes by POST on its HTTP port"""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("ludus"))
     paused: bool = False

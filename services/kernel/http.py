@@ -1,9 +1,9 @@
-"""/healthz, /readyz and /metrics of one process, on a background thread."""
+"""/healthz, /readyz and /metrics of one process, and what it takes by POST, on a background thread."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -11,6 +11,9 @@ from .metrics import CONTENT_TYPE
 
 #: "" while all is well, otherwise the reason why not.
 Check = Callable[[], str]
+#: Takes the body, returns status and answer. Called on the server's threads.
+Post = Callable[[bytes], tuple[int, str]]
+MAX_BODY_BYTES = 1 << 20
 
 
 class PortTaken(OSError):
@@ -20,14 +23,23 @@ class PortTaken(OSError):
 class HealthServer:
     """Serves until the process ends. Port 0 takes a free one; `port` is the real one."""
 
-    def __init__(self, host: str, port: int, *, alive: Check, ready: Check, metrics: Callable[[], bytes]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        *,
+        alive: Check,
+        ready: Check,
+        metrics: Callable[[], bytes],
+        posts: Mapping[str, Post] | None = None,
+    ) -> None:
         pages: dict[str, Callable[[], tuple[int, bytes]]] = {
             "/healthz": lambda: _answer(alive()),
             "/readyz": lambda: _answer(ready()),
             "/metrics": lambda: (200, metrics()),
         }
         try:
-            self._server = _Server((host, port), _handler(pages))
+            self._server = _Server((host, port), _handler(pages, {} if posts is None else posts))
         except OSError as error:
             raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
         self.port = int(self._server.server_address[1])
@@ -50,7 +62,9 @@ def _answer(problem: str) -> tuple[int, bytes]:
     return (503, f"{problem}\n".encode()) if problem else (200, b"ok\n")
 
 
-def _handler(pages: dict[str, Callable[[], tuple[int, bytes]]]) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    pages: dict[str, Callable[[], tuple[int, bytes]]], posts: Mapping[str, Post]
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
         server_version = "ludus"
@@ -58,7 +72,19 @@ def _handler(pages: dict[str, Callable[[], tuple[int, bytes]]]) -> type[BaseHTTP
 
         def do_GET(self) -> None:
             page = pages.get(self.path.partition("?")[0])
-            code, body = page() if page else (404, f"expected one of {', '.join(pages)}\n".encode())
+            self._send(*(page() if page else (404, f"expected one of {', '.join(pages)}\n".encode())))
+
+        def do_POST(self) -> None:
+            post, size = posts.get(self.path), self.headers.get("Content-Length", "")
+            if post is None:
+                self._send(404, f"expected one of {', '.join(posts) or 'nothing'}\n".encode())
+            elif not size.isdigit() or int(size) > MAX_BODY_BYTES:
+                self._send(413, f"a Content-Length of at most {MAX_BODY_BYTES} is needed\n".encode())
+            else:
+                code, text = post(self.rfile.read(int(size)))
+                self._send(code, f"{text}\n".encode())
+
+        def _send(self, code: int, body: bytes) -> None:
             self.send_response(code)
             self.send_header("Content-Type", CONTENT_TYPE if self.path == "/metrics" else "text/plain; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))

@@ -16,6 +16,8 @@ PURPOSES = ("train", "evaluate", "probe")
 OUTCOMES = ("win", "draw", "loss", "void", "scored")
 VERDICTS = ("promoted", "rejected", "inconclusive")
 POOLS = ("train", "evaluate")
+HEALTH_PHASES = ("healthy", "softened", "rolling", "probation", "paused")
+REMEDIES = ("restore", "older_reset", "bilateral")
 
 Kind = Literal["gauge", "counter", "info"]
 Labels = dict[str, tuple[str, ...]]
@@ -183,7 +185,7 @@ _LEAGUE = (
         "results that were not rated",
         "results",
         "constant",
-        reason=("duplicate", "void", "invalid", "unknown-ticket", "forged", "stale-epoch"),
+        reason=("duplicate", "void", "invalid", "unknown-ticket", "forged", "stale-epoch", "future-epoch"),
     ),
     _of(
         "league",
@@ -222,6 +224,10 @@ _LEAGUE = (
     _of("league", "run_state", "gauge", "1 for the state of the run, 0 for the others", "", "training", state=STATES),
     _of("league", "scripted_share_ratio", "gauge", "share of new matches against scripted bots"),
     _of("league", "randomisation", "gauge", "1 for the level of domain randomisation in new matches", level=()),
+    _of("league", "health_phase", "gauge", "1 for the phase of the health controller", "", "healthy", agent=(),
+        phase=HEALTH_PHASES),
+    _of("league", "rollbacks_total", "counter", "rollbacks carried out, by rung of the ladder", "", "constant",
+        rung=("3", "4", "5"), remedy=REMEDIES),
     _of("league", "progress_ratio", "gauge", "committed updates / all updates", "", "rises"),
 )
 

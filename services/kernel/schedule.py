@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, FiniteFloat, field_validator, model_validator
 
+from .agents import ExploitersConfig
 from .curriculum import CurriculumConfig
 from .section import NAME_PATTERN, Section
 
@@ -103,6 +104,7 @@ class LeagueConfig(Section):
         (), description="levels of domain randomisation in training, whatever the phase; empty: as game_parameters say"
     )
     curriculum: CurriculumConfig = CurriculumConfig()  # type: ignore[call-arg]
+    exploiters: ExploitersConfig = ExploitersConfig()  # type: ignore[call-arg]
     snapshot_updates: int = Field(25, ge=1, description="the learner joins the pool every so many updates")
     pool_size: int = Field(40, ge=1)
     pool_keep: Literal["spread", "geometric", "stride"] = Field(

@@ -26,7 +26,7 @@ from .bus import Bus, Unsupported
 from .config import ConfigError, RunConfig, load
 from .context import Context
 from .heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
-from .http import HealthServer, PortTaken
+from .http import HealthServer, PortTaken, Post
 from .logs import set_up
 from .metrics import Metrics
 
@@ -122,6 +122,7 @@ class _Process:
             http_port=0,
             grpc_port=options.grpc_port,
         )
+        self.posts: dict[str, Post] = {}
         self.box: BlackBox | None = None
         self.ctx: Context | None = None
         self.work: asyncio.Task[None] | None = None
@@ -173,7 +174,12 @@ class _Process:
             self.heartbeat.path.parent.mkdir(parents=True, exist_ok=True)
             self.box = BlackBox(Path(self.config.directory), self.name, self.metrics.samples)
             server = HealthServer(
-                host, port, alive=self.heartbeat.alive, ready=self._readiness, metrics=self.metrics.render
+                host,
+                port,
+                alive=self.heartbeat.alive,
+                ready=self._readiness,
+                metrics=self.metrics.render,
+                posts=self.posts,
             )
         except PortTaken as error:
             raise Fatal(f"{error}. Give another --http-port, or 0 for a free one.") from error
@@ -232,6 +238,7 @@ class _Process:
             bus=bus,
             metrics=self.metrics,
             heartbeat=self.heartbeat,
+            posts=self.posts,
             log=log,
         )
         self.metrics.info(

@@ -25,7 +25,15 @@ def carry_out(record: run.RunRecord, command: Command, command_id: str, reason: 
         return changed
     changed.state = _next_state(record.state, command)
     changed.reason = reason if command == "stop" else ""
-    changed.commands_done[:] = [*record.commands_done, command_id][-REMEMBERED:]
+    return remember(changed, command_id)
+
+
+def remember(record: run.RunRecord, command_id: str) -> run.RunRecord:
+    """The record with one more command that has been carried out."""
+    changed = run.RunRecord()
+    changed.CopyFrom(record)
+    if command_id not in record.commands_done:
+        changed.commands_done[:] = [*record.commands_done, command_id][-REMEMBERED:]
     return changed
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -13,7 +13,7 @@ from ..api.v1 import run_pb2 as run
 from ..api.v1 import services_pb2 as api
 from ..api.v1 import services_pb2_grpc as stubs
 from ..kernel import rpc
-from .commands import Command, NotPossible, carry_out, is_over
+from .commands import Command, NotPossible, carry_out, is_over, remember
 from .service import League
 
 #: Bounds of the interval at which a console may be told the state.
@@ -42,6 +42,40 @@ class Control(stubs.ControlServiceServicer):
     async def StopRun(self, request: api.StopRunRequest, context: Any) -> api.StopRunResponse:
         return api.StopRunResponse(state=await self._command("stop", request, context, request.reason))
 
+    async def RollbackRun(self, request: api.RollbackRunRequest, context: Any) -> api.RollbackRunResponse:
+        """Back to a good checkpoint. With `rule` it is an alert's request, which the controller may refuse."""
+        health = self._league.health
+        if request.rule:
+            work = self._asked(request)
+        else:
+            work = health.rollback(request.agent, request.checkpoint, request.reason or "asked for by a person")
+        return api.RollbackRunResponse(message=await self._once(request, work))
+
+    async def _asked(self, request: api.RollbackRunRequest) -> str:
+        _, message = await self._league.health.request(request.agent, request.rule, request.command_id)
+        return message
+
+    async def PromoteCheckpoint(
+        self, request: api.PromoteCheckpointRequest, context: Any
+    ) -> api.PromoteCheckpointResponse:
+        """A person vouches for a checkpoint."""
+        work = self._league.health.promote(request.agent, request.checkpoint)
+        return api.PromoteCheckpointResponse(message=await self._once(request, work))
+
+    async def _once(self, request: Any, work: Coroutine[Any, Any, str]) -> str:
+        """Carry out what has not been carried out under this id. A kill in between repeats it, which does no harm."""
+        check_run(self._league, request.run)
+        if not request.command_id:
+            work.close()
+            raise ValueError("command_id is missing: give each command an id of its own, so that a retry does no harm")
+        if request.command_id in self._league.store.record.commands_done:
+            work.close()
+            return "done already"
+        message = await work
+        await self._league.store.change(lambda record: remember(record, request.command_id))
+        await self._league.ctx.event("command", message, command_id=request.command_id)
+        return message
+
     async def GetStatus(self, request: api.GetStatusRequest, context: Any) -> api.GetStatusResponse:
         check_run(self._league, request.run)
         return api.GetStatusResponse(status=self._league.status())
@@ -67,6 +101,8 @@ class Control(stubs.ControlServiceServicer):
         except NotPossible as error:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
         if not known:
+            if command == "resume":
+                await self._league.health.release()
             await self._league.ctx.event("command", f"{command} {reason}".strip(), command_id=request.command_id)
         return record.state
 

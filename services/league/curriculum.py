@@ -248,9 +248,7 @@ def _alternate(rules: Rules, state: State, event: Progress) -> tuple[State, list
     return _give_turn(rules, state, event, following if following in left else left[0], state.phase + 1)
 
 
-def _give_turn(
-    rules: Rules, state: State, event: Progress, agent: str, phase: int
-) -> tuple[State, list[Changed]]:
+def _give_turn(rules: Rules, state: State, event: Progress, agent: str, phase: int) -> tuple[State, list[Changed]]:
     state = replace(state, turn=agent, phase=phase, phase_begin=event.steps[agent])
     length = rules.phase_updates(phase)
     return state, [Changed("turn", f"phase {phase + 1}: {agent} learns for {length} updates, the others stand still")]

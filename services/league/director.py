@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..api.v1 import run_pb2 as run
 from ..kernel.players import version_id
-from . import gate, levels, lockstep
+from . import exploiters, gate, levels, lockstep
 from .examiner import evaluate, evaluate_on_schedule, evaluate_regimes, gaps, order_again
 from .phases import Stage, randomisation_at, stage_at
 from .plan import Plan
@@ -59,6 +59,7 @@ def _train(turn: Turn) -> None:
     _randomise(turn)
     _snapshot(turn)
     _end_learning(turn)
+    exploiters.follow(turn)
     levels.follow(turn)
     if turn.view.over:
         _end_training(turn)
@@ -91,11 +92,11 @@ def _randomise(turn: Turn) -> None:
 
 
 def _snapshot(turn: Turn) -> None:
-    """Every agent's versions join the pool in their own time."""
+    """Every agent's versions join the pool in their own time; those of exploiters when they have earned it."""
     every = turn.plan.config.league.snapshot_updates
     if turn.plan.alone:
         return
-    for head in turn.view.heads:
+    for head in turn.view.mains:
         last = turn.record.snapshot_steps[head.agent]
         if head.step // every > last // every and turn.keep(head):
             turn.record.snapshot_steps[head.agent] = head.step
@@ -108,7 +109,7 @@ def _end_learning(turn: Turn) -> None:
     if len(turn.view.agents) == 1:
         return
     for final in turn.view.finals:
-        if turn.keep(final):
+        if turn.keep(final) and final.agent not in turn.view.exploiters:
             turn.record.pool[:] = admit_version(turn.record.pool, version_id(final), turn.pool_rule)
     turn.record.learning[:] = turn.learning
     if not turn.record.learning and not turn.view.over:
@@ -119,7 +120,11 @@ def _order_training(turn: Turn, stage: Stage) -> None:
     view, level = turn.view, turn.record.randomisation
     for _ in range(training_shortage(turn.plan.config, view.training_waiting, view.training_undelivered)):
         number, bot = turn.printer.next_ticket, levels.practice_bot(turn)
-        players = turn.lineup(stage, view.standings, number, bot)
+        agent = turn.chooser(number)
+        if agent in view.exploiters:
+            players = turn.match(agent, exploiters.opponent(turn, agent, number))
+        else:
+            players = turn.lineup(agent, stage, view.standings, number, bot)
         turn.publish([turn.printer.training(players, stage.name, level, levels.level(turn, number))])
 
 

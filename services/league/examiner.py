@@ -56,7 +56,7 @@ def evaluate_on_schedule(turn: Turn) -> None:
 
     None shortly before the end, where the last version is measured anyway.
     """
-    step, heads = turn.view.step, turn.view.heads
+    step, heads = turn.view.step, turn.view.mains
     every, left = turn.plan.config.evaluator.every_updates, turn.plan.config.total_updates - step
     due = step // every > turn.record.last_evaluation_step // every and left >= every // 2
     busy = turn.view.evaluation_waiting or turn.has_orders()

@@ -7,6 +7,7 @@ complete, until there is a verdict.
 from __future__ import annotations
 
 from .evaluation import PATIENCE, Order
+from .pool import admit_version
 from .turn import Turn
 
 PROBE = "probe"
@@ -35,6 +36,7 @@ def follow(turn: Turn) -> bool:
     if verdict is not None and (verdict.candidate, verdict.champion) == (gate.candidate, champion):
         if verdict.word == "promoted":
             turn.record.champions.append(gate.candidate)
+            turn.record.pool[:] = admit_version(turn.record.pool, gate.candidate, turn.pool_rule)
             turn.announce("promotion", f"{gate.candidate} is champion", champion=gate.candidate)
         turn.record.ClearField("gate")
         return False

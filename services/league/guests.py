@@ -49,6 +49,4 @@ def _read(guest: GuestConfig) -> bytes:
 
 def _head(ref: PolicyRef, config: RunConfig, size_bytes: int, file: str) -> PolicyHead:
     form = "" if Path(file).suffix == WEIGHTS else ONNX
-    return PolicyHead(
-        policy=ref, size_bytes=size_bytes, game=config.game, rules=config.rules, pinned=True, format=form
-    )
+    return PolicyHead(policy=ref, size_bytes=size_bytes, game=config.game, rules=config.rules, pinned=True, format=form)

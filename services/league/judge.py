@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 
 from ..api.v1 import match_pb2 as match
 from ..kernel.players import orient, player_id
-from .seals import is_genuine
+from ..kernel.seals import is_genuine
 
 PURPOSES = {match.PURPOSE_TRAIN: "train", match.PURPOSE_EVALUATE: "evaluate", match.PURPOSE_PROBE: "probe"}
 #: Halves of a point for player 0 of the message.
@@ -23,9 +23,10 @@ FIRST_EVALUATION_SEED = 2**63
 _REGIME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 
 DUPLICATE, VOID, INVALID = "duplicate", "void", "invalid"
-#: No order of the league behind it; an order, but not for this match; played by a version of a learner long gone.
-UNKNOWN_TICKET, FORGED, STALE_EPOCH = "unknown-ticket", "forged", "stale-epoch"
-REASONS = (DUPLICATE, VOID, INVALID, UNKNOWN_TICKET, FORGED, STALE_EPOCH)
+#: No order of the league behind it; an order, but not for this match; played by a version of a learner long gone, or
+#: of one that cannot be.
+UNKNOWN_TICKET, FORGED, STALE_EPOCH, FUTURE_EPOCH = "unknown-ticket", "forged", "stale-epoch", "future-epoch"
+REASONS = (DUPLICATE, VOID, INVALID, UNKNOWN_TICKET, FORGED, STALE_EPOCH, FUTURE_EPOCH)
 
 
 class Refused(Exception):

@@ -13,11 +13,14 @@ from typing import NamedTuple
 from ..api.v1.match_pb2 import MatchResult
 from ..kernel.players import NOBODY, agent_of, is_version, orient
 from .elo import MILLI, START_MILLI_ELO, gain_milli
-from .judge import DUPLICATE, STALE_EPOCH, Bout, Refused, Solo, decode, judge
+from .judge import DUPLICATE, FUTURE_EPOCH, STALE_EPOCH, Bout, Refused, Solo, decode, judge
 from .rangeset import RangeSet
 
 #: Weight of the newest match in `recent_score` once a pair has met often; until then it is the plain average.
 RECENT_WEIGHT = 1 / 64
+#: An epoch is one start of a learner or one rollback: so many without a single match that ended do not happen, and a
+#: false one must not put all that follow in the past.
+MOST_EPOCHS_AHEAD = 1000
 
 
 class OutOfOrder(Exception):
@@ -169,6 +172,8 @@ def _epochs(state: State, result: MatchResult) -> Mapping[str, int]:
     for agent, epoch in ends.items():
         if epoch < state.epochs.get(agent, 0):
             raise Refused(STALE_EPOCH, f"{agent} is in epoch {state.epochs[agent]}, the match ended in {epoch}")
+        if epoch > state.epochs.get(agent, 0) + MOST_EPOCHS_AHEAD:
+            raise Refused(FUTURE_EPOCH, f"{agent} cannot be in epoch {epoch} yet")
     return state.epochs if ends.items() <= state.epochs.items() else {**state.epochs, **ends}
 
 

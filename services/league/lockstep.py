@@ -28,7 +28,7 @@ def order(turn: Turn, stage: Stage) -> None:
     printer = turn.printer_from(record.orders.next_ticket, record.orders.next_match)
     tickets = []
     for _ in range(lockstep_shortage(config, printer.next_match - 1 - standings.results)):
-        players = turn.lineup(stage, standings, printer.next_ticket)
+        players = turn.lineup(turn.chooser(printer.next_ticket), stage, standings, printer.next_ticket)
         on_level = levels.level(turn, printer.next_ticket)
         tickets.append(printer.training(players, stage.name, record.randomisation, on_level))
     record.orders.CopyFrom(Orders(window=turn.view.window, tickets=tickets,

@@ -48,11 +48,12 @@ def draw_opponent(
         return guests.get(name) or bot_id(name)
     if live and unit(seed, "live", ticket) < stage.live_share:
         return live[int(unit(seed, "live agent", ticket) * len(live))]
-    probabilities = weights(stage.opponents, [_record(state, learner, member) for member in pool])
+    probabilities = weights(stage.opponents, [record_of(state, learner, member) for member in pool])
     return pool[choose(probabilities, unit(seed, "opponent", ticket))]
 
 
-def _record(state: State, learner: str, opponent: str) -> Record:
+def record_of(state: State, learner: str, opponent: str) -> Record:
+    """How an agent fared against one opponent in training."""
     pair = state.pair(TRAIN, learner, opponent)
     lead_elo = (state.rating(opponent) - state.rating(learner)) / MILLI
     return Record(pair.recent_score, min(pair.matches, _MATCHES_REMEMBERED), lead_elo)

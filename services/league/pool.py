@@ -21,13 +21,17 @@ class Rule(NamedTuple):
     elite: int = 0
     """so many of the best stay: the champion and those behind it"""
     rating: Callable[[str], float] = lambda member: 0.0
+    pinned: tuple[str, ...] = ()
+    """these stay whatever happens: the champion of the promotion gate"""
 
 
 def admit(pool: Sequence[str], newcomer: str, rule: Rule) -> list[str]:
-    """The pool with `newcomer` as its newest member, at most `rule.size` members. Nobody is admitted twice."""
+    """The pool with `newcomer`, at most `rule.size` members in the order of their making. Nobody is admitted twice."""
     if newcomer in pool:
         return list(pool)
-    grown = [*pool, newcomer]
+    age = version_of(newcomer)[1:]
+    older = next((k for k, member in enumerate(pool) if k and version_of(member)[1:] > age), len(pool))
+    grown = [*pool[:older], newcomer, *pool[older:]]
     if rule.keep == "stride" and len(grown) > rule.size:
         grown = _thinned(grown, rule)
     while len(grown) > max(rule.size, 1):
@@ -40,7 +44,11 @@ def admit_version(pool: Sequence[str], newcomer: str, rule: Rule) -> list[str]:
     agent = agent_of(newcomer)
     own = admit([member for member in pool if agent_of(member) == agent], newcomer, rule)
     left = [member for member in pool if agent_of(member) != agent or member in own]
-    return left if newcomer in left or newcomer not in own else [*left, newcomer]
+    if newcomer in left or newcomer not in own:
+        return left
+    younger = own[own.index(newcomer) + 1 :]
+    place = left.index(younger[0]) if younger else len(left)
+    return [*left[:place], newcomer, *left[place:]]
 
 
 def _thinned(pool: Sequence[str], rule: Rule) -> list[str]:
@@ -61,7 +69,8 @@ def _least_missed(pool: Sequence[str], rule: Rule) -> int:
     steps = [version_of(member)[2] for member in pool]
     safe = _elite(pool, rule) | set(pool[len(pool) - rule.recent :] if rule.keep == "geometric" else ())
     inner = range(1, len(pool) - 1)
-    free = [index for index in inner if pool[index] not in safe] or list(inner)
+    movable = [index for index in inner if pool[index] not in rule.pinned] or list(inner)
+    free = [index for index in movable if pool[index] not in safe] or movable
 
     def room(index: int) -> float:
         gap = steps[index + 1] - steps[index - 1]
@@ -71,6 +80,6 @@ def _least_missed(pool: Sequence[str], rule: Rule) -> int:
 
 
 def _elite(pool: Sequence[str], rule: Rule) -> set[str]:
-    """Among equals the newer ones."""
+    """And those that are pinned. Among equals the newer ones."""
     order = sorted(range(len(pool)), key=lambda index: (rule.rating(pool[index]), index), reverse=True)
-    return {pool[index] for index in order[: rule.elite]}
+    return {pool[index] for index in order[: rule.elite]} | set(rule.pinned)

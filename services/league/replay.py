@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from ..api.v1.standings_pb2 import Standings
 from ..kernel.bus import Bus
+from ..kernel.seals import stored_key
 from ..kernel.topology import RESULTS, RUN_BUCKET
 from .judge import Bout, decode, judge
 from .keeper import LEDGER_KEY
 from .ledger import State, fold_bytes
 from .mirror import connect, read
 from .ratings.systems import Played
-from .seals import stored_key
 from .standings import from_bytes, to_bytes, to_proto
 
 BATCH = 500

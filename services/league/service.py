@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ..api.v1.run_pb2 import RunRecord, RunStatus
 from ..kernel.bus import Bucket, Conflict
 from ..kernel.clock import Periodic
+from ..kernel.seals import seal_key, sealed
 from ..kernel.service import Context, Fatal
 from ..kernel.topology import RUN_BUCKET, TICKETS, orders_key
 from .commands import is_over, revived, state_name
@@ -24,11 +25,11 @@ from .mirror import Mirror, connect
 from .phases import stage_at
 from .plan import make_plan
 from .rater import Rater
-from .seals import seal_key, sealed
 from .status import build_status
 from .store import RecordStore
 from .training import TrainingLedger
 from .view import Announce, Effect, Keep, Publish, View
+from .watch import HealthWatch
 from .world import World
 
 #: How long one look at the ledger waits for a first result.
@@ -59,10 +60,18 @@ class League:
     """Everything it must not forget is in the run's record and the standings; both are written by compare-and-set."""
 
     def __init__(
-        self, ctx: Context, store: RecordStore, keeper: Keeper, world: World, rater: Rater, run: Bucket, key: bytes
+        self,
+        ctx: Context,
+        store: RecordStore,
+        keeper: Keeper,
+        world: World,
+        rater: Rater,
+        run: Bucket,
+        key: bytes,
+        health: HealthWatch,
     ) -> None:
         self.ctx, self.store, self.keeper, self.world, self._rater = ctx, store, keeper, world, rater
-        self._run, self._key = run, key
+        self._run, self._key, self.health = run, key, health
         self._training = TrainingLedger(ctx.bus, ctx.config.league.elo_k, fresh_state(ctx.config.league.prior_elo))
         self._posted = -1
         self._plan = make_plan(ctx.config)
@@ -83,8 +92,11 @@ class League:
         key = await seal_key(ctx.bus, deterministic=ctx.config.lockstep)
         keeper = await Keeper.open(ctx.bus, ctx.config.league.elo_k, key, fresh_state(ctx.config.league.prior_elo))
         gate = ctx.config.evaluator.gate.enabled
-        world, run = await World.open(ctx.bus, ctx.config.agent_names, gate=gate), await ctx.bus.bucket(RUN_BUCKET)
-        return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run, key)
+        world, run = (
+            await World.open(ctx.bus, ctx.config.agent_names, ctx.config.exploiters, gate=gate),
+            await ctx.bus.bucket(RUN_BUCKET),
+        )
+        return cls(ctx, store, keeper, world, Rater(ctx.metrics, run), run, key, await HealthWatch.open(ctx, store))
 
     async def run(self) -> None:
         """Work until the run is over or the process is told to stop."""
@@ -96,6 +108,8 @@ class League:
                 self._rater.look(self.keeper.state)
                 if self._mirror:
                     self._mirror.look(self.keeper.state)
+            if self.health.due():
+                await self.health.look()
             await asyncio.sleep(max(0.0, self._pace.loop_seconds - (time.monotonic() - began)))
         if is_over(self.store.record):
             await self.conclude()

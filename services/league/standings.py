@@ -7,7 +7,7 @@ from .ledger import Pair, PairKey, Rating, Returns, SoloKey, State
 from .rangeset import RangeSet
 
 #: Of the rules by which results are applied. Raised when the same ledger begins to give other standings.
-FOLD_VERSION = 2
+FOLD_VERSION = 3
 
 
 def to_proto(state: State) -> Standings:

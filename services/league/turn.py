@@ -15,6 +15,7 @@ from .opponents import draw_guest, draw_opponent
 from .phases import Stage
 from .plan import Plan
 from .pool import Rule
+from .seeds import unit
 from .tickets import Printer, player_of
 from .view import Announce, Effect, Keep, Publish, View
 
@@ -57,7 +58,8 @@ class Turn:
         """Who stays in the pool. In lockstep ratings are those of training, whose results come in a fixed order."""
         league, view = self.plan.config.league, self.view
         state = view.training if self.plan.config.lockstep else view.standings
-        return Rule(league.pool_size, league.pool_keep, league.pool_recent, league.pool_elite, state.rating)
+        pinned = tuple(self.record.champions[-1:])
+        return Rule(league.pool_size, league.pool_keep, league.pool_recent, league.pool_elite, state.rating, pinned)
 
     def has_orders(self) -> bool:
         """Whether this turn sends tickets; the view does not count them."""
@@ -73,17 +75,27 @@ class Turn:
             self.effects.append(Keep(policy))
         return True
 
-    def lineup(self, stage: Stage, standings: State, ticket: int, bot: str = "") -> list[Player]:
-        """The players of a training ticket of this number. The agents that learn take turns in choosing an opponent.
+    def chooser(self, ticket: int) -> str:
+        """Who chooses an opponent for the ticket of this number: the agents that learn take turns, exploiters as often
+        as their share says."""
+        learning, exploiters = self.learning, self.view.exploiters
+        mains = [agent for agent in learning if agent not in exploiters]
+        attacking = [agent for agent in learning if agent in exploiters]
+        share = self.plan.config.league.exploiters.share
+        part = share * len(attacking) / (share * len(attacking) + len(mains)) if attacking else 0.0
+        chosen = attacking if unit(self.plan.config.seed, "exploiter", ticket) < part else mains
+        return chosen[ticket % len(chosen)]
 
-        `bot`: nobody else is met at the moment.
-        """
-        learning, seen = self.learning, self.view.agents
-        agent = learning[ticket % len(learning)]
-        own = Player(policy=seen[agent].head, live=True)
+    def lineup(self, agent: str, stage: Stage, standings: State, ticket: int, bot: str = "") -> list[Player]:
+        """The players of a training ticket of this number. `bot`: nobody else is met at the moment."""
         if self.plan.alone:
-            return [own]
-        opponent = bot_id(bot) if bot else self._drawn(agent, stage, standings, ticket)
+            return [Player(policy=self.view.agents[agent].head, live=True)]
+        return self.match(agent, bot_id(bot) if bot else self._drawn(agent, stage, standings, ticket))
+
+    def match(self, agent: str, opponent: str) -> list[Player]:
+        """An agent's live seat against a fixed player, or against the live seat of another agent."""
+        seen = self.view.agents
+        own = Player(policy=seen[agent].head, live=True)
         head = seen[opponent].head if opponent in seen else None
         other = Player(policy=head, live=True) if head is not None else player_of(opponent, self.catalog)
         return self.plan.cast.seated(agent, own, other)
@@ -93,7 +105,8 @@ class Turn:
         config, cast = self.plan.config, self.plan.cast
         pool = [member for member in cast.pool_against(agent, self.record.pool) if member in self.catalog]
         guests = self.plan.guests_against(agent)
-        live = [other for other in cast.opponents(agent) if other != agent and other in self.learning]
+        others = [other for other in cast.opponents(agent) if other not in (agent, *self.view.exploiters)]
+        live = [other for other in others if other in self.learning]
         return draw_guest(guests, config.league.guest_share, config.seed, ticket) or draw_opponent(
             stage, agent, pool, standings, config.seed, ticket, guests, cast.bots_against(agent), live
         )

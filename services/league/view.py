@@ -44,6 +44,8 @@ class View:
     """in lockstep: standings of the training matches of all earlier windows, and of no others"""
     verdict: Verdict | None = None
     """the last one of the promotion gate"""
+    exploiters: frozenset[str] = frozenset()
+    """agents in whose updates nobody measures time"""
     lost: frozenset[str] = frozenset()
     """versions whose weights are gone: they can be neither kept nor played"""
 
@@ -53,9 +55,14 @@ class View:
         return [seen.head for seen in self.agents.values() if seen.head is not None]
 
     @property
+    def mains(self) -> list[PolicyRef]:
+        """The same without exploiters."""
+        return [head for head in self.heads if head.agent not in self.exploiters]
+
+    @property
     def step(self) -> int:
-        """Updates made, averaged over the agents."""
-        return sum(head.step for head in self.heads) // max(1, len(self.agents))
+        """Updates made, averaged over the agents that exploit nobody."""
+        return sum(head.step for head in self.mains) // max(1, len(self.agents) - len(self.exploiters))
 
     @property
     def finals(self) -> list[PolicyRef]:

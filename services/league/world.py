@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from google.protobuf.message import DecodeError
 
@@ -24,10 +24,13 @@ log = logging.getLogger(__name__)
 class World:
     """A cache of what never changes (kept versions) around reads of what does."""
 
-    def __init__(self, bus: Bus, policies: Bucket, agents: Sequence[str], *, gate: bool = False) -> None:
+    def __init__(
+        self, bus: Bus, policies: Bucket, agents: Sequence[str], exploiters: Collection[str] = (), *, gate: bool = False
+    ) -> None:
         self._bus = bus
         self._policies = policies
         self._agents = tuple(agents)
+        self._exploiters = frozenset(exploiters)
         self._gate = gate
         self._seen: dict[str, PolicyHead] = {}
         self.healths = {agent: LearnerHealth() for agent in agents}
@@ -36,9 +39,11 @@ class World:
         self.tickets_waiting = 0
 
     @classmethod
-    async def open(cls, bus: Bus, agents: Sequence[str], *, gate: bool = False) -> World:
+    async def open(
+        cls, bus: Bus, agents: Sequence[str], exploiters: Collection[str] = (), *, gate: bool = False
+    ) -> World:
         """`gate`: verdicts are looked for."""
-        world = cls(bus, await bus.bucket(POLICIES_BUCKET), agents, gate=gate)
+        world = cls(bus, await bus.bucket(POLICIES_BUCKET), agents, exploiters, gate=gate)
         await world.read_catalog()
         return world
 
@@ -71,6 +76,7 @@ class World:
             window=first.window if first else 0,
             verdict=await self._verdict(),
             lost=frozenset(self.lost),
+            exploiters=self._exploiters,
         )
 
     @property

@@ -176,10 +176,13 @@ def saved_in(root: Path) -> list[Saved]:
     return sorted(found, key=lambda saved: (saved.epoch, saved.step), reverse=True)
 
 
-def prune(root: Path, kept: int) -> None:
-    """Remove all but the newest `kept`, those pinned, and step 0. Call only after the newest has been verified."""
+def prune(root: Path, kept: int, protected: frozenset[str] = frozenset()) -> None:
+    """Remove all but the newest `kept`, those pinned or protected by name, and step 0.
+
+    Call only after the newest has been verified.
+    """
     for saved in saved_in(root)[kept:]:
-        if saved.step > 0 and not _is_pinned(saved.path):
+        if saved.step > 0 and saved.path.name not in protected and not _is_pinned(saved.path):
             _remove(saved.path)
 
 

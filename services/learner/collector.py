@@ -14,10 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..kernel.bus import Bus, Delivery
+from ..kernel.epochs import current_epoch
 from ..kernel.metrics import Metrics
 from ..kernel.topology import CONSUMERS
 from ..play.architecture import Architecture
-from .publisher import current_epoch, replaced
+from .publisher import replaced
 from .slab import Refused, Slab, check_version, check_window, decode
 from .state import Counters, Versions
 
@@ -56,8 +57,10 @@ class Collector:
         *,
         max_lag: int,
         buffer_slabs: int,
+        window_slabs: int = 1,
         lockstep: bool = False,
     ) -> None:
+        """`window_slabs`: the simulator waits for room for so many."""
         self._bus = bus
         self._metrics = metrics
         self._agent = agent
@@ -65,7 +68,7 @@ class Collector:
         self._versions = versions
         self._counters = counters
         self._max_lag = max_lag
-        self._buffer_slabs = buffer_slabs
+        self._buffer_slabs, self._window_slabs = buffer_slabs, window_slabs
         self._lockstep = lockstep
         self._held: OrderedDict[str, _Held] = OrderedDict()
         self._used: OrderedDict[str, None] = OrderedDict()
@@ -97,10 +100,12 @@ class Collector:
                 async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
                     await self._arrived.wait()
             except TimeoutError:
-                return []
+                chosen = self._stuck()
+                break
         for held in chosen:
             await self._forget(held.slab.rollout_id)
-        self._metrics.inc("ludus_learner_rollouts_accepted_total", len(chosen))
+        if chosen:
+            self._metrics.inc("ludus_learner_rollouts_accepted_total", len(chosen))
         slabs = [held.slab for held in chosen]
         return sorted(slabs, key=_number) if self._lockstep else slabs
 
@@ -117,6 +122,12 @@ class Collector:
             if total >= decisions:
                 return chosen
         return chosen if len(chosen) >= self._buffer_slabs and not self._lockstep else []
+
+    def _stuck(self) -> list[_Held]:
+        """What is held, if there is no room for a whole window, so that nothing more comes: a window of few matches may
+        have fewer slabs than others."""
+        room = self._buffer_slabs - len(self._held)
+        return list(self._held.values()) if room < self._window_slabs and not self._lockstep else []
 
     async def _receive(self, delivery: Delivery) -> None:
         try:

@@ -14,28 +14,8 @@ from ..api.v1.policy_pb2 import PolicyHead, PolicyRef
 from ..kernel.blobs import put_blob
 from ..kernel.bus import Bus, Conflict
 from ..kernel.service import Fatal
-from ..kernel.topology import HEALTH, POLICIES_BUCKET, RUN_BUCKET
+from ..kernel.topology import HEALTH, POLICIES_BUCKET
 from ..play.weights import Manifest
-
-
-async def next_epoch(bus: Bus, agent: str) -> int:
-    """Raise the agent's epoch by one and return it. No two learners ever get the same one."""
-    bucket = await bus.bucket(RUN_BUCKET)
-    key = f"epoch.{agent}"
-    while True:
-        entry = await bucket.get(key)
-        epoch = int(entry.value) + 1 if entry else 1
-        try:
-            await bucket.update(key, str(epoch).encode(), entry.revision if entry else 0)
-            return epoch
-        except Conflict:
-            continue
-
-
-async def current_epoch(bus: Bus, agent: str) -> int:
-    """The newest epoch any learner of the agent has taken."""
-    entry = await (await bus.bucket(RUN_BUCKET)).get(f"epoch.{agent}")
-    return int(entry.value) if entry else 0
 
 
 def replaced(run: str, agent: str, own: int, newest: int) -> Fatal:
@@ -109,6 +89,8 @@ class Publisher:
         """Once per committed update; the same (epoch, step) sent again is stored once."""
         ref = health.policy
         message_id = f"{ref.agent}.{ref.epoch}.{ref.step}"  # the server compares ids across the agents of a run
+        if health.rejected:
+            message_id += f".undone-{health.metrics['undone']:.0f}"
         await self._bus.publish(HEALTH, health.SerializeToString(), token=self._agent, msg_id=message_id)
 
 

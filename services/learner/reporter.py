@@ -34,9 +34,7 @@ class Reporter:
     `components` are the names of the action components, in their order; `tracks` get every row too.
     """
 
-    def __init__(
-        self, metrics: Metrics, path: Path, components: Sequence[str], tracks: Sequence[Track] = ()
-    ) -> None:
+    def __init__(self, metrics: Metrics, path: Path, components: Sequence[str], tracks: Sequence[Track] = ()) -> None:
         self._metrics = metrics
         self._tracks = tracks
         self._components = components

@@ -16,15 +16,20 @@ from typing import TypeVar
 
 from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.policy_pb2 import PolicyRef
+from ..kernel.blobs import get_blob
+from ..kernel.epochs import next_epoch
+from ..kernel.intent import Intent
 from ..kernel.service import Context, Fatal
 from ..kernel.topology import ROLLOUTS
 from ..play.tuning import tune_process, tune_thread
 from ..play.weights import Manifest, to_bytes
 from . import tools
-from .checkpoint import Saved
+from .beginning import begin_with
+from .checkpoint import CheckpointError, Saved
 from .collector import Collector
 from .export import export_final
-from .publisher import Publisher, Turn, next_epoch
+from .publisher import Publisher, Turn
+from .recovery import Recovery, settle
 from .reference import WrongReference
 from .reporter import Reporter
 from .setup import components_of, inherit, manifest_of, state_of, threads_per_operation
@@ -53,7 +58,8 @@ async def serve(ctx: Context) -> None:
 
 
 class Learner:
-    """One agent's training. Everything that computes runs in the one thread of `threads`."""
+    """One agent's training. Everything that computes runs in the one thread of `threads`. Drills put their own updater
+    and publisher in the place of the usual ones."""
 
     def __init__(self, ctx: Context, threads: ThreadPoolExecutor) -> None:
         config = ctx.config
@@ -62,13 +68,13 @@ class Learner:
         self._config = config.learner
         self._total = config.total_updates
         self._identity = manifest_of(config)
-        self._state = self._fresh()
+        self.state = self._fresh()
         self._folder = config.folder_of(config.learner.agent)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._vault = Vault(self._folder / "checkpoints", self._state, self._identity, config.learner.checkpoints_kept)
-        self._versions = Versions(config.learner.max_lag)
-        self._updater = Updater(config, self._state, self._versions)
-        self._publisher = Publisher(ctx.bus, config.learner.agent)
+        self._vault = Vault(self._folder / "checkpoints", self.state, self._identity, config.learner.checkpoints_kept)
+        self.versions = Versions(config.learner.max_lag)
+        self.updater = Updater(config, self.state, self.versions)
+        self.publisher = Publisher(ctx.bus, config.learner.agent)
         components = components_of(config)
         self._reporter = Reporter(ctx.metrics, self._folder / "metrics.jsonl", components, open_tracks(config))
         self._collector = Collector(
@@ -76,17 +82,20 @@ class Learner:
             ctx.metrics,
             config.learner.agent,
             self._identity.architecture,
-            self._versions,
-            lambda: self._state.counters,
+            self.versions,
+            lambda: self.state.counters,
             max_lag=config.learner.max_lag,
             buffer_slabs=config.learner.buffer_slabs,
+            window_slabs=config.simulator.slabs,
             lockstep=config.lockstep,
         )
         self._saved_at = time.monotonic()
         self._clock = time.monotonic()
         self._undone = 0
+        self._recovery: Recovery
 
     async def run(self) -> None:
+        self._recovery = await Recovery.open(self._ctx.bus, self._config.agent)
         await self._start()
         collecting = asyncio.create_task(self._collector.run(), name="collector")
         try:
@@ -95,7 +104,7 @@ class Learner:
             collecting.cancel()
             await asyncio.gather(collecting, return_exceptions=True)
             self._reporter.close()
-        if self._state.counters.step < self._total:
+        if self.state.counters.step < self._total:
             await self._save()
             return
         self._ctx.ready()
@@ -111,19 +120,27 @@ class Learner:
         # Rollouts of earlier epochs are of no use, and those a killed learner held would block the buffer until the
         # server's patience with it ends.
         await ctx.bus.purge(ROLLOUTS, self._config.agent)
+        await self._heed()
+        pending = await self._recovery.pending()
         saved = await self._compute(self._vault.recover)
+        if pending is not None:
+            await self._roll_back(pending, epoch)
+            self._reporter.started(self.state.counters, self._vault.durable_step)
+            await self._pin_start()
+            self._ctx.ready()
+            return
         if saved is None and ctx.config.parent:
-            await self._compute(lambda: inherit(ctx.config, self._state))
+            await self._compute(lambda: inherit(ctx.config, self.state))
             await ctx.event("inherited", f"step 0 is {ctx.config.parent}")
-        counters = self._state.counters
+        counters = self.state.counters
         if saved and counters.step >= self._total and await self._announced(saved):
             self._reporter.started(counters, self._vault.durable_step)
             await self._finish()
             return
         counters.epoch = epoch
         if saved is None:
-            tools.begin(self._state, ctx.config, "start")
-        self._versions.add(counters.step, self._state.actor)
+            tools.begin(self.state, ctx.config, "start")
+        self.versions.add(counters.step, self.state.actor)
         if saved is None:
             saved = await self._compute(lambda: self._write_checkpoint(pinned=True))
             await ctx.event("checkpoint", f"step 0 is durable and pinned in {saved.path}")
@@ -133,33 +150,33 @@ class Learner:
         await self._pin_start()
         parent = PolicyRef(agent=self._config.agent, epoch=saved.epoch, step=saved.step) if counters.step else None
         data = await self._compute(self._pack)
-        await self._publisher.publish(data, self._manifest(), parent, self._turn())
+        await self.publisher.publish(data, self._manifest(), parent, self._turn())
         self._reporter.started(counters, self._vault.durable_step)
         if counters.step >= self._total:
             await self._finish()
             return
-        await self._publisher.health(self._health({}))
+        await self.publisher.health(self._health({}))
         self._beat()
         ctx.ready()
 
     async def _announced(self, saved: Saved) -> bool:
         """Whether exactly this version is the head already: then nothing new is to be said about it."""
-        head = await self._publisher.head()
+        head = await self.publisher.head()
         if head is None or (head.policy.epoch, head.policy.step) != (saved.epoch, saved.step):
             return False
-        self._publisher.ref = head.policy
+        self.publisher.ref = head.policy
         return True
 
     async def _pin_start(self) -> None:
         """Step 0 is kept for good, whichever epoch began the run, even if that one died before it could say so."""
-        if await self._publisher.has_pinned_start():
+        if await self.publisher.has_pinned_start():
             return
         found = await self._compute(lambda: self._vault.start_weights(self._fresh))
         if found is None:
             message = "the checkpoint of step 0 is gone: there is no untrained version to compare with"
             await self._ctx.event("warning", message)
             return
-        await self._publisher.pin(*found)
+        await self.publisher.pin(*found)
 
     def _fresh(self) -> State:
         return state_of(self._ctx.config, self._identity.architecture)
@@ -169,9 +186,14 @@ class Learner:
     async def _train(self, collecting: asyncio.Task[None]) -> None:
         """Updates until the last one, or until the service has to stop."""
         ctx, waited = self._ctx, time.monotonic()
-        while self._state.counters.step < self._total and not ctx.stopping.is_set():
+        while self.state.counters.step < self._total and not ctx.stopping.is_set():
             if collecting.done():
                 collecting.result()
+            if self._recovery.due() or self._undone:  # whoever cannot go on asks at once
+                await self._heed()
+                if intent := await self._recovery.pending():
+                    await self._roll_back(intent, intent.epoch)
+            await self._begin_anew()
             slabs = [] if ctx.paused else await self._collector.take(self._config.batch_decisions, WAIT_SECONDS)
             if slabs:
                 waiting = time.monotonic() - waited
@@ -180,6 +202,61 @@ class Learner:
             elif ctx.paused:
                 await asyncio.sleep(WAIT_SECONDS)
                 self._clock += WAIT_SECONDS  # a pause is not training time
+
+    async def _heed(self) -> None:
+        """Take over what the controller has written."""
+        guidance = await self._recovery.guidance()
+        self.updater.overrides, self._vault.protected = guidance.overrides, guidance.protected
+
+    async def _roll_back(self, intent: Intent, epoch: int) -> None:
+        """Carry out a fenced rollback. If the target cannot be loaded the state stays, and the controller pauses."""
+        ctx, counters = self._ctx, self.state.counters
+        try:
+            await self._compute(lambda: self._vault.load(intent.checkpoint))
+        except CheckpointError as error:
+            await self._recovery.aborted(str(error))
+            await ctx.event("rollback_aborted", str(error))
+            counters.epoch = epoch
+            return
+        await self._recovery.loaded(epoch)
+        await self._recovery.verified()
+        undone, seconds = counters.undone, counters.seconds
+        counters = self.state.counters
+        counters.epoch, counters.undone, counters.seconds = epoch, undone, seconds
+        settle(self.state, intent, lambda: tools.begin(self.state, ctx.config, "rollback"))
+        await self._heed()
+        self.versions.forget()
+        self.versions.add(counters.step, self.state.actor)
+        await ctx.bus.purge(ROLLOUTS, self._config.agent)
+        await self._compute(lambda: self._write_checkpoint(pinned=False))
+        self._saved_at = time.monotonic()
+        data = await self._compute(self._pack)
+        await self.publisher.publish(data, self._manifest(), None, self._turn())
+        await self.publisher.health(self._health({}))
+        await self._recovery.resumed()
+        self._undone = 0
+        await ctx.event("restored", f"going on at step {counters.step} as epoch {epoch}", checkpoint=intent.checkpoint)
+        self._beat()
+
+    async def _begin_anew(self) -> None:
+        """What the league wants of an exploiter: other weights, in an epoch of their own."""
+        record, counters, agent = await self._ctx.run_record(), self.state.counters, self._config.agent
+        if record is None or agent not in record.exploiters:
+            return
+        order = record.exploiters[agent]
+        if order.beginnings <= counters.beginnings:
+            return
+        data = await get_blob(self._ctx.bus, order.start.sha256)
+        await self._compute(lambda: begin_with(self.state, self._fresh(), data, self._ctx.config))
+        counters.epoch = await next_epoch(self._ctx.bus, agent)
+        counters.beginnings = order.beginnings
+        self.versions.add(counters.step, self.state.actor)
+        await self._ctx.bus.purge(ROLLOUTS, agent)
+        await self._compute(lambda: self._write_checkpoint(pinned=False))
+        self._saved_at = time.monotonic()
+        await self.publisher.publish(await self._compute(self._pack), self._manifest(), order.start)
+        await self.publisher.health(self._health({}))
+        await self._ctx.event("exploiter", f"{agent} begins anew as epoch {counters.epoch}")
 
     async def _learn(self, slabs: list[Slab], waiting: float) -> None:
         """One update; if it is committed it is published before anything else happens."""
@@ -191,46 +268,49 @@ class Learner:
             await self._rejected(report)
             return
         self._undone = 0
-        counters = self._state.counters
+        counters = self.state.counters
         self._lap()
         self._reporter.committed(report, counters)
         report.wall_seconds["wait"] = waiting
         started = time.monotonic()
-        await self._publisher.publish(data, self._manifest(), self._publisher.ref, self._turn())
+        await self.publisher.publish(data, self._manifest(), self.publisher.ref, self._turn())
         report.wall_seconds["publish"] = time.monotonic() - started
         if counters.step >= self._total:
             await self._finish(report)
         else:
-            await self._publisher.health(self._health(report.metrics))
+            await self.publisher.health(self._health(report.metrics))
             if time.monotonic() - self._saved_at >= self._config.checkpoint_seconds:
                 report.wall_seconds["checkpoint"] = await self._save()
         self._reporter.published(report, counters, self._vault.durable_step)
         self._beat()
 
     def _update(self, slabs: list[Slab]) -> tuple[Report, bytes | None]:
-        report = self._updater.update(slabs)
-        self._state.simulator_state = slabs[-1].simulator_state
+        report = self.updater.update(slabs)
+        self.state.simulator_state = slabs[-1].simulator_state
         return report, self._pack() if report.committed else None
 
     async def _rejected(self, report: Report) -> None:
         self._undone += 1
         self._reporter.rejected(report)
-        await self._ctx.event("update_undone", report.detail, reason=report.reason, step=self._state.counters.step)
+        await self._ctx.event("update_undone", report.detail, reason=report.reason, step=self.state.counters.step)
+        health = self._health(report.metrics)
+        health.rejected = True
+        await self.publisher.health(health)
         if self._undone >= MAX_UNDONE:
             raise Fatal(
                 f"{self._undone} updates in a row had to be taken back (last: {report.detail}). Lower "
                 "learner.learning_rate or raise learner.target_kl, then resume the run."
             )
         if turn := self._turn():
-            head = await self._publisher.head()
+            head = await self.publisher.head()
             parent = head.parent if head and head.HasField("parent") else None
-            await self._publisher.publish(await self._compute(self._pack), self._manifest(), parent, turn)
+            await self.publisher.publish(await self._compute(self._pack), self._manifest(), parent, turn)
 
     # -- end -----------------------------------------------------------------------------------------------------
 
     async def _finish(self, report: Report | None = None) -> None:
         """The last update is durable and exported; only then does the learner say that it has finished."""
-        if self._vault.durable_step < self._state.counters.step:
+        if self._vault.durable_step < self.state.counters.step:
             await self._save()
         try:
             path = await self._compute(lambda: export_final(self._folder, self._pack(), self._manifest()))
@@ -240,14 +320,14 @@ class Learner:
             ) from error
         health = self._health(report.metrics if report else {})
         health.finished = True
-        await self._publisher.health(health)
+        await self.publisher.health(health)
         self._beat()
         await self._ctx.event("learner_finished", f"{self._total} updates are done; the final weights are in {path}")
 
     async def _save(self) -> float:
         """Write a checkpoint unless the newest is this very step; returns the seconds it took."""
         started = time.monotonic()
-        if self._vault.durable_step < self._state.counters.step:
+        if self._vault.durable_step < self.state.counters.step:
             self._lap()
             await self._compute(lambda: self._write_checkpoint(pinned=False))
         self._saved_at = time.monotonic()
@@ -255,43 +335,44 @@ class Learner:
 
     def _write_checkpoint(self, *, pinned: bool) -> Saved:
         saved = self._vault.write(pinned=pinned)
-        self._reporter.checkpointed(self._state.counters)
+        self._reporter.checkpointed(self.state.counters)
         return saved
 
     # -- small things --------------------------------------------------------------------------------------------
 
     def _manifest(self) -> Manifest:
-        counters = self._state.counters
+        counters = self.state.counters
         return replace(
             self._identity,
             epoch=counters.epoch,
             step=counters.step,
             decisions=counters.decisions,
-            precision=self._state.precision,
+            precision=self.state.precision,
         )
 
     def _turn(self) -> Turn | None:
         """Lockstep: what the simulator is to do next."""
-        state = self._state
+        state = self.state
         return Turn(state.counters.window, state.simulator_state) if self._ctx.config.lockstep else None
 
     def _pack(self) -> bytes:
-        return to_bytes(self._state.actor, self._manifest())
+        return to_bytes(self.state.actor, self._manifest())
 
     def _health(self, metrics: dict[str, float]) -> LearnerHealth:
-        counters = self._state.counters
+        counters = self.state.counters
         return LearnerHealth(
-            policy=self._publisher.ref,
+            policy=self.publisher.ref,
             run=self._ctx.config.run,
             total_steps=self._total,
             decisions=counters.decisions,
             decisions_per_second=self._reporter.decisions_per_second,
             metrics=metrics | {"elapsed_seconds": counters.seconds, "undone": counters.undone},
             checkpoint_step=self._vault.durable_step,
+            checkpoint_epoch=self._vault.durable_epoch,
         )
 
     def _beat(self) -> None:
-        counters = self._state.counters
+        counters = self.state.counters
         self._ctx.beat(
             epoch=counters.epoch,
             step=counters.step,
@@ -304,7 +385,7 @@ class Learner:
     def _lap(self) -> None:
         """Add the time since the last call to the run's clock."""
         now = time.monotonic()
-        self._state.counters.seconds += now - self._clock
+        self.state.counters.seconds += now - self._clock
         self._clock = now
 
     async def _compute(self, work: Callable[[], T]) -> T:

@@ -30,6 +30,8 @@ class Counters:
     """updates that were measured and taken back"""
     seconds: float = 0.0
     """spent on the run by its learners, in all epochs"""
+    beginnings: int = 0
+    """how often an exploiter has begun anew"""
 
     @property
     def window(self) -> int:
@@ -134,6 +136,10 @@ class Versions:
         self._actors[step] = frozen
         while len(self._actors) > self._kept:
             self._actors.popitem(last=False)
+
+    def forget(self) -> None:
+        """After a rollback: nothing of the old epoch is a reference any more."""
+        self._actors.clear()
 
     def __contains__(self, step: int) -> bool:
         return step in self._actors

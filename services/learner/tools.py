@@ -114,9 +114,7 @@ def adapt(config: LearnerConfig, state: State, kl: float, kl_reference: float) -
     controls = state.controls
     if config.kl_penalty.coefficient and config.kl_penalty.adaptive:
         coefficient = float(controls.kl_coefficient)
-        controls.kl_coefficient.fill_(
-            adaptation.next_penalty_coefficient(config.kl_penalty, coefficient, kl_reference)
-        )
+        controls.kl_coefficient.fill_(adaptation.next_penalty_coefficient(config.kl_penalty, coefficient, kl_reference))
     if config.adaptive_rate.target:
         factor = float(controls.rate_factor)
         controls.rate_factor.fill_(adaptation.next_rate_factor(config.adaptive_rate, factor, kl))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import torch
 
 from ..kernel.config import LearnerConfig, RunConfig
+from ..kernel.intent import Overrides
 from ..play.weights import non_finite
 from . import loss_scale, ppo, reference, tools
 from .batch import Batcher, BatchFacts
@@ -83,12 +84,15 @@ class Updater:
     def __init__(self, config: RunConfig, state: State, versions: Versions) -> None:
         self._config = config.learner
         self._total_updates = config.total_updates
+        self._guard = config.health.guard
         self._state = state
         self._versions = versions
         # without the fused engine every matrix product uses all threads by itself
         shared = fits(config.learner, state.architecture) and config.learner.device == "cpu"
         self._crew = Crew(config.learner.threads if shared else 1)
         self._gradients = gradients(config.learner, state, self._crew)
+        self.overrides = Overrides()
+        """what a remedy multiplies the configuration by; not part of the state, so that no checkpoint brings it back"""
         self._batcher = Batcher(config.learner, state, self._crew)
 
     def update(self, slabs: Sequence[Slab]) -> Report:
@@ -110,6 +114,8 @@ class Updater:
         against = _against(config, state, slabs)
         clock.lap("prepare")
         scales, rate = tools.scales(config, state), tools.rate(config, state, self._total_updates)
+        scales = replace(scales, kl_penalty=scales.kl_penalty * self.overrides.kl)
+        rate *= self.overrides.rate
         extra = tools.metrics(config, state) | {"learning_rate": rate}
         progress = self._optimise(rows, rate, scales)
         if state.rnd is not None:
@@ -138,7 +144,7 @@ class Updater:
     def _optimise(self, rows: Rows, rate: float, scales: Scales) -> Progress:
         """The epochs over the batch: a fresh permutation each, the last short minibatch kept."""
         progress = Progress()
-        for _ in range(self._config.epochs):
+        for _ in range(max(1, round(self._config.epochs * self.overrides.epochs))):
             order = torch.randperm(len(rows), generator=self._state.generator)
             for indices in torch.split(order.to(rows.packed.device), self._config.minibatch):
                 if not self._step(rows, indices, rate, scales, progress):
@@ -191,7 +197,7 @@ class Updater:
             # Very old rollouts: the policy has moved on too far. Newer ones will do.
             return "no_minibatch", f"KL was {progress.kl_last:.3g} before the first minibatch"
         limit = KL_REJECT_FACTOR * self._config.target_kl
-        if not ppo.is_safe(moved.kl, limit):
+        if self._guard and not ppo.is_safe(moved.kl, limit):
             return "kl", f"KL to the behaviour policy is {moved.kl:.3g}, not below {limit:.3g}"
         return "", ""
 

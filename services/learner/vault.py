@@ -12,6 +12,7 @@ from ..play.weights import Manifest, to_bytes
 from . import checkpoint
 from .checkpoint import CheckpointError, CorruptCheckpoint, Saved
 from .state import State
+from .tools import weights_sha256
 
 
 class Vault:
@@ -23,6 +24,9 @@ class Vault:
         self._identity = identity
         self._kept = kept
         self.durable_step = 0
+        self.durable_epoch = 0
+        self.protected: frozenset[str] = frozenset()
+        """names of checkpoints that a rollback may go back to"""
 
     def recover(self) -> Saved | None:
         """Load the newest valid checkpoint; None if the run has none yet. Raises Fatal."""
@@ -30,17 +34,36 @@ class Vault:
             saved = checkpoint.restore_newest(self._root, self._state, self._identity)
         except (CheckpointError, ArchitectureMismatch) as error:
             raise Fatal(str(error)) from error
-        self.durable_step = saved.step if saved else 0
+        if saved:
+            self._durable(saved)
         return saved
+
+    def load(self, name: str) -> Saved:
+        """Load the checkpoint of this name, all of it or nothing, and prove what was loaded. Raises CheckpointError."""
+        path = self._root / name
+        before = self._state.remember()
+        try:
+            saved = checkpoint.load(path, self._state, self._identity)
+            actor, _ = checkpoint.load_actor(path)
+        except (CorruptCheckpoint, ArchitectureMismatch) as error:
+            raise CheckpointError(f"checkpoint {name} cannot be loaded: {error}") from error
+        if weights_sha256(actor) != weights_sha256(self._state.actor):
+            self._state.restore(before)
+            raise CheckpointError(f"what was loaded from {name} is not what the file holds")
+        self._durable(saved)
+        return saved
+
+    def _durable(self, saved: Saved) -> None:
+        self.durable_step, self.durable_epoch = saved.step, saved.epoch
 
     def write(self, *, pinned: bool) -> Saved:
         """Write the state, verify it, then let go of old ones. Raises Fatal; what was there before still is."""
         try:
             saved = checkpoint.write(self._root, self._state, self._identity, pinned=pinned)
-            checkpoint.prune(self._root, self._kept)
+            checkpoint.prune(self._root, self._kept, self.protected)
         except (CheckpointError, OSError) as error:
             raise Fatal(str(error)) from error
-        self.durable_step = saved.step
+        self._durable(saved)
         return saved
 
     def start_weights(self, fresh: Callable[[], State]) -> tuple[bytes, Manifest] | None:

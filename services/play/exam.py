@@ -124,6 +124,4 @@ def _played(arena: Arena, ticket: Ticket) -> list[MatchResult]:
 
 def _paper(regime: str, opponent: str, results: Sequence[MatchResult]) -> Paper:
     counts = Counter(result.outcome for result in results)
-    return Paper(
-        regime, opponent, counts[OUTCOME_FIRST_WINS], counts[OUTCOME_DRAW], counts[OUTCOME_SECOND_WINS]
-    )
+    return Paper(regime, opponent, counts[OUTCOME_FIRST_WINS], counts[OUTCOME_DRAW], counts[OUTCOME_SECOND_WINS])

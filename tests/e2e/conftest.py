@@ -36,6 +36,15 @@ class Cli:
     def read(self, run: str, name: str) -> Any:
         return json.loads((self.run_folder(run) / name).read_text())
 
+    def rows(self, run: str, name: str) -> list[dict[str, Any]]:
+        """The lines of a file of JSON lines; none while it is not there."""
+        path = self.run_folder(run) / name
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    def events(self, run: str) -> list[dict[str, Any]]:
+        """What people have been told so far, in order."""
+        return self.rows(run, "events.jsonl")
+
     def heartbeat(self, run: str, service: str) -> dict[str, Any]:
         """The service's heartbeat; empty while there is none."""
         try:

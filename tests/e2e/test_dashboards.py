@@ -48,6 +48,7 @@ def test_every_panel_has_data_and_people_are_told(ludus: Cli, monkeypatch: pytes
             "train", "dogfight", "--preset", "quick", "--run", run, "--seed", "3", "--detach", "--decisions", "600000",
             "--set", "evaluator.every_updates=2", "--set", "evaluator.matches_per_opponent=2",
             "--set", "evaluator.final_matches_per_opponent=2",
+            "--set", 'league.randomisation=[{level = "narrow", from_progress = 0.0}]',
         )  # fmt: skip
         asked = {expression: board.uid for board in boards() for expression in expressions(board)}
         silent, deadline, scraped = set(asked), time.monotonic() + PATIENCE_SECONDS, set()

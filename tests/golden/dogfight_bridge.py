@@ -151,9 +151,10 @@ def differences(played: Played, after: Arrays, i: int, step: Any) -> list[str]:
         if observation_gap(observation[seat], expected) > OBSERVATION_TOLERANCE:
             found.append(f"observation of seat {seat}")
         row = [float(x) for x in observation[seat, : len(expected)]]
-        features = reference.egocentric(reference.sight(row) if played.world.competition else row)
         shown = observation[seat, len(expected) :]
-        if len(shown) == 20 and np.abs(shown - features).max() > OBSERVATION_TOLERANCE:
+        speeds = [played.world.physics[name] for name in ("max_speed", "bullet_speed")] if len(shown) == 33 else []
+        features = reference.egocentric(reference.sight(row) if played.world.competition else row, *speeds)
+        if len(shown) in (20, 33) and np.abs(shown[:20] - features).max() > OBSERVATION_TOLERANCE:
             found.append(f"egocentric features of seat {seat}")
         if abs(reward[seat] - played.rewards[seat]) > REWARD_TOLERANCE:
             found.append(f"reward of seat {seat}: {reward[seat]} instead of {played.rewards[seat]}")

@@ -300,13 +300,13 @@ def sight(frame: list[float]) -> list[float]:
     return [*frame[:6], *frame[8:15], *frame[19:51], frame[55]]
 
 
-def egocentric(obs: list[float]) -> list[float]:
-    """The 20 features that the egocentric layout appends, a function of the 46 floats alone."""
-    v, c, s, v2, c2, s2 = 250 * obs[0], obs[1], obs[2], 250 * obs[8], obs[9], obs[10]
+def egocentric(obs: list[float], top: float = 250, bullet_speed: float = 400) -> list[float]:
+    """The 20 features that the egocentric layout appends, a function of the 46 floats and, where shown, the physics."""
+    v, c, s, v2, c2, s2 = top * obs[0], obs[1], obs[2], top * obs[8], obs[9], obs[10]
     rx, ry, d = 1000 * obs[6], 1000 * obs[7], 1000 * obs[12]
     ux, uy = rx / max(d, 1), ry / max(d, 1)
     wx, wy = v * c - v2 * c2, v * s - v2 * s2
-    lx, ly = rx + c2 * v2 * d / 400, ry + s2 * v2 * d / 400
+    lx, ly = rx + c2 * v2 * d / bullet_speed, ry + s2 * v2 * d / bullet_speed
     lead = max(sqrt(lx * lx + ly * ly), 1)
     bullet = [0.0, 0.0, 0.0]
     for k in range(13, 45, 4):

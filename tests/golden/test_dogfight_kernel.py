@@ -79,11 +79,14 @@ def test_every_pair_of_bots(reward_every: str) -> None:
 
 @pytest.mark.parametrize("period", [1, 10, 7])
 def test_random_players_and_bots_under_random_physics(period: int) -> None:
-    """Every match under its own physics; bots at 120, 12 and about 17 Hz against random players."""
+    """Every match under its own physics, which the features use; bots at 120, 12 and 17 Hz against random players."""
     names = (None, *BOTS)
     batch = 4 * len(names)
     physics = random_physics(batch, np.random.default_rng(5))
-    game = ludus.games.make("dogfight", batch=batch, seed=9, autoreset="disabled", bot_period_ticks=period)
+    layout = "egocentric+config"
+    game = ludus.games.make(
+        "dogfight", batch=batch, seed=9, autoreset="disabled", bot_period_ticks=period, observation=layout
+    )
     game.restore(physics)
     game.reset()
     game.seat_bots(1, list(names) * 4)

@@ -15,7 +15,9 @@ from ludus.evaluator.gate.panel import difference
 from ludus.evaluator.gate.sprt import SCORES, _nearest, bounds, expected_score, log_likelihood_ratio
 from ludus.evaluator.gate.tally import Tally
 from ludus.kernel.promotion import GateConfig, Verdict, read_verdict
+from ludus.kernel.seals import sealed
 from ludus.kernel.wilson import wilson_interval
+from ludus.play.matches import matches_of, result_of
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import gate_errors
@@ -147,6 +149,25 @@ def test_the_first_decision_stands() -> None:
     tally = tallied(gate([2, 2] * 70 + [0, 0] * 300))
     assert tally.trial("main@1.40", "main@1.0").decided == 1
     assert sum(tally.trial("main@1.40", "main@1.0").pentanomial) <= 70
+
+
+def test_what_the_league_did_not_order_decides_nothing() -> None:
+    key, tally = bytes(32), Tally(CONFIG, bytes(32))
+    order = m.Ticket(
+        ticket_id="evaluate-1", run="r", purpose=m.PURPOSE_PROBE, players=[m.Player(policy=NEW), m.Player(policy=OLD)],
+        first_match=1, matches=4, seeds=[2**63, 2**63 + 1],
+    )  # fmt: skip
+    found = [
+        result_of(
+            match, seat_outcome=2, ending="timeout", decisions=5, seat_scores=[0.0, 0.0],
+            policies_at_start=[NEW, OLD], policies_at_end=[NEW, OLD], worker="w",
+        )
+        for match in matches_of(sealed(order, key))
+    ]  # fmt: skip
+    found[3].seal = b"made up"
+    for one in [*found, *gate([2, 2] * 70)]:
+        tally.fold(one)
+    assert sum(tally.trial("main@1.40", "main@1.0").pentanomial) == 1, "the second pair lacks a match with a seal"
 
 
 def test_other_regimes_void_matches_and_bad_messages_are_left_out() -> None:

@@ -67,6 +67,7 @@ class World:
             agents={agent: self.seen(agent) for agent in self.heads}, standings=self.state,
             training_waiting=pools["train"], training_undelivered=pools["train"],
             evaluation_waiting=pools["evaluate"], caught_up=True, catalog=self.kept,
+            exploiters=frozenset(self.plan.config.exploiters),
         )  # fmt: skip
 
     def turn(self) -> None:
@@ -323,6 +324,7 @@ def test_the_gate_tests_the_last_version_and_carries_out_every_verdict(word: str
     assert champions[0] == "main@1.0"
     assert (champions[-1] == final) == (word == "promoted")
     assert (len(champions) > 1) == (word == "promoted")
+    assert champions[-1] in league.record.pool
     assert not league.record.gate.candidate
     tested = {key.first for key in league.state.pairs if key.purpose == "probe"}
     assert final in tested
@@ -352,3 +354,84 @@ def test_a_gate_needs_one_agent_that_can_meet_itself() -> None:
     for path in (ALONE, FOLDER / "pursuit.toml"):
         with pytest.raises(ConfigError, match=r"evaluator\.gate\.enabled: expected a run with one agent"):
             make_plan(load(path, [("evaluator.gate.enabled", True)], {}))
+
+
+@cache
+def exploited() -> World:
+    """A whole run of the preset with exploiters; the pursuer's attacker wins everything, the evader's nothing."""
+    league = World(load(FOLDER / "pursuit-exploiters.toml", [("decisions", 80 * 8192)], {}))
+    plain = league.book
+
+    def book(ticket: m.Ticket, index: int) -> None:
+        """`World.book` gives every third match to either side; exploiters here are as good as their names."""
+        names = [player_id(player) for player in ticket.players]
+        if ticket.purpose != m.PURPOSE_TRAIN or not any(agent_of(name) in ATTACKERS for name in names):
+            plain(ticket, index)
+            return
+        wins = m.OUTCOME_FIRST_WINS if agent_of(names[0]) == "pursuer-exploiter" else m.OUTCOME_DRAW
+        league.state = fold(league.state, league.state.position + 1, m.MatchResult(
+            match=ticket.first_match + index, ticket_id=ticket.ticket_id, purpose=ticket.purpose,
+            players=ticket.players, outcome=wins, scores=[0.0, 0.0], seed=ticket.seeds[index],
+            policies_at_end=[player.policy for player in ticket.players],
+        ), k=16)  # fmt: skip
+
+    league.book = book  # type: ignore[method-assign]
+    for _ in range(2000):
+        league.turn()
+        for agent, state in league.record.exploiters.items():
+            ref = league.heads[agent]
+            if state.beginnings and state.epoch >= ref.epoch:  # its learner begins anew
+                league.heads[agent] = PolicyRef(
+                    agent=agent, epoch=state.epoch + 1, step=ref.step, sha256=f"{agent}{state.epoch}"
+                )
+        if league.record.state == run.RUN_STATE_FINISHED:
+            return league
+        league.play(150)
+        league.learn(3)
+    raise AssertionError("the run did not finish")
+
+
+ATTACKERS = ("pursuer-exploiter", "evader-exploiter")
+
+
+def test_an_exploiter_that_wins_joins_the_pool_and_begins_anew_and_one_that_does_not_only_begins_anew() -> None:
+    league = exploited()
+    winner, loser = (league.record.exploiters[agent] for agent in ATTACKERS)
+    joined = [member for member in league.record.pool if agent_of(member) == "pursuer-exploiter"]
+    assert winner.promoted >= 3
+    assert winner.beginnings >= winner.promoted, "one of `main` always begins anew"
+    assert len(joined) == min(1 + winner.promoted, 20), "and step 0"
+    assert winner.start.agent == "pursuer"
+    assert winner.start.step > 0, "with the newest weights of its role"
+    assert loser.promoted == 0
+    assert [member for member in league.record.pool if agent_of(member) == "evader-exploiter"] == [
+        "evader-exploiter@1.0"
+    ]
+
+
+def test_exploiters_get_their_share_of_matches_and_meet_whom_they_attack() -> None:
+    league = exploited()
+    trained = [ticket.players for ticket in league.issued if ticket.purpose == m.PURPOSE_TRAIN][:1000]
+    names = [[player_id(player) for player in players] for players in trained]
+    main = [other for own, other in names if own == "pursuer-exploiter"]
+    league_wide = [other for other, own in names if own == "evader-exploiter"]
+    assert set(main) == {"evader"}, "it wins: nobody earlier is needed"
+    assert len({member for member in league_wide if member.startswith("pursuer@")}) > 1
+    assert "pursuer" not in league_wide
+    per_exploiter = 0.15 / (2 + 2 * 0.15)
+    for count in (len(main), len(league_wide)):
+        assert abs(count / len(names) - per_exploiter) < 0.03
+    assert "evader-exploiter" not in {other for own, other in names if own == "pursuer"}, "agents do not look for them"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ([("agents", [{"name": "a", "exploits": "main"}])], "exploiters need somebody to exploit"),
+        ([("league.curriculum.alternation", {"phase_decisions": 5})], "agents that learn all the time"),
+        ([("agents", [{"name": "a", "exploits": "everybody"}])], "exploits"),
+    ],
+)
+def test_exploiters_that_make_no_sense_are_refused(changes: list[tuple[str, object]], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(FOLDER / "pursuit-exploiters.toml", changes, {})

@@ -60,7 +60,6 @@ class Model:
         self.counts[one][int(2 - 2 * score)] += 1
         self.counts[other][int(2 * score)] += 1
 
-
     def score(self, match: int, purpose: str, name: str, score: float) -> None:
         if match in self.seen:
             return self.refuse("duplicate")

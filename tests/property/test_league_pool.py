@@ -52,6 +52,16 @@ def test_the_best_so_far_stay_however_old(keep: Keep) -> None:
     assert {30, 70} <= set(steps_of(grown(list(range(0, 2010, 10)), rule)))
 
 
+@pytest.mark.parametrize("keep", KEEPS)
+def test_a_champion_joins_at_its_age_and_stays_whoever_else_is_safe(keep: Keep) -> None:
+    rule = Rule(6, keep, recent=50, elite=50, pinned=("main@1.35",))
+    pool = admit(grown(list(range(0, 60, 10)), rule), "main@1.35", rule)
+    for step in range(60, 900, 10):
+        pool = admit(pool, f"main@1.{step}", rule)
+        assert steps_of(pool) == sorted(steps_of(pool))
+        assert {0, 35, step} <= set(steps_of(pool))
+
+
 def test_a_geometric_pool_is_dense_among_the_recent_and_sparse_before() -> None:
     pool = steps_of(grown(list(range(0, 2001, 10)), Rule(16, "geometric", 6)))
     assert pool[-6:] == [1950, 1960, 1970, 1980, 1990, 2000]

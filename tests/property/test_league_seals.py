@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ludus.api.v1 import match_pb2 as m
 from ludus.api.v1.policy_pb2 import PolicyRef
+from ludus.kernel.seals import sealed
 from ludus.league.ledger import State, fold
-from ludus.league.seals import sealed
 from ludus.league.standings import from_bytes, to_bytes
 from ludus.play.matches import Match, matches_of, result_of
 
@@ -105,6 +105,13 @@ def test_a_match_that_ended_in_an_epoch_long_gone_is_stale() -> None:
     assert (state.results, dict(state.refused)) == (1, {"stale-epoch": 1})
     state = told(played(matches[1], late), told(played(matches[1]), state))
     assert dict(state.refused) == {"stale-epoch": 1, "duplicate": 1}, "played again it counts, and then it is known"
+
+
+def test_an_epoch_that_cannot_be_yet_puts_nothing_in_the_past() -> None:
+    matches, far = matches_of(ticket()), PolicyRef(agent="main", epoch=10**9, step=1, sha256="ee")
+    state = told(played(matches[1], far), told(played(matches[0])))
+    state = told(played(matches[2]), state)
+    assert (state.results, dict(state.refused), state.epochs) == (2, {"future-epoch": 1}, {"main": 2})
 
 
 @pytest.mark.parametrize("seat", [0, 1])

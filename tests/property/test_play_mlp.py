@@ -63,9 +63,7 @@ def test_float32_is_the_exact_result_up_to_rounding(activation: str, shape: tupl
     inputs = drawn(*shape, seed)
     if activation == "relu" and not away_from_the_kink(inputs):
         return
-    for exact, found in zip(
-        results(inputs, activation, None), results(inputs, activation, torch.float32), strict=True
-    ):
+    for exact, found in zip(results(inputs, activation, None), results(inputs, activation, torch.float32), strict=True):
         assert found.shape == exact.shape
         assert (found - exact).norm() <= FP32_ERROR * max(exact.norm(), inputs[2].norm())
 

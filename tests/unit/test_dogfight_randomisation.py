@@ -223,12 +223,21 @@ def test_the_config_vector_tells_the_truth(observation: str, first: int) -> None
     check(other, other.restore(game.snapshot()))
 
 
-@pytest.mark.parametrize("layout", ["original", "egocentric"])
-def test_config_is_appended_and_changes_nothing_else(layout: str) -> None:
+def test_config_is_appended_and_changes_nothing_else() -> None:
     seeds = np.arange(4, dtype=np.uint64)
-    size = ludus.games.spec("dogfight").observations["training"][layout]
-    plain, more = (make(observation=name, randomisation="narrow") for name in (layout, f"{layout}+config"))
-    assert np.array_equal(plain.reset(seeds=seeds), more.reset(seeds=seeds)[..., :size])
+    plain, more = (make(observation=name, randomisation="narrow") for name in ("original", "original+config"))
+    assert np.array_equal(plain.reset(seeds=seeds), more.reset(seeds=seeds)[..., :46])
+
+
+def test_features_use_the_physics_where_they_are_shown() -> None:
+    """With the config the own speed is in m/s of this match; without it, as if its top speed were the usual one."""
+    fast = {"max_speed": 320, "bullet_speed": 500}
+    shown, hidden = (make(observation=name, physics=fast) for name in ("egocentric+config", "egocentric"))
+    seeds = np.arange(4, dtype=np.uint64)
+    seen, blind = (game.reset(seeds=seeds)[..., 60] for game in (shown, hidden))
+    speed = shown.snapshot()["speed"]
+    assert seen == pytest.approx(speed / 100 - 1, abs=1e-5)
+    assert blind == pytest.approx(speed / 100 * 250 / 320 - 1, abs=1e-5)
 
 
 @pytest.mark.parametrize("regime", REGIMES)

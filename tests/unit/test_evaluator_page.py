@@ -73,7 +73,7 @@ def test_a_logarithmic_chart_falls_back_where_there_is_a_zero() -> None:
     assert ">0.01<" in plot("t", [Line("", [(0, 0.01), (1, 100.0)])], logarithmic=True)
 
 
-def test_what_was_rolled_back_is_not_drawn(tmp_path: Path) -> None:
+def test_what_was_rollback_is_not_drawn(tmp_path: Path) -> None:
     rows = [{"step": step, "epoch": epoch} for epoch, step in ((1, 1), (1, 2), (1, 3), (2, 2), (2, 3), (3, 1))]
     assert standing(rows) == [{"step": 1, "epoch": 3}]
     story = read_story(write_run(tmp_path / "run"))

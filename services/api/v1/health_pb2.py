@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from ludus.api.v1 import policy_pb2 as ludus_dot_api_dot_v1_dot_policy__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ludus/api/v1/health.proto\x12\x0cludus.api.v1\x1a\x19ludus/api/v1/policy.proto\"\xb2\x02\n\rLearnerHealth\x12\'\n\x06policy\x18\x01 \x01(\x0b\x32\x17.ludus.api.v1.PolicyRef\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\x13\n\x0btotal_steps\x18\x03 \x01(\x04\x12\x11\n\tdecisions\x18\x04 \x01(\x04\x12\x1c\n\x14\x64\x65\x63isions_per_second\x18\x05 \x01(\x01\x12\x39\n\x07metrics\x18\x06 \x03(\x0b\x32(.ludus.api.v1.LearnerHealth.MetricsEntry\x12\x10\n\x08\x66inished\x18\x07 \x01(\x08\x12\x17\n\x0f\x63heckpoint_step\x18\x08 \x01(\x04\x12\x0f\n\x07warning\x18\t \x01(\t\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19ludus/api/v1/health.proto\x12\x0cludus.api.v1\x1a\x19ludus/api/v1/policy.proto\"\xde\x02\n\rLearnerHealth\x12\'\n\x06policy\x18\x01 \x01(\x0b\x32\x17.ludus.api.v1.PolicyRef\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\x13\n\x0btotal_steps\x18\x03 \x01(\x04\x12\x11\n\tdecisions\x18\x04 \x01(\x04\x12\x1c\n\x14\x64\x65\x63isions_per_second\x18\x05 \x01(\x01\x12\x39\n\x07metrics\x18\x06 \x03(\x0b\x32(.ludus.api.v1.LearnerHealth.MetricsEntry\x12\x10\n\x08\x66inished\x18\x07 \x01(\x08\x12\x17\n\x0f\x63heckpoint_step\x18\x08 \x01(\x04\x12\x0f\n\x07warning\x18\t \x01(\t\x12\x18\n\x10\x63heckpoint_epoch\x18\n \x01(\x04\x12\x10\n\x08rejected\x18\x0b \x01(\x08\x1a.\n\x0cMetricsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LEARNERHEALTH_METRICSENTRY']._loaded_options = None
   _globals['_LEARNERHEALTH_METRICSENTRY']._serialized_options = b'8\001'
   _globals['_LEARNERHEALTH']._serialized_start=71
-  _globals['_LEARNERHEALTH']._serialized_end=377
-  _globals['_LEARNERHEALTH_METRICSENTRY']._serialized_start=331
-  _globals['_LEARNERHEALTH_METRICSENTRY']._serialized_end=377
+  _globals['_LEARNERHEALTH']._serialized_end=421
+  _globals['_LEARNERHEALTH_METRICSENTRY']._serialized_start=375
+  _globals['_LEARNERHEALTH_METRICSENTRY']._serialized_end=421
 # @@protoc_insertion_point(module_scope)

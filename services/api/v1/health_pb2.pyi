@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class LearnerHealth(_message.Message):
-    __slots__ = ("policy", "run", "total_steps", "decisions", "decisions_per_second", "metrics", "finished", "checkpoint_step", "warning")
+    __slots__ = ("policy", "run", "total_steps", "decisions", "decisions_per_second", "metrics", "finished", "checkpoint_step", "warning", "checkpoint_epoch", "rejected")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -25,6 +25,8 @@ class LearnerHealth(_message.Message):
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_STEP_FIELD_NUMBER: _ClassVar[int]
     WARNING_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
     policy: _policy_pb2.PolicyRef
     run: str
     total_steps: int
@@ -34,4 +36,6 @@ class LearnerHealth(_message.Message):
     finished: bool
     checkpoint_step: int
     warning: str
-    def __init__(self, policy: _Optional[_Union[_policy_pb2.PolicyRef, _Mapping]] = ..., run: _Optional[str] = ..., total_steps: _Optional[int] = ..., decisions: _Optional[int] = ..., decisions_per_second: _Optional[float] = ..., metrics: _Optional[_Mapping[str, float]] = ..., finished: bool = ..., checkpoint_step: _Optional[int] = ..., warning: _Optional[str] = ...) -> None: ...
+    checkpoint_epoch: int
+    rejected: bool
+    def __init__(self, policy: _Optional[_Union[_policy_pb2.PolicyRef, _Mapping]] = ..., run: _Optional[str] = ..., total_steps: _Optional[int] = ..., decisions: _Optional[int] = ..., decisions_per_second: _Optional[float] = ..., metrics: _Optional[_Mapping[str, float]] = ..., finished: bool = ..., checkpoint_step: _Optional[int] = ..., warning: _Optional[str] = ..., checkpoint_epoch: _Optional[int] = ..., rejected: bool = ...) -> None: ...

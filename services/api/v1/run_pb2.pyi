@@ -1,5 +1,6 @@
 from ludus.api.v1 import health_pb2 as _health_pb2
 from ludus.api.v1 import lockstep_pb2 as _lockstep_pb2
+from ludus.api.v1 import policy_pb2 as _policy_pb2
 from ludus.api.v1 import standings_pb2 as _standings_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -30,7 +31,7 @@ RUN_STATE_STOPPED: RunState
 RUN_STATE_FAILED: RunState
 
 class RunRecord(_message.Message):
-    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders", "randomisation", "learning", "snapshot_steps", "curriculum", "champions", "gate")
+    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders", "randomisation", "learning", "snapshot_steps", "curriculum", "champions", "gate", "exploiters")
     class EvaluationMatchesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +46,13 @@ class RunRecord(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class ExploitersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: ExploiterState
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[ExploiterState, _Mapping]] = ...) -> None: ...
     STATE_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -63,6 +71,7 @@ class RunRecord(_message.Message):
     CURRICULUM_FIELD_NUMBER: _ClassVar[int]
     CHAMPIONS_FIELD_NUMBER: _ClassVar[int]
     GATE_FIELD_NUMBER: _ClassVar[int]
+    EXPLOITERS_FIELD_NUMBER: _ClassVar[int]
     state: RunState
     phase: str
     reason: str
@@ -81,7 +90,26 @@ class RunRecord(_message.Message):
     curriculum: CurriculumState
     champions: _containers.RepeatedScalarFieldContainer[str]
     gate: GateState
-    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ..., randomisation: _Optional[str] = ..., learning: _Optional[_Iterable[str]] = ..., snapshot_steps: _Optional[_Mapping[str, int]] = ..., curriculum: _Optional[_Union[CurriculumState, _Mapping]] = ..., champions: _Optional[_Iterable[str]] = ..., gate: _Optional[_Union[GateState, _Mapping]] = ...) -> None: ...
+    exploiters: _containers.MessageMap[str, ExploiterState]
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ..., randomisation: _Optional[str] = ..., learning: _Optional[_Iterable[str]] = ..., snapshot_steps: _Optional[_Mapping[str, int]] = ..., curriculum: _Optional[_Union[CurriculumState, _Mapping]] = ..., champions: _Optional[_Iterable[str]] = ..., gate: _Optional[_Union[GateState, _Mapping]] = ..., exploiters: _Optional[_Mapping[str, ExploiterState]] = ...) -> None: ...
+
+class ExploiterState(_message.Message):
+    __slots__ = ("beginnings", "start", "epoch", "begin_step", "wins", "matches", "promoted")
+    BEGINNINGS_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_FIELD_NUMBER: _ClassVar[int]
+    BEGIN_STEP_FIELD_NUMBER: _ClassVar[int]
+    WINS_FIELD_NUMBER: _ClassVar[int]
+    MATCHES_FIELD_NUMBER: _ClassVar[int]
+    PROMOTED_FIELD_NUMBER: _ClassVar[int]
+    beginnings: int
+    start: _policy_pb2.PolicyRef
+    epoch: int
+    begin_step: int
+    wins: int
+    matches: int
+    promoted: int
+    def __init__(self, beginnings: _Optional[int] = ..., start: _Optional[_Union[_policy_pb2.PolicyRef, _Mapping]] = ..., epoch: _Optional[int] = ..., begin_step: _Optional[int] = ..., wins: _Optional[int] = ..., matches: _Optional[int] = ..., promoted: _Optional[int] = ...) -> None: ...
 
 class GateState(_message.Message):
     __slots__ = ("candidate", "ordered")

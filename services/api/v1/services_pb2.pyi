@@ -52,6 +52,46 @@ class StopRunResponse(_message.Message):
     state: _run_pb2.RunState
     def __init__(self, state: _Optional[_Union[_run_pb2.RunState, str]] = ...) -> None: ...
 
+class RollbackRunRequest(_message.Message):
+    __slots__ = ("command_id", "run", "agent", "checkpoint", "reason", "rule")
+    COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    command_id: str
+    run: str
+    agent: str
+    checkpoint: str
+    reason: str
+    rule: str
+    def __init__(self, command_id: _Optional[str] = ..., run: _Optional[str] = ..., agent: _Optional[str] = ..., checkpoint: _Optional[str] = ..., reason: _Optional[str] = ..., rule: _Optional[str] = ...) -> None: ...
+
+class RollbackRunResponse(_message.Message):
+    __slots__ = ("message",)
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    message: str
+    def __init__(self, message: _Optional[str] = ...) -> None: ...
+
+class PromoteCheckpointRequest(_message.Message):
+    __slots__ = ("command_id", "run", "agent", "checkpoint")
+    COMMAND_ID_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
+    AGENT_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    command_id: str
+    run: str
+    agent: str
+    checkpoint: str
+    def __init__(self, command_id: _Optional[str] = ..., run: _Optional[str] = ..., agent: _Optional[str] = ..., checkpoint: _Optional[str] = ...) -> None: ...
+
+class PromoteCheckpointResponse(_message.Message):
+    __slots__ = ("message",)
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    message: str
+    def __init__(self, message: _Optional[str] = ...) -> None: ...
+
 class GetStatusRequest(_message.Message):
     __slots__ = ("run",)
     RUN_FIELD_NUMBER: _ClassVar[int]

@@ -50,6 +50,16 @@ class ControlServiceStub(object):
                 request_serializer=ludus_dot_api_dot_v1_dot_services__pb2.StopRunRequest.SerializeToString,
                 response_deserializer=ludus_dot_api_dot_v1_dot_services__pb2.StopRunResponse.FromString,
                 _registered_method=True)
+        self.RollbackRun = channel.unary_unary(
+                '/ludus.api.v1.ControlService/RollbackRun',
+                request_serializer=ludus_dot_api_dot_v1_dot_services__pb2.RollbackRunRequest.SerializeToString,
+                response_deserializer=ludus_dot_api_dot_v1_dot_services__pb2.RollbackRunResponse.FromString,
+                _registered_method=True)
+        self.PromoteCheckpoint = channel.unary_unary(
+                '/ludus.api.v1.ControlService/PromoteCheckpoint',
+                request_serializer=ludus_dot_api_dot_v1_dot_services__pb2.PromoteCheckpointRequest.SerializeToString,
+                response_deserializer=ludus_dot_api_dot_v1_dot_services__pb2.PromoteCheckpointResponse.FromString,
+                _registered_method=True)
         self.GetStatus = channel.unary_unary(
                 '/ludus.api.v1.ControlService/GetStatus',
                 request_serializer=ludus_dot_api_dot_v1_dot_services__pb2.GetStatusRequest.SerializeToString,
@@ -84,6 +94,18 @@ class ControlServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RollbackRun(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PromoteCheckpoint(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStatus(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -113,6 +135,16 @@ def add_ControlServiceServicer_to_server(servicer, server):
                     servicer.StopRun,
                     request_deserializer=ludus_dot_api_dot_v1_dot_services__pb2.StopRunRequest.FromString,
                     response_serializer=ludus_dot_api_dot_v1_dot_services__pb2.StopRunResponse.SerializeToString,
+            ),
+            'RollbackRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackRun,
+                    request_deserializer=ludus_dot_api_dot_v1_dot_services__pb2.RollbackRunRequest.FromString,
+                    response_serializer=ludus_dot_api_dot_v1_dot_services__pb2.RollbackRunResponse.SerializeToString,
+            ),
+            'PromoteCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.PromoteCheckpoint,
+                    request_deserializer=ludus_dot_api_dot_v1_dot_services__pb2.PromoteCheckpointRequest.FromString,
+                    response_serializer=ludus_dot_api_dot_v1_dot_services__pb2.PromoteCheckpointResponse.SerializeToString,
             ),
             'GetStatus': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStatus,
@@ -207,6 +239,60 @@ class ControlService(object):
             '/ludus.api.v1.ControlService/StopRun',
             ludus_dot_api_dot_v1_dot_services__pb2.StopRunRequest.SerializeToString,
             ludus_dot_api_dot_v1_dot_services__pb2.StopRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ludus.api.v1.ControlService/RollbackRun',
+            ludus_dot_api_dot_v1_dot_services__pb2.RollbackRunRequest.SerializeToString,
+            ludus_dot_api_dot_v1_dot_services__pb2.RollbackRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PromoteCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ludus.api.v1.ControlService/PromoteCheckpoint',
+            ludus_dot_api_dot_v1_dot_services__pb2.PromoteCheckpointRequest.SerializeToString,
+            ludus_dot_api_dot_v1_dot_services__pb2.PromoteCheckpointResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,9 +48,7 @@ def train(options: argparse.Namespace, home: Home, console: Console) -> int:
         config, initial = config.model_copy(update={"parent": inherited.parent}), inherited.data
     elif options.grow:
         raise UsageError("--grow makes the network of --init-from larger: it needs that option")
-    return launch(
-        home, config, name, guests, initial, console, detach=options.detach, nats_port=options.nats_port or 0
-    )
+    return launch(home, config, name, guests, initial, console, detach=options.detach, nats_port=options.nats_port or 0)
 
 
 def launch(
@@ -111,8 +109,7 @@ def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, ot
         "phases": phases,
         **_randomisation(config),
         "services": f"{config.simulator.workers} simulator, {len(config.agent_names)} learner, league, evaluator, on "
-        "NATS "
-        + (config.bus.url or "(the stack's own)"),
+        "NATS " + (config.bus.url or "(the stack's own)"),
         "kept in": str(run.path),
         "": "weights/final.safetensors, report.html, logs/",
     }

@@ -11,8 +11,9 @@ from ...api.v1.match_pb2 import MatchResult
 from ...kernel.bus import BusError
 from ...kernel.clock import Periodic
 from ...kernel.promotion import VERDICT
+from ...kernel.seals import stored_key
 from ...kernel.service import Context
-from ...kernel.topology import RESULTS
+from ...kernel.topology import RESULTS, RUN_BUCKET
 from .tally import Tally
 
 BATCH = 500
@@ -26,7 +27,7 @@ class Gate:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._tally = Tally(ctx.config.evaluator.gate)
+        self._tally: Tally | None = None
         self._next = 1
         self._told: tuple[str, str] | None = None
         self._again = Periodic(AGAIN_SECONDS)
@@ -42,21 +43,30 @@ class Gate:
 
     async def look(self) -> None:
         """Fold what is new, waiting a moment for it, then answer the question that is open, if it can be answered."""
+        tally = self._tally = self._tally or await self._begin()
+        if tally is None:
+            await asyncio.sleep(LOOK_SECONDS)
+            return
         found = await self._ctx.bus.read(RESULTS, self._next, BATCH, timeout_seconds=LOOK_SECONDS)
         for record in found:
             with suppress(DecodeError):  # the league counts it
-                self._tally.fold(MatchResult.FromString(record.data))
+                tally.fold(MatchResult.FromString(record.data))
             self._next = record.sequence + 1
         if len(found) < BATCH:
-            await self._answer()
+            await self._answer(tally)
         await asyncio.sleep(0)
 
-    async def _answer(self) -> None:
+    async def _begin(self) -> Tally | None:
+        """None before the league has made the run's key: until then nothing is ordered."""
+        key = await stored_key(await self._ctx.bus.bucket(RUN_BUCKET))
+        return None if key is None else Tally(self._ctx.config.evaluator.gate, key)
+
+    async def _answer(self, tally: Tally) -> None:
         record = await self._ctx.run_record()
         if record is None or not record.gate.candidate or not record.champions:
             return
         asked = (record.gate.candidate, record.champions[-1])
-        verdict = self._tally.verdict(*asked)
+        verdict = tally.verdict(*asked)
         if verdict is None or (asked == self._told and not self._again.due()):
             return
         if asked != self._told:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ...api.v1 import match_pb2 as match
 from ...kernel.players import agent_of, is_version, player_id
 from ...kernel.promotion import GateConfig, Verdict, Word
+from ...kernel.seals import is_genuine
 from .panel import Difference, difference
 from .sprt import bounds, log_likelihood_ratio
 
@@ -28,8 +29,9 @@ class Trial:
 class Tally:
     """Everything that verdicts are made of, up to some result of the ledger."""
 
-    def __init__(self, config: GateConfig) -> None:
-        self._config = config
+    def __init__(self, config: GateConfig, key: bytes = b"") -> None:
+        """`key`: of the run's seals; what the league did not order decides nothing."""
+        self._config, self._key = config, key
         self._halves: dict[tuple[str, str, str, int], dict[int, int]] = {}
         self._panel: dict[str, dict[tuple[str, int], int]] = defaultdict(dict)
         self._trials: dict[tuple[str, str], Trial] = defaultdict(Trial)
@@ -37,7 +39,7 @@ class Tally:
     def fold(self, result: match.MatchResult) -> None:
         """A match booked twice counts once: a seat of a pair is filled only once."""
         pair = _pair(result)
-        if pair is None:
+        if pair is None or (self._key and not is_genuine(result, self._key)):
             return
         one, other, halves = pair
         purpose = match.Purpose.Name(result.purpose)

@@ -6,8 +6,9 @@ from ..constants import ARENA_DIAMETER, ARENA_HEIGHT, BULLET_SLOTS, CONFIG_FLOAT
 from .layout import Physics
 from .sight import FIRST_BULLET, Sight
 
-FULL_SPEED = 250.0
 SPEED_SCALE = 200.0
+USUAL_MAX_SPEED = float(PHYSICS["max_speed"].default)
+USUAL_BULLET_SPEED = float(PHYSICS["bullet_speed"].default)
 
 Egocentric = wp.types.vector(length=EGOCENTRIC_FLOATS, dtype=wp.float32)
 Config = wp.types.vector(length=CONFIG_FLOATS, dtype=wp.float32)
@@ -15,15 +16,15 @@ SCALES = wp.constant(Config(*(parameter.scale for parameter in PHYSICS.values())
 
 
 @wp.func
-def egocentric_flight(row: Sight):
+def egocentric_flight(row: Sight, max_speed: float, bullet_speed: float):
     """The 17 features about the two aircraft, from floats 0 … 12. Formulas: docs/games/dogfight.md."""
     out = Egocentric()
-    speed = FULL_SPEED * row[0]
+    speed = max_speed * row[0]
     c = row[1]
     s = row[2]
     rx = ARENA_DIAMETER * row[6]
     ry = ARENA_DIAMETER * row[7]
-    speed2 = FULL_SPEED * row[8]
+    speed2 = max_speed * row[8]
     c2 = row[9]
     s2 = row[10]
     d = ARENA_DIAMETER * row[12]
@@ -31,8 +32,8 @@ def egocentric_flight(row: Sight):
     uy = ry / wp.max(d, 1.0)
     wx = speed * c - speed2 * c2
     wy = speed * s - speed2 * s2
-    lx = rx + c2 * speed2 * d / 400.0
-    ly = ry + s2 * speed2 * d / 400.0
+    lx = rx + c2 * speed2 * d / bullet_speed
+    ly = ry + s2 * speed2 * d / bullet_speed
     lead = wp.max(wp.sqrt(lx * lx + ly * ly), 1.0)
     out[0] = c * ux + s * uy
     out[1] = c * uy - s * ux
@@ -55,9 +56,9 @@ def egocentric_flight(row: Sight):
 
 
 @wp.func
-def egocentric(row: Sight):
+def egocentric(row: Sight, max_speed: float, bullet_speed: float):
     """The 20 features: those about the aircraft, and 3 about the nearest enemy bullet seen (zeros without one)."""
-    out = egocentric_flight(row)
+    out = egocentric_flight(row, max_speed, bullet_speed)
     slot = int(0)
     while slot < BULLET_SLOTS:
         k = FIRST_BULLET + 4 * slot

@@ -2,7 +2,7 @@
 
 import warp as wp
 
-from .features import Config, Egocentric, config, egocentric
+from .features import USUAL_BULLET_SPEED, USUAL_MAX_SPEED, Config, Egocentric, config, egocentric
 from .frame import LAST_FRAME, Frame
 from .layout import Physics, Rules
 from .sight import Sight
@@ -36,6 +36,9 @@ def show(
     else:
         outlet.sights[i, seat] = row
     if rules.egocentric:
-        outlet.features[i, seat] = egocentric(row)
+        # Who is not shown the physics must be able to compute the features without them.
+        max_speed = wp.where(rules.config, p.max_speed, USUAL_MAX_SPEED)
+        bullet_speed = wp.where(rules.config, p.bullet_speed, USUAL_BULLET_SPEED)
+        outlet.features[i, seat] = egocentric(row, max_speed, bullet_speed)
     if rules.config:
         outlet.configs[i, seat] = config(p)

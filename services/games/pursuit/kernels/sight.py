@@ -12,9 +12,7 @@ RANGE = wp.constant(Real(SENSOR_RANGE))
 
 
 @wp.func
-def blocked(
-    x: Real, y: Real, to_x: Real, to_y: Real, obstacles: wp.array2d(dtype=wp.vec3d), i: int, count: int
-):
+def blocked(x: Real, y: Real, to_x: Real, to_y: Real, obstacles: wp.array2d(dtype=wp.vec3d), i: int, count: int):
     """Whether an obstacle touches the segment between two points; a point never hides itself."""
     dx = to_x - x
     dy = to_y - y

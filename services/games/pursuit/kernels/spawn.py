@@ -21,9 +21,7 @@ def obstacle_number(seed: wp.uint64, r: Rules):
 
 
 @wp.func
-def place_obstacle(
-    seed: wp.uint64, number: int, obstacles: wp.array2d(dtype=wp.vec3d), i: int, count: int, r: Rules
-):
+def place_obstacle(seed: wp.uint64, number: int, obstacles: wp.array2d(dtype=wp.vec3d), i: int, count: int, r: Rules):
     """Try to place one more obstacle; returns the number of draws used, and 1 if it stands (vec2i)."""
     for _k in range(OBSTACLE_TRIES):
         radius = draw(seed, START, number, r.min_obstacle_radius, r.max_obstacle_radius)

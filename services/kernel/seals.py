@@ -14,8 +14,8 @@ import secrets
 from contextlib import suppress
 
 from ..api.v1.match_pb2 import MatchResult, Player, Ticket
-from ..kernel.bus import Bucket, Bus, Conflict
-from ..kernel.topology import RESULTS, RUN_BUCKET
+from .bus import Bucket, Bus, Conflict
+from .topology import RESULTS, RUN_BUCKET
 
 SEAL_KEY = "seal"
 KEY_BYTES, SEAL_BYTES = 32, 16
