@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -39,7 +39,7 @@ _measured: list[Environment] = []
 class Adapter(VectorEnv):
     """All copies stepped together, as RLlib takes a vectorised environment."""
 
-    metadata = {"autoreset_mode": AutoresetMode.NEXT_STEP}
+    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.NEXT_STEP}
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
