@@ -27,8 +27,8 @@ DEADLETTER = """A message that a service cannot read (damaged, of another run, o
 kept with the cause, up to 1,000 a run. Mend the cause, then send it again: `ludus deadletter requeue RUN N`.
 """
 
-K8S = """Write a kustomization of one run: base and overlay of deploy/k8s, the run's configuration, its names of streams and
-consumers. Prints the commands that make its keys and bring it up.
+K8S = """Write a kustomization of one run: base and overlay of deploy/k8s, the run's configuration, its names of
+streams and consumers. Prints the commands that make its keys and bring it up.
 
 examples:
   ludus k8s render dogfight --run duel-1 --overlay prod --image registry.example.org/ludus:1 --output k8s

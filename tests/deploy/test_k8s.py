@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[2]
 SERVICES = {"league", "learner", "simulator", "evaluator"}
 CUSTOM = {"ScaledObject", "PodMonitor"}
 SCALER_KEYS = {
-    "spec": {"scaleTargetRef", "minReplicaCount", "maxReplicaCount", "pollingInterval", "cooldownPeriod", "advanced", "triggers"},
+    "spec": {"scaleTargetRef", "minReplicaCount", "maxReplicaCount", "pollingInterval", "cooldownPeriod", "advanced",
+             "triggers"},
     "metadata": {"natsServerMonitoringEndpoint", "useHttps", "account", "stream", "consumer", "lagThreshold"},
 }  # fmt: skip
 kubectl = pytest.mark.skipif(
