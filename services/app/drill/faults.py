@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -96,12 +96,7 @@ class OldLogProbs(Nothing):
     """Those of another version than the slab names."""
 
     def begins(self, at: Moment, slabs: list[Slab]) -> list[Slab]:
-        if at.began:
-            for slab in slabs:
-                slab.log_probs_TB[:] += 0.3 * np.sign(np.sin(np.arange(slab.log_probs_TB.size))).reshape(
-                    slab.log_probs_TB.shape
-                )
-        return slabs
+        return [replace(slab, log_probs_TB=_shaken(slab.log_probs_TB)) for slab in slabs] if at.began else slabs
 
 
 class NotANumber(Nothing):
@@ -124,7 +119,9 @@ class RateCreeps(Nothing):
 class NoiseDies(Nothing):
     def begins(self, at: Moment, slabs: list[Slab]) -> list[Slab]:
         if at.began:
-            at.state.actor.log_std.data.fill_(math.log(1e-3))
+            parameters = at.state.parameters()
+            (name,) = (name for name in parameters if name.endswith("log_std_raw"))
+            parameters[name].fill_(math.log(1e-3))
         return slabs
 
 
@@ -220,3 +217,10 @@ def spoil(state: State) -> None:
     """The critic answers a million too much."""
     bias = [tensor for name, tensor in state.critic.named_parameters() if name.endswith("bias")][-1]
     bias.data.add_(1e6)
+
+
+def _shaken(log_probs: Array) -> Array:
+    """As a policy would have given them that is a little different."""
+    wave = np.sin(np.arange(log_probs.size)).reshape(log_probs.shape)
+    shaken: Array = (log_probs + 0.3 * wave).astype(np.float32)
+    return shaken

@@ -44,6 +44,7 @@ SETTINGS: dict[str, Any] = {
     "simulator.slabs": SLABS,
     "simulator.steps": STEPS,
     "network.hidden": 32,
+    "network.log_std_min": -10.0,
     "network.precision": "fp32",
     "learner.threads": 1,
     "learner.track.tensorboard": "off",
