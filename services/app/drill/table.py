@@ -9,6 +9,8 @@ from ..rows import Row, row
 from .catalogue import Drill
 from .rig import Outcome
 
+#: A version that wins this much less than before has been harmed.
+MARGIN_RATIO = 0.03
 BACK_SECONDS, MOST_ROLLBACKS = 5.0, 3
 
 
@@ -35,6 +37,8 @@ def is_right(one: Drill, got: Outcome) -> bool:
     """Answered by one of those that are expected, nothing bad published, and not rolled back for ever."""
     if one.expected == ("nothing",):
         return got.rollbacks == 0 and got.phase not in ("rolling", "paused")
+    if "harmless" in one.expected and not got.bad and got.wins_after >= got.wins_before - MARGIN_RATIO * got.matches:
+        return True
     answered = any(answer in got.answers for answer in one.expected)
     return answered and got.rollbacks <= MOST_ROLLBACKS and got.phase != "rolling"
 
