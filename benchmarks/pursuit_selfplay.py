@@ -1,17 +1,18 @@
 """Pursuit–evasion: does self-play of two roles work, does it stand still, and how far can its policies be beaten?
 
 Arms: the default game (60 s, a pursuer wins it); the balanced one (23 s) with both sides learning at once; the same for
-fewer decisions beside the original protocol, one side at a time with the other frozen, with and without short first
-phases; and the recipe of the balanced game under other clocks. Per seed: the share of captures between the newest
-versions in every measurement (deterministic play, starts never trained on), and a warm-started exploiter of each final
-policy with a fifth of the budget. The gap of a side is what its strongest opponent, exploiter or script, wins more
-against it than the other side of the same run.
+fewer decisions, with and without scripts and a falling rate, beside the original protocol, one side at a time with the
+other frozen, with and without short first phases, and against a pool instead of the newest version; and the recipe of
+the balanced game under other clocks. Per seed: the share of captures between the newest versions in every measurement
+(deterministic play, starts never trained on), and a warm-started exploiter of each final policy with a fifth of the
+budget. The gap of a side is what its strongest opponent, exploiter or script, wins more against it than the other side
+of the same run.
 
-    python benchmarks/pursuit_selfplay.py                      # five arms, four seeds: about an hour on two cores
+    python benchmarks/pursuit_selfplay.py                      # seven arms, four seeds: about an hour on two cores
     python benchmarks/pursuit_selfplay.py --arms clock-400 clock-440 clock-480 clock-520 clock-600 --seeds 1 2
     python benchmarks/pursuit_selfplay.py --arms balanced --seeds 1 2
     python benchmarks/pursuit_selfplay.py --quick              # one short run
-    python benchmarks/pursuit_selfplay.py --home DIR --plot captures.svg   # keep the runs there, go on where it stopped
+    python benchmarks/pursuit_selfplay.py --home DIR --plot FOLDER   # keep the runs there, go on where it stopped
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ BOTH = ("evader", "pursuer")
 #: Steps of 0.05 s: the game's value is 0 captures with little time and 1 with much.
 CLOCKS = (400, 440, 480, 520, 600)
 COMPARED = ["--decisions", "1000000", "--set", "evaluator.every_updates=6", "--set", "evaluator.matches_per_opponent=2"]
+CONSTANT = ["--set", 'learner.learning_rate_schedule="constant"']
+#: Phases whose opponents are these, without scripts.
+PLAIN = 'league.phases=[{{name = "self-play", share = 1.0, opponents = {}}}]'
 NO_WARMUP = ["--set", "league.curriculum.alternation.warmup_decisions=[]"]
 
 
@@ -51,8 +55,10 @@ ARMS = {
     "default": Arm([], ("evader",)),
     "balanced": Arm(["--preset", "balanced"], BOTH),
     "simultaneous": Arm(["--preset", "balanced", *COMPARED], BOTH),
-    "alternating": Arm(["--preset", "alternating", *COMPARED], BOTH),
-    "alternating-cold": Arm(["--preset", "alternating", *COMPARED, *NO_WARMUP], BOTH),
+    "simultaneous-plain": Arm(["--preset", "balanced", *COMPARED, *CONSTANT, "--set", PLAIN.format("{live = 1.0}")]),
+    "alternating": Arm(["--preset", "alternating", *COMPARED]),
+    "alternating-cold": Arm(["--preset", "alternating", *COMPARED, *NO_WARMUP]),
+    "alternating-pool": Arm(["--preset", "alternating", *COMPARED, "--set", PLAIN.format('"mixed"')]),
 }
 USUAL = list(ARMS)
 ARMS |= {
@@ -156,10 +162,10 @@ def exploit(home: Path, run: str, name: str, role: str, quick: bool) -> list[Row
     return [*rows, row(f"{name}: gap of the {victim} ({worst})", gap, "rate", n=last["n"], target=0.1, at_most=True)]
 
 
-def drawing(captured: dict[str, list[tuple[float, float]]]) -> str:
+def drawing(arm: str, captured: dict[str, list[tuple[float, float]]]) -> str:
     """SVG that carries its own colours, since no page of the project is around it."""
     lines = [Line(name, points) for name, points in captured.items()]
-    title, label = "Captures, newest against newest", "million decisions of each side"
+    title, label = f"{arm}: captures, newest against newest", "million decisions of each side"
     head, end, body = plot(title, lines, x_label=label, percent=True, width=WIDE).partition(">")
     return f"{head}{end}<style>{files('ludus.evaluator.page').joinpath('plot.css').read_text()}</style>{body}"
 
@@ -170,13 +176,13 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=USUAL)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--home", type=Path, help="where the runs are kept (default: nowhere)")
-    parser.add_argument("--plot", type=Path, metavar="FILE.svg", help="captures over decisions, one line per run")
+    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="captures over decisions, a file per arm")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     options = parser.parse_args()
     arms, seeds = (["balanced"], [1]) if options.quick else (options.arms, options.seeds)
     short = ["--decisions", "65536", "--set", "evaluator.final_matches_per_opponent=20"] if options.quick else []
     rows: list[Row] = []
-    lines: dict[str, list[tuple[float, float]]] = {}
+    lines: dict[str, dict[str, list[tuple[float, float]]]] = {arm: {} for arm in arms}
     with tempfile.TemporaryDirectory(prefix="ludus-pursuit-") as folder:
         home = options.home or Path(folder)
         try:
@@ -186,7 +192,7 @@ def main() -> None:
                     train = ["train", "pursuit", "--seed", str(seed), "--run", run, *ARMS[arm].arguments, *short]
                     found = summary(home, run, train)
                     per_step = found["decisions"] / max(1, found["steps"]) / 1e6
-                    lines[name] = [(point.step * per_step, point.rate) for point in captures(found)]
+                    lines[arm][f"seed {seed}"] = [(point.step * per_step, point.rate) for point in captures(found)]
                     rows += rows_of(name, found)
                     for role in ARMS[arm].exploited:
                         rows += exploit(home, run, name, role, options.quick)
@@ -194,7 +200,9 @@ def main() -> None:
         finally:
             ludus(home, "down")
     if options.plot:
-        options.plot.write_text(drawing(lines))
+        options.plot.mkdir(parents=True, exist_ok=True)
+        for arm, captured in lines.items():
+            (options.plot / f"{arm}.svg").write_text(drawing(arm, captured))
 
 
 if __name__ == "__main__":

@@ -21,8 +21,6 @@ from .processes import Identity
 CALL_SECONDS = 3.0
 RETRY_SECONDS = 0.5
 #: Consoles of runs with many results: the standings of a long run are some hundred kilobytes.
-#: Asking again would not help.
-_REFUSALS = (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND)
 OPTIONS = [("grpc.max_receive_message_length", 64 * 1024 * 1024)]
 
 
@@ -33,6 +31,19 @@ def league_address(run: RunFolder) -> str:
     if not port or not isinstance(pid, int) or Identity.of(pid) is None:
         return ""
     return f"127.0.0.1:{port}"
+
+
+#: Asking again would not help.
+_REFUSALS = (
+    grpc.StatusCode.FAILED_PRECONDITION,
+    grpc.StatusCode.INVALID_ARGUMENT,
+    grpc.StatusCode.NOT_FOUND,
+    grpc.StatusCode.PERMISSION_DENIED,
+)
+
+
+class Refused(CommandError):
+    """The league has understood, and will not."""
 
 
 @contextmanager
@@ -58,15 +69,20 @@ def fetch_status(run: RunFolder, timeout_seconds: float = CALL_SECONDS) -> RunSt
 
 def command(run: RunFolder, verb: str, reason: str = "", patience_seconds: float = 10.0) -> RunState:
     """`pause`, `resume` or `stop`; sent again with the same id while the league restarts. Raises CommandError."""
-    command_id = secrets.token_hex(8)
-    requests: dict[str, tuple[str, Any]] = {
-        "pause": ("PauseRun", api.PauseRunRequest(command_id=command_id, run=run.name)),
-        "resume": ("ResumeRun", api.ResumeRunRequest(command_id=command_id, run=run.name)),
-        "stop": ("StopRun", api.StopRunRequest(command_id=command_id, run=run.name, reason=reason)),
-    }
-    method, request = requests[verb]
+    method, request = command_request(run.name, verb, reason)
     state: RunState = _order(run, verb, method, request, patience_seconds).state
     return state
+
+
+def command_request(run: str, verb: str, reason: str = "") -> tuple[str, Any]:
+    """Method and request of a command, with an id of its own."""
+    command_id = secrets.token_hex(8)
+    requests: dict[str, tuple[str, Any]] = {
+        "pause": ("PauseRun", api.PauseRunRequest(command_id=command_id, run=run)),
+        "resume": ("ResumeRun", api.ResumeRunRequest(command_id=command_id, run=run)),
+        "stop": ("StopRun", api.StopRunRequest(command_id=command_id, run=run, reason=reason)),
+    }
+    return requests[verb]
 
 
 def roll_back(run: RunFolder, agent: str, checkpoint: str, reason: str, patience_seconds: float = 10.0) -> str:
@@ -91,17 +107,23 @@ def _order(run: RunFolder, verb: str, method: str, request: Any, patience_second
     while True:
         try:
             with _control(run) as control:
-                return getattr(control, method)(request, timeout=CALL_SECONDS)
-        except grpc.RpcError as error:
-            code, details = error.code(), error.details()
-            if code in _REFUSALS:
-                raise CommandError(details) from error
-            problem: Exception = CommandError(f"the league does not answer: {details}")
-        except CommandError as error:
-            problem = error
-        if time.monotonic() > deadline:
-            raise CommandError(f"cannot {verb} {run.name!r}: {problem}") from problem
+                return ask(control, method, request)
+        except Refused:
+            raise
+        except CommandError as problem:
+            if time.monotonic() > deadline:
+                raise CommandError(f"cannot {verb} {run.name!r}: {problem}") from problem
         time.sleep(RETRY_SECONDS)
+
+
+def ask(control: Any, method: str, request: Any) -> Any:
+    """One question, once. Raises Refused when asking again would not help, CommandError when nobody answers."""
+    try:
+        return getattr(control, method)(request, timeout=CALL_SECONDS)
+    except grpc.RpcError as error:
+        if error.code() in _REFUSALS:
+            raise Refused(error.details()) from error
+        raise CommandError(f"the league does not answer: {error.details()}") from error
 
 
 class Watcher:

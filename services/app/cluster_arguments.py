@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
+
+from ..kernel.section import NAME_PATTERN
 
 NATS_CONFIG = """Write what a NATS server beyond loopback needs: configuration with TLS and default-deny permissions, a
 private certificate authority, and one credential (nkey) per service and run. What exists is kept, so it may be
@@ -20,13 +23,59 @@ examples:
 """
 
 
+DEADLETTER = """A message that a service cannot read (damaged, of another run, of a wrong shape) leaves its queue and is
+kept with the cause, up to 1,000 a run. Mend the cause, then send it again: `ludus deadletter requeue RUN N`.
+"""
+
+REMOTE = """Ask or command a run whose league is on another machine, with a certificate. Status takes the role viewer,
+pause and resume operator, stop admin.
+
+examples:
+  ludus remote status duel-1 --league league.example.org:7000 --credentials ~/ludus-keys/anna
+"""
+
+#: Those of kernel/roles.py; named here too, so that `--help` need not load gRPC.
+ROLES = ("viewer", "operator", "admin")
+
+
 def add_cluster(add: Any) -> None:
     """`add` makes commands that share the common options."""
     nats = add("nats", "", "a NATS server for several machines")
+    letters = add("deadletter", "", "messages of a run that nobody could read")
+    verbs = letters.add_subparsers(dest="what", metavar="WHAT", required=True, parser_class=type(letters))
+    inner = type(add)(verbs, add.common)
+    _letters(inner("list", "deadletter:list_letters", "what there is, oldest first", DEADLETTER), number=False)
+    _letters(inner("show", "deadletter:show", "one of them, with the first of its bytes", DEADLETTER), number=True)
+    _letters(inner("requeue", "deadletter:requeue", "send one again where it was found", DEADLETTER), number=True)
+    _remote(add("remote", "remote:remote", "a run on other machines", REMOTE))
     what = nats.add_subparsers(dest="what", metavar="WHAT", required=True, parser_class=type(nats))
     _nats_config(
         type(add)(what, add.common)("config", "nats:config", "write configuration and credentials", NATS_CONFIG)
     )
+
+
+def _person(text: str) -> tuple[str, str]:
+    name, _, role = text.partition(":")
+    if role not in ROLES or not re.fullmatch(NAME_PATTERN, name):
+        raise argparse.ArgumentTypeError(f"expected NAME:ROLE with a role of {', '.join(ROLES)}, found {text!r}")
+    return name, role
+
+
+def _letters(parser: argparse.ArgumentParser, *, number: bool) -> None:
+    parser.add_argument("run", metavar="RUN", help="name of the run")
+    if number:
+        parser.add_argument("number", type=int, metavar="N", help="as `ludus deadletter list` names it")
+    else:
+        parser.add_argument("--count", type=int, default=100, metavar="N", help="at most (default %(default)s)")
+
+
+def _remote(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("verb", choices=("status", "pause", "resume", "stop"), metavar="VERB", help="status, pause, resume or stop")
+    add("run", metavar="RUN", help="name of the run")
+    add("--league", required=True, metavar="HOST:PORT", help="where its league listens")
+    add("--credentials", type=Path, required=True, metavar="DIR", help="folder of a person, from `ludus nats config`")
+    add("--reason", default="", metavar="TEXT", help="of a stop, for the audit trail")
 
 
 def _nats_config(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +85,10 @@ def _nats_config(parser: argparse.ArgumentParser) -> None:
     add("--agent", action="append", metavar="NAME", help=text)
     text = "name or address clients use; may be repeated (default: localhost and 127.0.0.1)"
     add("--host", action="append", metavar="HOST", help=text)
+    text = "further name or address of the services, for their certificates; may be repeated"
+    add("--service-host", action="append", metavar="HOST", help=text)
+    text = "a certificate for gRPC and metrics; ROLE is viewer, operator or admin; may be repeated"
+    add("--person", action="append", type=_person, metavar="NAME:ROLE", help=text)
     add("--listen", default="0.0.0.0", metavar="ADDRESS", help="address to listen on (default %(default)s)")  # noqa: S104
     add("--port", type=int, default=4222, metavar="N", help="port of clients (default %(default)s)")
     add("--store", type=Path, metavar="DIR", help="where streams are kept (default: beside the configuration)")

@@ -19,11 +19,11 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from .files import write_atomically
 from .nats_lock import write_secret
+from .roles import ROLE_URI, RUN_URI
 
 CA_DAYS, CERTIFICATE_DAYS = 3650, 397
 #: Clocks of two machines may differ.
 BACKDATED = timedelta(minutes=5)
-ROLE_URI = "ludus:role/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,24 @@ def authority(folder: Path) -> Pair:
     return _write(pair, builder.sign(key, hashes.SHA256()), key)
 
 
-def issue(ca: Pair, pair: Pair, name: str, hosts: Sequence[str] = (), role: str = "", days: int | None = None) -> Pair:
-    """A certificate for a server (`hosts`) or for somebody with a role. `days` below 0: expired, for tests."""
+def issue(
+    ca: Pair,
+    pair: Pair,
+    name: str,
+    hosts: Sequence[str] = (),
+    role: str = "",
+    run: str = "",
+    days: int | None = None,
+) -> Pair:
+    """A certificate for a server (`hosts`), or for somebody with a role in a run. `days` below 0: expired."""
     signer = serialization.load_pem_private_key(ca.key.read_bytes(), password=None)
     issuer = x509.load_pem_x509_certificate(ca.certificate.read_bytes())
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
     names = [_host(host) for host in hosts]
-    names += [x509.UniformResourceIdentifier(f"{ROLE_URI}{role}")] if role else []
+    uris = [f"{ROLE_URI}{role}"] if role else []
+    uris += [f"{RUN_URI}{run}"] if run else []
+    names += [x509.UniformResourceIdentifier(uri) for uri in uris]
     usage = [ExtendedKeyUsageOID.SERVER_AUTH] if hosts else []
     usage += [ExtendedKeyUsageOID.CLIENT_AUTH] if role else []
     builder = _builder(_name(name), issuer.subject, key, CERTIFICATE_DAYS if days is None else days)

@@ -25,6 +25,7 @@ from .config import RunConfig
 from .heartbeat import Heartbeat
 from .http import Post
 from .metrics import Metrics
+from .rpc_door import Listening
 from .topology import EVENTS, RUN_BUCKET
 
 WATCH_SECONDS = 0.5
@@ -49,6 +50,8 @@ class Context:
     metrics: Metrics
     heartbeat: Heartbeat
     host: str = "127.0.0.1"
+    listening: Listening | None = None
+    """how this service lets others in; None on loopback"""
     posts: dict[str, Post] = field(default_factory=dict)
     """by path: what the service takes by POST on its HTTP port"""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

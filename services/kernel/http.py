@@ -1,4 +1,7 @@
-"""/healthz, /readyz and /metrics of one process, and what it takes by POST, on a background thread."""
+"""/healthz, /readyz and /metrics of one process, and what it takes by POST, on a background thread.
+
+Beyond loopback all is encrypted; health is for everybody, the rest for holders of a certificate of this run.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,10 @@ from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from ..api.v1.role_pb2 import ROLE_OPERATOR, ROLE_VIEWER
 from .metrics import CONTENT_TYPE
+from .roles import caller_from
+from .rpc_door import Listening
 
 #: "" while all is well, otherwise the reason why not.
 Check = Callable[[], str]
@@ -31,6 +37,7 @@ class HealthServer:
         alive: Check,
         ready: Check,
         metrics: Callable[[], bytes],
+        listening: Listening | None = None,
         posts: Mapping[str, Post] | None = None,
     ) -> None:
         pages: dict[str, Callable[[], tuple[int, bytes]]] = {
@@ -39,10 +46,16 @@ class HealthServer:
             "/metrics": lambda: (200, metrics()),
         }
         try:
-            self._server = _Server((host, port), _handler(pages, {} if posts is None else posts))
+            run = listening.run if listening else ""
+            self._server = _Server((host, port), _handler(pages, {} if posts is None else posts, run))
         except OSError as error:
             raise PortTaken(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
         self.port = int(self._server.server_address[1])
+        if listening:
+            # The handshake is the handler's, in a thread of its own: one slow client must not keep the others out.
+            self._server.socket = listening.http_context().wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         thread = threading.Thread(target=self._server.serve_forever, name="health", daemon=True)
         thread.start()
 
@@ -62,21 +75,40 @@ def _answer(problem: str) -> tuple[int, bytes]:
     return (503, f"{problem}\n".encode()) if problem else (200, b"ok\n")
 
 
+def _refusal(connection: Any, run: str, role: int) -> str:
+    """What keeps whoever is at the other end out; "" on loopback, where `run` is empty, or if its role is enough."""
+    if not run:
+        return ""
+    certificate = connection.getpeercert() or {}
+    uris = [value for kind, value in certificate.get("subjectAltName", ()) if kind == "URI"]
+    names = [value for part in certificate.get("subject", ()) for key, value in part if key == "commonName"]
+    return caller_from(names[0], uris).may(role, run) if names else "a certificate is needed"
+
+
 def _handler(
-    pages: dict[str, Callable[[], tuple[int, bytes]]], posts: Mapping[str, Post]
+    pages: dict[str, Callable[[], tuple[int, bytes]]], posts: Mapping[str, Post], run: str
 ) -> type[BaseHTTPRequestHandler]:
+    """`run`: whose certificates may see the metrics or post; empty on loopback, where everybody may."""
+
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
         server_version = "ludus"
         sys_version = ""
 
         def do_GET(self) -> None:
-            page = pages.get(self.path.partition("?")[0])
+            path = self.path.partition("?")[0]
+            page = pages.get(path)
+            refusal = _refusal(self.connection, run, ROLE_VIEWER) if path == "/metrics" else ""
+            if refusal:
+                self._send(403, f"{refusal}\n".encode())
+                return
             self._send(*(page() if page else (404, f"expected one of {', '.join(pages)}\n".encode())))
 
         def do_POST(self) -> None:
             post, size = posts.get(self.path), self.headers.get("Content-Length", "")
-            if post is None:
+            if refusal := _refusal(self.connection, run, ROLE_OPERATOR):
+                self._send(403, f"{refusal}\n".encode())
+            elif post is None:
                 self._send(404, f"expected one of {', '.join(posts) or 'nothing'}\n".encode())
             elif not size.isdigit() or int(size) > MAX_BODY_BYTES:
                 self._send(413, f"a Content-Length of at most {MAX_BODY_BYTES} is needed\n".encode())

@@ -9,11 +9,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
+from google.protobuf.descriptor import ServiceDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from .errors import BusError, Conflict
+from .roles import HEALTH, Caller, caller_of, method_roles
+from .rpc_door import Audit, Doorman, Listening
 
 log = logging.getLogger(__name__)
 
@@ -49,25 +52,34 @@ class RpcPortTaken(OSError):
 @asynccontextmanager
 async def serve(
     register: Callable[[grpc.aio.Server], None],
-    names: Sequence[str],
+    services: Sequence[ServiceDescriptor],
     *,
     host: str,
     port: int,
     deadline_seconds: float = DEADLINE_SECONDS,
+    listening: Listening | None = None,
+    audit: Audit | None = None,
 ) -> AsyncIterator[int]:
     """Serve while the block runs; yields the port (0 takes a free one).
 
-    `register` adds the servicers, `names` are their full names ("ludus.api.v1.ControlService") for health and
-    reflection. What a handler raises becomes a status: ValueError INVALID_ARGUMENT, LookupError NOT_FOUND, Conflict
+    `register` adds the servicers, `services` describes them, for health, reflection and the roles that may call them.
+    `listening`: with certificates on both sides and without reflection; `audit` is told what was refused.
+
+    What a handler raises becomes a status: ValueError INVALID_ARGUMENT, LookupError NOT_FOUND, Conflict
     ABORTED, BusError UNAVAILABLE; anything else INTERNAL, with the traceback in the log only. Raises RpcPortTaken.
     """
-    server = grpc.aio.server(options=_OPTIONS, interceptors=[_Manners(deadline_seconds)])
+    names = [service.full_name for service in services]
+    interceptors: list[grpc.aio.ServerInterceptor] = [_Manners(deadline_seconds)]
+    if listening:
+        interceptors.insert(0, Doorman(listening.run, method_roles([*services, HEALTH]), audit or _unheard))
+    server = grpc.aio.server(options=_OPTIONS, interceptors=interceptors)
     register(server)
     health = HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
-    reflection.enable_server_reflection([*names, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name], server)
+    if not listening:
+        reflection.enable_server_reflection([*names, HEALTH.full_name], server)
     try:
-        bound = server.add_insecure_port(f"{host}:{port}")
+        bound = _bind(server, f"{host}:{port}", listening)
     except RuntimeError as error:
         raise RpcPortTaken(f"cannot listen on {host}:{port} for gRPC: {error}") from error
     await server.start()
@@ -78,6 +90,22 @@ async def serve(
     finally:
         await health.enter_graceful_shutdown()
         await server.stop(STOP_SECONDS)
+
+
+def actor(context: Any) -> str:
+    """Who calls, for the audit trail."""
+    caller = caller_of(context.auth_context())
+    return f"{caller.name} ({caller.role})" if caller else "on this machine"
+
+
+def _bind(server: grpc.aio.Server, address: str, listening: Listening | None) -> int:
+    if listening:
+        return server.add_secure_port(address, listening.grpc_credentials())
+    return server.add_insecure_port(address)
+
+
+async def _unheard(_caller: Caller, _method: str, _problem: str) -> None:
+    """The log has it."""
 
 
 class _Manners(grpc.aio.ServerInterceptor):

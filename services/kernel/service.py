@@ -29,6 +29,7 @@ from .heartbeat import BEAT_SECONDS, STALLED_SECONDS, Heartbeat
 from .http import HealthServer, PortTaken, Post
 from .logs import set_up
 from .metrics import Metrics
+from .rpc_door import Listening
 
 __all__ = ["Context", "Fatal", "main"]
 
@@ -80,7 +81,11 @@ def _parser(service: str) -> argparse.ArgumentParser:
     parser.add_argument("--config", required=True, type=Path, metavar="FILE", help="the run's config.json, or TOML")
     parser.add_argument("--http-port", type=_port, default=0, metavar="N", help="of health and metrics; 0: a free one")
     parser.add_argument("--grpc-port", type=_port, default=0, metavar="N", help="of the gRPC API; 0: a free one")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="default %(default)s; beyond loopback bus.credentials is needed",
+    )
     parser.add_argument(
         "--nats-url", metavar="URL", help=f"default: bus.url of the configuration, $NATS_URL, or {DEFAULT_URL}"
     )
@@ -122,6 +127,7 @@ class _Process:
             http_port=0,
             grpc_port=options.grpc_port,
         )
+        self.listening: Listening | None = None
         self.posts: dict[str, Post] = {}
         self.box: BlackBox | None = None
         self.ctx: Context | None = None
@@ -170,6 +176,7 @@ class _Process:
 
     def _listen(self) -> None:
         host, port = self.options.host, self.options.http_port
+        self.listening = Listening.on(host, self.config.run, self.name, self.config.bus.credentials)
         try:
             self.heartbeat.path.parent.mkdir(parents=True, exist_ok=True)
             self.box = BlackBox(Path(self.config.directory), self.name, self.metrics.samples)
@@ -179,6 +186,7 @@ class _Process:
                 alive=self.heartbeat.alive,
                 ready=self._readiness,
                 metrics=self.metrics.render,
+                listening=self.listening,
                 posts=self.posts,
             )
         except PortTaken as error:
@@ -235,6 +243,7 @@ class _Process:
             resume=options.resume,
             grpc_port=options.grpc_port,
             host=options.host,
+            listening=self.listening,
             bus=bus,
             metrics=self.metrics,
             heartbeat=self.heartbeat,

@@ -98,7 +98,14 @@ BLOBS = Stream(
     max_messages_per_subject=1, allow_direct=True, allow_message_ttl=True,
 )  # fmt: skip
 
-STREAMS = (ROLLOUTS, TICKETS, RESULTS, HEALTH, EVENTS, BLOBS)
+#: Messages that nobody could read, as they came, with their cause: `ludus deadletter` shows them.
+DEADLETTERS = Stream(
+    "DEADLETTERS", "ludus.{run}.deadletter.{token}", "file", "limits", "old",
+    producers=("simulator", "learner", "league", "evaluator"), consumers=("console",), message="DeadLetter",
+    max_messages=1_000, max_bytes=256 * 1024 * 1024, allow_direct=True,
+)  # fmt: skip
+
+STREAMS = (ROLLOUTS, TICKETS, RESULTS, HEALTH, EVENTS, BLOBS, DEADLETTERS)
 
 CONSUMERS = {
     "learner": Consumer("learner", ROLLOUTS, ack_wait_seconds=60, max_ack_pending=256),

@@ -13,6 +13,7 @@ from ..api.v1 import run_pb2 as run
 from ..api.v1 import services_pb2 as api
 from ..api.v1 import services_pb2_grpc as stubs
 from ..kernel import rpc
+from ..kernel.roles import Caller
 from .commands import Command, NotPossible, carry_out, is_over, remember
 from .service import League
 
@@ -103,7 +104,8 @@ class Control(stubs.ControlServiceServicer):
         if not known:
             if command == "resume":
                 await self._league.health.release()
-            await self._league.ctx.event("command", f"{command} {reason}".strip(), command_id=request.command_id)
+            detail = {"command_id": request.command_id, "actor": rpc.actor(context)}
+            await self._league.ctx.event("command", f"{command} {reason}".strip(), **detail)
         return record.state
 
 
@@ -129,5 +131,8 @@ def serve_rpc(league: League) -> AbstractAsyncContextManager[int]:
         stubs.add_ControlServiceServicer_to_server(Control(league), server)  # type: ignore[no-untyped-call]
         stubs.add_LeagueServiceServicer_to_server(Questions(league), server)  # type: ignore[no-untyped-call]
 
-    names = [service.full_name for service in api.DESCRIPTOR.services_by_name.values()]
-    return rpc.serve(register, names, host=league.ctx.host, port=league.ctx.grpc_port)
+    async def audit(caller: Caller, method: str, problem: str) -> None:
+        await league.ctx.event("refused", problem, method=method, actor=caller.name, role=caller.role, run=caller.run)
+
+    ctx, services = league.ctx, list(api.DESCRIPTOR.services_by_name.values())
+    return rpc.serve(register, services, host=ctx.host, port=ctx.grpc_port, listening=ctx.listening, audit=audit)

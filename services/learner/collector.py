@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..kernel import deadletter
 from ..kernel.bus import Bus, Delivery
 from ..kernel.epochs import current_epoch
 from ..kernel.metrics import Metrics
@@ -186,7 +187,10 @@ class Collector:
 
     async def _drop(self, delivery: Delivery, refusal: Refused) -> None:
         """Poison is terminated, the rest acknowledged: neither comes back."""
-        await (delivery.term() if refusal.poison else delivery.ack())
+        if refusal.poison:
+            await deadletter.bury(self._bus, delivery, str(refusal))
+        else:
+            await delivery.ack()
         self._metrics.inc("ludus_learner_rollouts_dropped_total", reason=refusal.reason)
         if refusal.reason == "not_finite":
             self._metrics.inc("ludus_learner_nonfinite_total")

@@ -250,6 +250,7 @@ class Learner:
         await self._compute(lambda: begin_with(self.state, self._fresh(), data, self._ctx.config))
         counters.epoch = await next_epoch(self._ctx.bus, agent)
         counters.beginnings = order.beginnings
+        self.versions.forget()
         self.versions.add(counters.step, self.state.actor)
         await self._ctx.bus.purge(ROLLOUTS, agent)
         await self._compute(lambda: self._write_checkpoint(pinned=False))

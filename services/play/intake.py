@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 
 from ..api.v1.match_pb2 import Ticket
 from ..games import check
+from ..kernel import deadletter
 from ..kernel.bus import Delivery, Puller
 from ..kernel.config import RunConfig
 from ..kernel.service import Context
@@ -51,7 +52,7 @@ class Intake:
             ticket = Ticket.FromString(delivery.data)
             check_ticket(ticket, self._ctx.config, self._arena.game.spec.per_match)
         except (DecodeError, ValueError) as error:
-            await delivery.term()
+            await deadletter.bury(self._ctx.bus, delivery, str(error))
             await self._ctx.event("ticket_refused", f"ticket refused: {error}")
             return
         problem = await self._store.load_all(ticket)

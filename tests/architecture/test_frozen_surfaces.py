@@ -17,7 +17,20 @@ from ludus.kernel.metrics import METRICS
 from ludus.kernel.topology import CONSUMERS, STREAMS
 
 SNAPSHOT = Path(__file__).with_name("surfaces.json")
-PROTOS = ("event", "health", "lockstep", "match", "policy", "rollout", "run", "services", "standings", "tensor")
+PROTOS = (
+    "deadletter",
+    "event",
+    "health",
+    "lockstep",
+    "match",
+    "policy",
+    "role",
+    "rollout",
+    "run",
+    "services",
+    "standings",
+    "tensor",
+)
 
 
 def subjects() -> dict[str, Any]:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_generated_code_is_current(tmp_path: Path) -> None:
     protos = sorted(path.relative_to(ROOT) for path in (ROOT / "protos").rglob("*.proto"))
-    assert len(protos) == 10
+    assert len(protos) == 12
     arguments = ["-I", "protos", f"--python_out={tmp_path}", f"--grpc_python_out={tmp_path}", f"--pyi_out={tmp_path}"]
     subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *arguments, *map(str, protos)], cwd=ROOT, check=True)
     for made in sorted((tmp_path / "ludus" / "api" / "v1").iterdir()):

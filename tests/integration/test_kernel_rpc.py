@@ -18,6 +18,7 @@ from ludus.kernel import rpc
 from ludus.kernel.errors import BusError, Conflict
 
 CONTROL = "ludus.api.v1.ControlService"
+SERVICES = [api.DESCRIPTOR.services_by_name["ControlService"]]
 ERRORS: dict[str, Exception] = {
     "value": ValueError("run must be a name"),
     "lookup": KeyError("no such run"),
@@ -53,7 +54,7 @@ def register(server: grpc.aio.Server) -> None:
 @pytest.fixture
 async def channel() -> AsyncIterator[grpc.aio.Channel]:
     async with (
-        rpc.serve(register, [CONTROL], host="127.0.0.1", port=0, deadline_seconds=0.5) as port,
+        rpc.serve(register, SERVICES, host="127.0.0.1", port=0, deadline_seconds=0.5) as port,
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as connected,
     ):
         yield connected
@@ -123,7 +124,7 @@ async def test_reflection_lists_the_services(channel: grpc.aio.Channel) -> None:
 
 
 async def test_a_taken_port_is_an_error() -> None:
-    async with rpc.serve(register, [CONTROL], host="127.0.0.1", port=0) as port:
+    async with rpc.serve(register, SERVICES, host="127.0.0.1", port=0) as port:
         with pytest.raises(rpc.RpcPortTaken, match=f"127.0.0.1:{port}"):
-            async with rpc.serve(register, [CONTROL], host="127.0.0.1", port=port):
+            async with rpc.serve(register, SERVICES, host="127.0.0.1", port=port):
                 pass

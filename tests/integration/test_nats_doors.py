@@ -34,6 +34,7 @@ WRITERS: dict[str, set[str]] = {
     "ludus.{run}.result": {"simulator", "evaluator"},
     "ludus.{run}.health.main": {"learner", "evaluator"},
     "ludus.{run}.event.command": FOUR,
+    "ludus.{run}.deadletter.tickets": FOUR,
     "ludus.{run}.blob.abc": {"learner", "league"},
     "ludus.{run}.blob.abc.1": {"learner", "league"},
     "$KV.RUN_{run}.state": {"league"},
@@ -53,6 +54,7 @@ LISTENERS: dict[str, set[str]] = {
     "ludus.{run}.result": {"league", "evaluator", "console"},
     "ludus.{run}.health.>": {"league", "evaluator"},
     "ludus.{run}.event.>": {"evaluator", "console"},
+    "ludus.{run}.deadletter.>": {"console"},
     "ludus.{run}.rollout.>": set(),
     "ludus.{run}.ticket.>": set(),
     "ludus.{run}.blob.>": set(),
@@ -68,11 +70,12 @@ LISTENERS: dict[str, set[str]] = {
     "_INBOX.{run}.>": set(),
     **{f"_INBOX.{{run}}.{identity}.>": {identity} for identity in ALL},
 }
-STREAMS = ("ROLLOUTS", "TICKETS", "RESULTS", "HEALTH", "EVENTS", "BLOBS", "KV_RUN", "KV_POLICIES")
+STREAMS = ("ROLLOUTS", "TICKETS", "RESULTS", "HEALTH", "EVENTS", "BLOBS", "DEADLETTERS", "KV_RUN", "KV_POLICIES")
 READERS = {
     "RESULTS": {"league", "evaluator", "console"},
     "HEALTH": {"league", "evaluator"},
     "EVENTS": {"evaluator", "console"},
+    "DEADLETTERS": {"console"},
     "BLOBS": FOUR,
     "KV_RUN": ALL,
     "KV_POLICIES": ALL,

@@ -129,6 +129,36 @@ def test_a_win_rate_counts_by_its_lower_bound() -> None:
     assert step(machine, state, Measured(2, {"pursuer": many, "evader": Share(40, 200)}, {}))[0].level == 1
 
 
+def test_on_a_new_level_one_agent_practises_against_a_bot_and_learns_first() -> None:
+    machine = rules(
+        levels=LEVELS,
+        alternation={"phase_decisions": 1000, "first_on_new_level": "evader"},
+        advance={"decisions": 2000, "canary_share": 0.0, "warm_start": {"agent": "evader", "decisions": 700}},
+    )
+    state, steps, who = State(), dict.fromkeys(AGENTS, 0), []
+    for _ in range(60):
+        before = state.level
+        state, _ = step(machine, state, Progress(dict(steps)))
+        (agent,) = learning(machine, state)
+        if (before, state.level) != (0, 0):
+            who.append((agent, bool(state.warming)))
+        steps[agent] += 1
+    practice = who.index(("evader", False))
+    assert who[:practice] == [("evader", True)] * practice
+    assert practice in (7, 8), "700 decisions are 7 updates, counted from the turn after"
+    assert who[practice : practice + 10] == [("evader", False)] * 10, "then a whole phase of the evader"
+    assert who[practice + 10] == ("pursuer", False)
+
+
+def test_matches_are_spread_over_the_trial_the_level_and_those_before() -> None:
+    machine = rules(levels=LEVELS, advance={"decisions": 1, "canary_share": 0.1, "replay_share": 0.2})
+    draws = [(k + 0.5) / 1000 for k in range(1000)]
+    on = [level_of(machine, State(level=2, canary=True), draw, (37 * k % 1000) / 1000) for k, draw in enumerate(draws)]
+    assert [on.count(level) for level in (2, 3)] == [700, 100]
+    assert on.count(0) + on.count(1) == 200
+    assert abs(on.count(0) - on.count(1)) <= 10
+
+
 def test_a_smooth_ladder_ends_at_its_end() -> None:
     smooth = {
         "parameter": "physics.max_separation", "start": 5, "end": 7.2, "step": 1,

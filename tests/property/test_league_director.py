@@ -238,6 +238,20 @@ def test_a_candidate_measured_before_is_only_completed() -> None:
     assert league.record.evaluation_matches[last] == wanted
 
 
+@pytest.mark.parametrize("missing", ["pursuer", "evader"])
+def test_two_roles_begin_when_both_have_a_checkpoint_of_step_0(missing: str) -> None:
+    league = World(load(FOLDER / "pursuit-alternating.toml", [], {}))
+    plain = league.seen
+    league.seen = lambda agent: replace(plain(agent), genesis=None) if agent == missing else plain(agent)  # type: ignore[method-assign]
+    league.turn()
+    assert league.record.state == run.RUN_STATE_STARTING
+    assert league.issued == []
+    league.seen = plain  # type: ignore[method-assign]
+    league.turn()
+    assert league.record.state == run.RUN_STATE_TRAINING
+    assert list(league.record.pool) == ["pursuer@1.0", "evader@1.0"]
+
+
 def test_nothing_happens_before_the_step_0_version_is_safe() -> None:
     league = world()
     record, effects = step(league.plan, league.record, View(agents={"main": Seen(league.head)}))

@@ -22,55 +22,74 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from ludus.api.v1 import role_pb2 as ludus_dot_api_dot_v1_dot_role__pb2
 from ludus.api.v1 import run_pb2 as ludus_dot_api_dot_v1_dot_run__pb2
 from ludus.api.v1 import standings_pb2 as ludus_dot_api_dot_v1_dot_standings__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bludus/api/v1/services.proto\x12\x0cludus.api.v1\x1a\x16ludus/api/v1/run.proto\x1a\x1cludus/api/v1/standings.proto\"2\n\x0fPauseRunRequest\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\"9\n\x10PauseRunResponse\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.ludus.api.v1.RunState\"3\n\x10ResumeRunRequest\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\":\n\x11ResumeRunResponse\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.ludus.api.v1.RunState\"A\n\x0eStopRunRequest\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"8\n\x0fStopRunResponse\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.ludus.api.v1.RunState\"v\n\x12RollbackRunRequest\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12\x12\n\ncheckpoint\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0c\n\x04rule\x18\x06 \x01(\t\"&\n\x13RollbackRunResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\"^\n\x18PromoteCheckpointRequest\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12\x12\n\ncheckpoint\x18\x04 \x01(\t\",\n\x19PromoteCheckpointResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\"\x1f\n\x10GetStatusRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\"<\n\x11GetStatusResponse\x12\'\n\x06status\x18\x01 \x01(\x0b\x32\x17.ludus.api.v1.RunStatus\"8\n\x0fWatchRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x18\n\x10interval_seconds\x18\x02 \x01(\x01\";\n\x10WatchRunResponse\x12\'\n\x06status\x18\x01 \x01(\x0b\x32\x17.ludus.api.v1.RunStatus\"\"\n\x13GetStandingsRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\"B\n\x14GetStandingsResponse\x12*\n\tstandings\x18\x01 \x01(\x0b\x32\x17.ludus.api.v1.Standings\"0\n\x10GetPayoffRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\"9\n\x11GetPayoffResponse\x12$\n\x05pairs\x18\x01 \x03(\x0b\x32\x15.ludus.api.v1.PairRow2\xc6\x04\n\x0e\x43ontrolService\x12I\n\x08PauseRun\x12\x1d.ludus.api.v1.PauseRunRequest\x1a\x1e.ludus.api.v1.PauseRunResponse\x12L\n\tResumeRun\x12\x1e.ludus.api.v1.ResumeRunRequest\x1a\x1f.ludus.api.v1.ResumeRunResponse\x12\x46\n\x07StopRun\x12\x1c.ludus.api.v1.StopRunRequest\x1a\x1d.ludus.api.v1.StopRunResponse\x12R\n\x0bRollbackRun\x12 .ludus.api.v1.RollbackRunRequest\x1a!.ludus.api.v1.RollbackRunResponse\x12\x64\n\x11PromoteCheckpoint\x12&.ludus.api.v1.PromoteCheckpointRequest\x1a\'.ludus.api.v1.PromoteCheckpointResponse\x12L\n\tGetStatus\x12\x1e.ludus.api.v1.GetStatusRequest\x1a\x1f.ludus.api.v1.GetStatusResponse\x12K\n\x08WatchRun\x12\x1d.ludus.api.v1.WatchRunRequest\x1a\x1e.ludus.api.v1.WatchRunResponse0\x01\x32\xb4\x01\n\rLeagueService\x12U\n\x0cGetStandings\x12!.ludus.api.v1.GetStandingsRequest\x1a\".ludus.api.v1.GetStandingsResponse\x12L\n\tGetPayoff\x12\x1e.ludus.api.v1.GetPayoffRequest\x1a\x1f.ludus.api.v1.GetPayoffResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bludus/api/v1/services.proto\x12\x0cludus.api.v1\x1a\x17ludus/api/v1/role.proto\x1a\x16ludus/api/v1/run.proto\x1a\x1cludus/api/v1/standings.proto\"2\n\x0fPauseRunRequest\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\"9\n\x10PauseRunResponse\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.ludus.api.v1.RunState\"3\n\x10ResumeRunRequest\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\":\n\x11ResumeRunResponse\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.ludus.api.v1.RunState\"A\n\x0eStopRunRequest\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"8\n\x0fStopRunResponse\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.ludus.api.v1.RunState\"v\n\x12RollbackRunRequest\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12\x12\n\ncheckpoint\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0c\n\x04rule\x18\x06 \x01(\t\"&\n\x13RollbackRunResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\"^\n\x18PromoteCheckpointRequest\x12\x12\n\ncommand_id\x18\x01 \x01(\t\x12\x0b\n\x03run\x18\x02 \x01(\t\x12\r\n\x05\x61gent\x18\x03 \x01(\t\x12\x12\n\ncheckpoint\x18\x04 \x01(\t\",\n\x19PromoteCheckpointResponse\x12\x0f\n\x07message\x18\x01 \x01(\t\"\x1f\n\x10GetStatusRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\"<\n\x11GetStatusResponse\x12\'\n\x06status\x18\x01 \x01(\x0b\x32\x17.ludus.api.v1.RunStatus\"8\n\x0fWatchRunRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x18\n\x10interval_seconds\x18\x02 \x01(\x01\";\n\x10WatchRunResponse\x12\'\n\x06status\x18\x01 \x01(\x0b\x32\x17.ludus.api.v1.RunStatus\"\"\n\x13GetStandingsRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\"B\n\x14GetStandingsResponse\x12*\n\tstandings\x18\x01 \x01(\x0b\x32\x17.ludus.api.v1.Standings\"0\n\x10GetPayoffRequest\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\"9\n\x11GetPayoffResponse\x12$\n\x05pairs\x18\x01 \x03(\x0b\x32\x15.ludus.api.v1.PairRow2\xf0\x04\n\x0e\x43ontrolService\x12O\n\x08PauseRun\x12\x1d.ludus.api.v1.PauseRunRequest\x1a\x1e.ludus.api.v1.PauseRunResponse\"\x04\x88\xc9\x18\x02\x12R\n\tResumeRun\x12\x1e.ludus.api.v1.ResumeRunRequest\x1a\x1f.ludus.api.v1.ResumeRunResponse\"\x04\x88\xc9\x18\x02\x12L\n\x07StopRun\x12\x1c.ludus.api.v1.StopRunRequest\x1a\x1d.ludus.api.v1.StopRunResponse\"\x04\x88\xc9\x18\x03\x12X\n\x0bRollbackRun\x12 .ludus.api.v1.RollbackRunRequest\x1a!.ludus.api.v1.RollbackRunResponse\"\x04\x88\xc9\x18\x02\x12j\n\x11PromoteCheckpoint\x12&.ludus.api.v1.PromoteCheckpointRequest\x1a\'.ludus.api.v1.PromoteCheckpointResponse\"\x04\x88\xc9\x18\x03\x12R\n\tGetStatus\x12\x1e.ludus.api.v1.GetStatusRequest\x1a\x1f.ludus.api.v1.GetStatusResponse\"\x04\x88\xc9\x18\x01\x12Q\n\x08WatchRun\x12\x1d.ludus.api.v1.WatchRunRequest\x1a\x1e.ludus.api.v1.WatchRunResponse\"\x04\x88\xc9\x18\x01\x30\x01\x32\xc0\x01\n\rLeagueService\x12[\n\x0cGetStandings\x12!.ludus.api.v1.GetStandingsRequest\x1a\".ludus.api.v1.GetStandingsResponse\"\x04\x88\xc9\x18\x01\x12R\n\tGetPayoff\x12\x1e.ludus.api.v1.GetPayoffRequest\x1a\x1f.ludus.api.v1.GetPayoffResponse\"\x04\x88\xc9\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ludus.api.v1.services_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PAUSERUNREQUEST']._serialized_start=99
-  _globals['_PAUSERUNREQUEST']._serialized_end=149
-  _globals['_PAUSERUNRESPONSE']._serialized_start=151
-  _globals['_PAUSERUNRESPONSE']._serialized_end=208
-  _globals['_RESUMERUNREQUEST']._serialized_start=210
-  _globals['_RESUMERUNREQUEST']._serialized_end=261
-  _globals['_RESUMERUNRESPONSE']._serialized_start=263
-  _globals['_RESUMERUNRESPONSE']._serialized_end=321
-  _globals['_STOPRUNREQUEST']._serialized_start=323
-  _globals['_STOPRUNREQUEST']._serialized_end=388
-  _globals['_STOPRUNRESPONSE']._serialized_start=390
-  _globals['_STOPRUNRESPONSE']._serialized_end=446
-  _globals['_ROLLBACKRUNREQUEST']._serialized_start=448
-  _globals['_ROLLBACKRUNREQUEST']._serialized_end=566
-  _globals['_ROLLBACKRUNRESPONSE']._serialized_start=568
-  _globals['_ROLLBACKRUNRESPONSE']._serialized_end=606
-  _globals['_PROMOTECHECKPOINTREQUEST']._serialized_start=608
-  _globals['_PROMOTECHECKPOINTREQUEST']._serialized_end=702
-  _globals['_PROMOTECHECKPOINTRESPONSE']._serialized_start=704
-  _globals['_PROMOTECHECKPOINTRESPONSE']._serialized_end=748
-  _globals['_GETSTATUSREQUEST']._serialized_start=750
-  _globals['_GETSTATUSREQUEST']._serialized_end=781
-  _globals['_GETSTATUSRESPONSE']._serialized_start=783
-  _globals['_GETSTATUSRESPONSE']._serialized_end=843
-  _globals['_WATCHRUNREQUEST']._serialized_start=845
-  _globals['_WATCHRUNREQUEST']._serialized_end=901
-  _globals['_WATCHRUNRESPONSE']._serialized_start=903
-  _globals['_WATCHRUNRESPONSE']._serialized_end=962
-  _globals['_GETSTANDINGSREQUEST']._serialized_start=964
-  _globals['_GETSTANDINGSREQUEST']._serialized_end=998
-  _globals['_GETSTANDINGSRESPONSE']._serialized_start=1000
-  _globals['_GETSTANDINGSRESPONSE']._serialized_end=1066
-  _globals['_GETPAYOFFREQUEST']._serialized_start=1068
-  _globals['_GETPAYOFFREQUEST']._serialized_end=1116
-  _globals['_GETPAYOFFRESPONSE']._serialized_start=1118
-  _globals['_GETPAYOFFRESPONSE']._serialized_end=1175
-  _globals['_CONTROLSERVICE']._serialized_start=1178
-  _globals['_CONTROLSERVICE']._serialized_end=1760
-  _globals['_LEAGUESERVICE']._serialized_start=1763
-  _globals['_LEAGUESERVICE']._serialized_end=1943
+  _globals['_CONTROLSERVICE'].methods_by_name['PauseRun']._loaded_options = None
+  _globals['_CONTROLSERVICE'].methods_by_name['PauseRun']._serialized_options = b'\210\311\030\002'
+  _globals['_CONTROLSERVICE'].methods_by_name['ResumeRun']._loaded_options = None
+  _globals['_CONTROLSERVICE'].methods_by_name['ResumeRun']._serialized_options = b'\210\311\030\002'
+  _globals['_CONTROLSERVICE'].methods_by_name['StopRun']._loaded_options = None
+  _globals['_CONTROLSERVICE'].methods_by_name['StopRun']._serialized_options = b'\210\311\030\003'
+  _globals['_CONTROLSERVICE'].methods_by_name['RollbackRun']._loaded_options = None
+  _globals['_CONTROLSERVICE'].methods_by_name['RollbackRun']._serialized_options = b'\210\311\030\002'
+  _globals['_CONTROLSERVICE'].methods_by_name['PromoteCheckpoint']._loaded_options = None
+  _globals['_CONTROLSERVICE'].methods_by_name['PromoteCheckpoint']._serialized_options = b'\210\311\030\003'
+  _globals['_CONTROLSERVICE'].methods_by_name['GetStatus']._loaded_options = None
+  _globals['_CONTROLSERVICE'].methods_by_name['GetStatus']._serialized_options = b'\210\311\030\001'
+  _globals['_CONTROLSERVICE'].methods_by_name['WatchRun']._loaded_options = None
+  _globals['_CONTROLSERVICE'].methods_by_name['WatchRun']._serialized_options = b'\210\311\030\001'
+  _globals['_LEAGUESERVICE'].methods_by_name['GetStandings']._loaded_options = None
+  _globals['_LEAGUESERVICE'].methods_by_name['GetStandings']._serialized_options = b'\210\311\030\001'
+  _globals['_LEAGUESERVICE'].methods_by_name['GetPayoff']._loaded_options = None
+  _globals['_LEAGUESERVICE'].methods_by_name['GetPayoff']._serialized_options = b'\210\311\030\001'
+  _globals['_PAUSERUNREQUEST']._serialized_start=124
+  _globals['_PAUSERUNREQUEST']._serialized_end=174
+  _globals['_PAUSERUNRESPONSE']._serialized_start=176
+  _globals['_PAUSERUNRESPONSE']._serialized_end=233
+  _globals['_RESUMERUNREQUEST']._serialized_start=235
+  _globals['_RESUMERUNREQUEST']._serialized_end=286
+  _globals['_RESUMERUNRESPONSE']._serialized_start=288
+  _globals['_RESUMERUNRESPONSE']._serialized_end=346
+  _globals['_STOPRUNREQUEST']._serialized_start=348
+  _globals['_STOPRUNREQUEST']._serialized_end=413
+  _globals['_STOPRUNRESPONSE']._serialized_start=415
+  _globals['_STOPRUNRESPONSE']._serialized_end=471
+  _globals['_ROLLBACKRUNREQUEST']._serialized_start=473
+  _globals['_ROLLBACKRUNREQUEST']._serialized_end=591
+  _globals['_ROLLBACKRUNRESPONSE']._serialized_start=593
+  _globals['_ROLLBACKRUNRESPONSE']._serialized_end=631
+  _globals['_PROMOTECHECKPOINTREQUEST']._serialized_start=633
+  _globals['_PROMOTECHECKPOINTREQUEST']._serialized_end=727
+  _globals['_PROMOTECHECKPOINTRESPONSE']._serialized_start=729
+  _globals['_PROMOTECHECKPOINTRESPONSE']._serialized_end=773
+  _globals['_GETSTATUSREQUEST']._serialized_start=775
+  _globals['_GETSTATUSREQUEST']._serialized_end=806
+  _globals['_GETSTATUSRESPONSE']._serialized_start=808
+  _globals['_GETSTATUSRESPONSE']._serialized_end=868
+  _globals['_WATCHRUNREQUEST']._serialized_start=870
+  _globals['_WATCHRUNREQUEST']._serialized_end=926
+  _globals['_WATCHRUNRESPONSE']._serialized_start=928
+  _globals['_WATCHRUNRESPONSE']._serialized_end=987
+  _globals['_GETSTANDINGSREQUEST']._serialized_start=989
+  _globals['_GETSTANDINGSREQUEST']._serialized_end=1023
+  _globals['_GETSTANDINGSRESPONSE']._serialized_start=1025
+  _globals['_GETSTANDINGSRESPONSE']._serialized_end=1091
+  _globals['_GETPAYOFFREQUEST']._serialized_start=1093
+  _globals['_GETPAYOFFREQUEST']._serialized_end=1141
+  _globals['_GETPAYOFFRESPONSE']._serialized_start=1143
+  _globals['_GETPAYOFFRESPONSE']._serialized_end=1200
+  _globals['_CONTROLSERVICE']._serialized_start=1203
+  _globals['_CONTROLSERVICE']._serialized_end=1827
+  _globals['_LEAGUESERVICE']._serialized_start=1830
+  _globals['_LEAGUESERVICE']._serialized_end=2022
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,4 @@
+from ludus.api.v1 import role_pb2 as _role_pb2
 from ludus.api.v1 import run_pb2 as _run_pb2
 from ludus.api.v1 import standings_pb2 as _standings_pb2
 from google.protobuf.internal import containers as _containers

@@ -89,7 +89,8 @@ class ControlServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StopRun(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Only an admin: what a stopped run needs to go on cannot be asked for here.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -101,7 +102,8 @@ class ControlServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def PromoteCheckpoint(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Only an admin: it vouches for what was not measured.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from rich.console import Console
 
 from ...api.v1.standings_pb2 import Standings
-from ...kernel.bus import Bus, BusError
 from ...kernel.topology import RUN_BUCKET
 from ...league.ratings.bradley_terry import Estimate
 from ...league.ratings.record import gaps, rate
@@ -19,11 +18,9 @@ from ...league.replay import Comparison, compare, rated
 from ..draw import plain_table
 from ..errors import FAILED, CommandError
 from ..extras import need
-from ..home import Home, RunFolder, read_json
-from ..stack import is_up
+from ..home import Home, RunFolder
+from ..run_bus import RunBus
 from ..words import percent
-
-PATIENCE_SECONDS = 5.0
 
 
 def replay(options: argparse.Namespace, home: Home, console: Console) -> int:
@@ -113,50 +110,20 @@ async def _compare(home: Home, run: RunFolder) -> Comparison:
     redis_url = str(config.get("redis", {}).get("url", ""))
     if redis_url:
         need("redis")
-    async with _Ledger(home, run) as bus:
+    async with RunBus(home, run) as bus:
         return await compare(bus, k=int(config["league"]["elo_k"]), redis_url=redis_url)
 
 
 async def _rated(home: Home, run: RunFolder) -> tuple[list[Played], int]:
     """Its matches and its K."""
     k = int(run.whole_config()["league"]["elo_k"])
-    async with _Ledger(home, run) as bus:
+    async with RunBus(home, run) as bus:
         return await rated(bus, k=k), k
 
 
 async def _stored(home: Home, run: RunFolder) -> Standings:
-    async with _Ledger(home, run) as bus:
+    async with RunBus(home, run) as bus:
         entry = await (await bus.bucket(RUN_BUCKET)).get("ledger")
     if entry is None:
         raise CommandError(f"{run.name} has no results yet")
     return Standings.FromString(entry.value)
-
-
-class _Ledger:
-    """A connection to the bus that holds a run's ledger."""
-
-    def __init__(self, home: Home, run: RunFolder) -> None:
-        settings = run.whole_config()["bus"]
-        url = str(settings["url"])
-        stack = read_json(home.stack_file)
-        if not url and not (is_up(home) and stack.get("nats_ready")):
-            raise CommandError("the stack is down, and the ledger is in its NATS server: ludus up")
-        self._url = url or str(stack["nats_url"])
-        self._credentials = str(settings.get("credentials", ""))
-        self._run = run
-
-    async def __aenter__(self) -> Bus:
-        try:
-            self._bus = await Bus.connect(
-                self._url,
-                self._run.name,
-                "console",
-                patience_seconds=PATIENCE_SECONDS,
-                credentials=self._credentials,
-            )
-        except BusError as error:
-            raise CommandError(str(error)) from error
-        return self._bus
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._bus.close()

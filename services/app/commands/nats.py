@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from ...kernel.errors import Unsupported
 from ...kernel.nats_server import write_config
+from ...kernel.topology import IDENTITIES
 from ..errors import CommandError, UsageError
 from ..extras import need
 from ..home import Home
+from ..people import PEOPLE, PERSON_CERTIFICATE, PERSON_KEY
+
+if TYPE_CHECKING:
+    from ...kernel.certificates import Pair
 
 CONFIG = "nats.conf"
+SERVICES = [identity for identity in IDENTITIES if identity != "console"]
 
 
 def config(options: argparse.Namespace, home: Home, console: Console) -> int:
     """Write configuration, certificates and credentials; what is there already is kept, so it may be repeated."""
     need("cluster")
     from ...kernel.certificates import Pair, authority, issue
-    from ...kernel.nats_lock import CREDENTIALS, Lock, copy_ca, folder_of
+    from ...kernel.nats_lock import CREDENTIALS, Lock, folder_of
 
     folder: Path = (options.output or home.root / "nats-locked").absolute()
     hosts = options.host or ["localhost", "127.0.0.1"]
@@ -40,7 +47,7 @@ def config(options: argparse.Namespace, home: Home, console: Console) -> int:
             lock=lock,
         )
         for run in options.run:
-            copy_ca(ca.certificate, folder_of(folder / CREDENTIALS, run))
+            _for_run(ca, folder_of(folder / CREDENTIALS, run), run, options)
     except Unsupported as error:
         raise UsageError(str(error)) from error
     except OSError as error:
@@ -50,6 +57,25 @@ def config(options: argparse.Namespace, home: Home, console: Console) -> int:
     return 0
 
 
+def _for_run(ca: Pair, folder: Path, run: str, options: argparse.Namespace) -> None:
+    """Certificates of one run: its services listen with them, people come in with theirs."""
+    from ...kernel.certificates import Pair, issue
+    from ...kernel.nats_lock import copy_ca
+
+    copy_ca(ca.certificate, folder)
+    local = ["localhost", "127.0.0.1"]
+    for service in SERVICES:
+        pair = Pair(folder / f"{service}.pem", folder / f"{service}.key")
+        if not pair.exists():
+            issue(ca, pair, service, [service, *local, *(options.service_host or [])])
+    for name, role in options.person or []:
+        person = folder / PEOPLE / name
+        pair = Pair(person / PERSON_CERTIFICATE, person / PERSON_KEY)
+        if not pair.exists():
+            issue(ca, pair, name, role=role, run=run)
+        copy_ca(ca.certificate, person)
+
+
 def _explain(console: Console, folder: Path, credentials: dict[str, Path], url: str) -> None:
     lines = [
         f"server  nats-server --config {folder / CONFIG}",
@@ -57,7 +83,8 @@ def _explain(console: Console, folder: Path, credentials: dict[str, Path], url: 
             f"run     ludus train GAME --run {run} --nats-url {url} --set bus.credentials={where}"
             for run, where in credentials.items()
         ),
-        "Keep ca.key where no service can read it; give each service its own SERVICE.nk and ca.pem alone.",
+        "Keep ca.key where no service can read it; give each service its own SERVICE.* and ca.pem alone,",
+        f"and a person the folder {PEOPLE}/NAME: `ludus remote status --league HOST:PORT --credentials FOLDER`.",
     ]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
