@@ -122,7 +122,9 @@ async def live(ctx: Context, bucket: Deadly, monkeypatch: pytest.MonkeyPatch, *,
 
 
 @pytest.mark.timeout(200)
-@pytest.mark.parametrize("after", [pytest.param(False, id="before", marks=pytest.mark.slow), pytest.param(True, id="after")])
+@pytest.mark.parametrize(
+    "after", [pytest.param(False, id="before", marks=pytest.mark.slow), pytest.param(True, id="after")]
+)
 @pytest.mark.parametrize("able", [True, False], ids=["resumes", "gives up"])
 async def test_killed_at_every_arrow(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, able: bool, after: bool
