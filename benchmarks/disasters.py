@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from importlib.resources import files
+from math import isnan
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +37,7 @@ from ludus.kernel.wilson import wilson_interval
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGET_KL = 0.05
-GUARDS = {"off": ["learner.target_kl=1e9"], "on": []}
+GUARDS = {"off": ["learner.target_kl=1e9", "health.guard=false", "health.controller=false"], "on": []}
 OVER_SECONDS = 600.0
 
 Json = dict[str, Any]
@@ -71,10 +72,11 @@ class Disaster(NamedTuple):
 
 
 def won(run: Run) -> float:
-    """Share of wins of the last version, over all scripted pilots."""
+    """Share of wins of the last version, over all scripted pilots; NaN for a run that did not come to its end."""
     final = next((one for one in run.summary.get("candidates", []) if one["label"] == "final"), {"rows": []})
     against = [one for one in final["rows"] if one["opponent"].startswith("bot:")]
-    return sum(one["wins"] for one in against) / max(1, sum(one["n"] for one in against))
+    n = sum(one["n"] for one in against)
+    return sum(one["wins"] for one in against) / n if n else float("nan")
 
 
 def exploded(run: Run) -> bool:
@@ -159,22 +161,24 @@ def lines(path: Path) -> list[Json]:
 def rows_of(name: str, guard: str, runs: Sequence[Run]) -> list[Row]:
     disaster, n = DISASTERS[name], len(runs)
     bad = sum(disaster.failed(run) for run in runs)
-    worths = [disaster.worth(run) for run in runs]
+    worths = [worth for run in runs if not isnan(worth := disaster.worth(run))]
     target = 0.0 if guard == "on" else None
     label = f"{name}, guard {guard}"
-    spread = (min(worths), max(worths))
+    mean = statistics.mean(worths) if worths else float("nan")
+    spread = (min(worths), max(worths)) if worths else None
     kls = [max(run.series("kl"), default=float("nan")) for run in runs]
     undone = sum(run.count("update_undone") for run in runs)
     back = sum(run.count("rollback") for run in runs)
     return [
         row(f"{label}: failed as logged", bad / n, "runs", n=n, interval=wilson_interval(bad, n), target=target,
             at_most=True),
-        row(f"{label}: {disaster.worth_name}, mean (interval: lowest, highest)", statistics.mean(worths), "rate", n=n,
+        row(f"{label}: {disaster.worth_name}, mean (interval: lowest, highest)", mean, "rate", n=len(worths),
             interval=spread),
         row(f"{label}: largest KL, median (interval: lowest, highest)", statistics.median(kls), "nats", n=n,
             interval=(min(kls), max(kls))),
         row(f"{label}: updates taken back", undone, "updates", n=n),
         row(f"{label}: rollbacks", back, "rollbacks", n=n),
+        row(f"{label}: paused for a person", sum(run.count("paused_by_health") > 0 for run in runs), "runs", n=n),
     ]  # fmt: skip
 
 

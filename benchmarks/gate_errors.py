@@ -5,6 +5,8 @@ A candidate exactly as strong as the champion (elo0 = 0) must be promoted in at 
 Elo points stronger (elo1) rejected in at most 5 %; Wald's bounds promise 5.3 % (alpha / (1 - beta)) for a test that
 stops exactly at its bounds. Three kinds of game: plain ones, many draws, and starts whose luck decides much (which
 pairing cancels). Intervals are Wilson's, 95 %; `met`: the rate is at most 5 %, or 5 % lies in its interval.
+`inconclusive`: tests that need more than the gate's `most_matches`; they promote nobody, so that stopping them can only
+lower the rate of wrong promotions.
 
     python benchmarks/gate_errors.py [--quick] [--json FILE]
 """
@@ -77,8 +79,15 @@ def measure(kind: Kind, elo: float, wrong: int, tests: int) -> list[Row]:
         f"{kind.name}: {says}", errors / tests, "ratio", n=tests, target=0.05, interval=(low, high), at_most=True
     )
     rate["met"] = rate["met"] or low <= 0.05
-    matches = 2 * float(np.mean([played for _, played in found]))
-    return [rate, row(f"{kind.name}: matches, {elo:+.0f}", matches, "matches", n=tests)]
+    played = 2 * np.array([pairs_played for _, pairs_played in found], float)
+    late = int((played > CONFIG.most_matches).sum())
+    return [
+        rate,
+        row(f"{kind.name}: matches, {elo:+.0f}", float(played.mean()), "matches", n=tests),
+        row(f"{kind.name}: 95 % of tests end within, {elo:+.0f}", float(np.quantile(played, 0.95)), "matches", n=tests),
+        row(f"{kind.name}: inconclusive, {elo:+.0f}", late / tests, "ratio", n=tests,
+            target=0.05, interval=wilson_interval(late, tests), at_most=True),
+    ]  # fmt: skip
 
 
 def main() -> None:

@@ -82,7 +82,7 @@ class Players:
             first_seat=index % 2, outcome=self.outcome(ticket, number), ending="timeout",
             seed=ticket.seeds[index // 2], decisions=100, scores=[1.0, -1.0],
             policies_at_end=[player.policy for player in ticket.players], worker="double",
-            seal=ticket.seals[index] if ticket.seals else b"",
+            regime=ticket.regime, seal=ticket.seals[index] if ticket.seals else b"",
         )  # fmt: skip
 
     def outcome(self, ticket: m.Ticket, number: int) -> m.Outcome:

@@ -219,6 +219,8 @@ def _measures(add: _Adder) -> None:
     exploit.add_argument("run", nargs="?", metavar="RUN[@STEP]", help="whose policy is attacked (default: the newest)")
     exploit.add_argument("--role", metavar="R", help="of the exploiter, where agents have roles: the other is attacked")
     exploit.add_argument("--budget", type=int, metavar="N", help="decisions (default: a fifth of the run's)")
+    text = "one exploiter after the other, at these shares of the run's training: waits for a run that goes on"
+    exploit.add_argument("--at", metavar="P,P,...", help=text)
     exploit.add_argument("--fresh", action="store_true", help="begin with untrained weights, not with the run's own")
     exploit.add_argument("--name", metavar="NAME", help="of the exploiter's run (default: a fresh one)")
     exploit.add_argument("--seed", type=int, metavar="N", help="everything random is drawn from it")

@@ -63,6 +63,14 @@ def _panel(version: str, measured: Json) -> Iterator[str]:
         yield "Mean undiscounted return, 95 % interval (Student)."
         cells = [(f"{r['mean']:.1f}", f"{r['low']:.1f} – {r['high']:.1f}", str(r["n"])) for r in returns]
         yield _table(("return", "95 %", "n"), cells)
+        judged = [row for row in returns if row.get("judged")]
+        if judged:
+            yield f"Successes (return of at least {measured['success_return']:g}), 95 % Wilson interval."
+            rates = [
+                (f"{r['success_rate']:.1%}", f"{r['success_low']:.1%} – {r['success_high']:.1%}", str(r["judged"]))
+                for r in judged
+            ]
+            yield _table(("success", "95 %", "n"), rates)
     elif rows:
         yield "Seeds never used in training, both seats equally often; 95 % Wilson intervals of the win rate."
         yield _rates(rows)

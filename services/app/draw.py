@@ -19,6 +19,7 @@ from .words import (
     percent,
     seconds_text,
     short_opponent,
+    success_cells,
 )
 
 STATE_STYLES = {
@@ -126,13 +127,17 @@ def opponents_table(view: Json) -> Table:
 
 def returns_table(view: Json) -> Table:
     """The newest measurements of a player alone, oldest first."""
-    table = plain_table("measured", "mean return", "95 %", "n", "decisions", right=(1, 2, 3, 4))
+    head = ("measured", "mean return", "95 %", "n", "decisions", "success", "95 %")
+    table = plain_table(*head, right=tuple(range(1, len(head))))
     for row in view["returns"][-RETURNS_SHOWN:]:
         interval = f"{row['low']:,.1f} … {row['high']:,.1f}"
         table.add_row(
-            row["candidate"], f"{row['mean']:,.1f}", interval, str(row["episodes"]), f"{row['decisions']:,.1f}"
-        )
-    table.add_row("training", number_text(view["recent_return"], 1), "", "", "", style="bold")
+            row["candidate"], f"{row['mean']:,.1f}", interval, str(row["episodes"]), f"{row['decisions']:,.1f}",
+            *success_cells(row)[:2],
+        )  # fmt: skip
+    recent = view["recent_success"]
+    success = "-" if recent is None else percent(recent)
+    table.add_row("training", number_text(view["recent_return"], 1), "", "", "", success, "", style="bold")
     return table
 
 

@@ -98,12 +98,14 @@ EXPLOIT = """Train an exploiter: a run whose learner meets nobody but the frozen
 
 What it wins in the end, beyond what it won at its start, bounds from below how exploitable that policy is. It begins
 with the run's own weights (of its role, at that step), or with --fresh ones. It is a run like others: status, attach,
-report; its panel holds the frozen policy under the name `victim`.
+report; its panel holds the frozen policy under the name `victim`. The report of RUN shows what its exploiters won, as a
+curve over its training, and its evaluator exports the newest one (ludus_evaluator_exploiter_win_ratio).
 
 examples:
   ludus exploit duel-1                              the duellist against its own final policy
   ludus exploit chase-1 --role evader               a new evader against the pursuer that chase-1 ended with
   ludus exploit chase-1@60 --role pursuer --budget 400000 --fresh
+  ludus exploit duel-1 --at 25,50,75,100 --budget 400000     a curve, in the report of duel-1; a broken series goes on
 """
 BENCH = """How fast is a game? Decisions per second of one core, under external actions and against every scripted bot.
 

@@ -19,7 +19,7 @@ examples:
 DASHBOARDS = """Dashboards for Grafana (overview, learner, league, health and rollbacks, infrastructure), drawn from the
 table of metrics. `ludus dashboard`, without s, is something else: the reports of all runs in the browser.
 
-  write DIR   dashboards as JSON, and the files that provision Grafana and Prometheus from DIR
+  write DIR   dashboards as JSON, and the files that Grafana, Prometheus and Alertmanager are started with
   push        into a running Grafana; $GRAFANA_URL and $GRAFANA_TOKEN say which
 
 The supervisor keeps targets.json in the home up to date: the processes that Prometheus has to scrape.
@@ -43,5 +43,9 @@ def add_observe(add: Any, run: Any) -> None:
     boards.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="where to write")
     text = "where Grafana finds Prometheus (default %(default)s)"
     boards.add_argument("--prometheus-url", default="http://localhost:9090", metavar="URL", help=text)
+    text = "where Prometheus finds Alertmanager (default %(default)s)"
+    boards.add_argument("--alertmanager", default="localhost:9093", metavar="HOST:PORT", help=text)
+    text = "where Alertmanager finds the league; its HTTP port stands in `ludus status` (default %(default)s)"
+    boards.add_argument("--league-url", default="http://localhost:9400", metavar="URL", help=text)
     text = "where Grafana sees the folder `dashboards` (default: where it is written)"
     boards.add_argument("--inside", metavar="PATH", help=text)

@@ -8,7 +8,7 @@ from rich.table import Table
 from ..kernel.players import agent_of
 from .draw import plain_table
 from .home import Json, RunFolder
-from .words import count_text, interval_text, seconds_text, short_opponent
+from .words import count_text, interval_text, seconds_text, short_opponent, success_cells
 
 FINAL, FIRST = "final", "step 0"
 
@@ -43,11 +43,12 @@ def final_table(summary: Json, agent: str = "") -> Table:
 
 
 def _returns_table(summary: Json) -> Table:
-    table = plain_table("", "policy", "mean return", "95 %", "n", right=(2, 3, 4))
+    table = plain_table("", "policy", "mean return", "95 %", "n", "success", "95 %", "n", right=(2, 3, 4, 5, 6, 7))
     for row in summary["returns"]:
         if row["label"] in (FINAL, FIRST):
             interval = f"{row['low']:,.1f} … {row['high']:,.1f}"
-            table.add_row(row["label"], row["policy"], f"{row['mean']:,.1f}", interval, str(row["n"]))
+            mean = f"{row['mean']:,.1f}"
+            table.add_row(row["label"], row["policy"], mean, interval, str(row["n"]), *success_cells(row))
     return table
 
 

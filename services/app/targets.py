@@ -24,7 +24,9 @@ def _of(run: RunFolder) -> list[Json]:
         heartbeat = run.heartbeat(name)
         identity = Identity.read(read_json(run.process_file(name)))
         if identity and heartbeat.get("pid") == identity.pid and heartbeat.get("http_port") and identity.alive():
-            labels = {"run": run.name, "name": name, "service": name.partition("-")[0]}
+            service, _, part = name.partition("-")
+            labels = {"run": run.name, "name": name, "service": service}
+            labels |= {"agent": part} if service == "learner" and part else {}
             found.append({"targets": [f"127.0.0.1:{heartbeat['http_port']}"], "labels": labels})
     return found
 

@@ -150,6 +150,7 @@ def _progress_of_status(status: RunStatus) -> Json:
         "opponents": opponents(status.standings),
         "evaluations": evaluations(status.standings),
         "recent_return": recent_return(status.standings),
+        "recent_success": recent_success(status.standings),
         "returns": [asdict(row) for row in return_rows(status.standings)],
     }
 
@@ -190,6 +191,7 @@ def _progress_of_files(run: RunFolder) -> Json:
         "opponents": [],
         "evaluations": [],
         "recent_return": None,
+        "recent_success": None,
         "returns": [],
     }
 
@@ -197,6 +199,11 @@ def _progress_of_files(run: RunFolder) -> Json:
 def recent_return(standings: Standings) -> float | None:
     """Of the learner's training episodes where it plays alone, averaged over the newest ones."""
     return next((solo.recent_return for solo in standings.solos if solo.purpose == TRAIN), None)
+
+
+def recent_success(standings: Standings) -> float | None:
+    """The same of the share of successes, over about the last 64; None where the game does not say what they are."""
+    return next((solo.recent_success for solo in standings.solos if solo.purpose == TRAIN and solo.judged), None)
 
 
 def opponents(standings: Standings) -> list[Json]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from ..kernel.players import agent_of, is_guest, is_version, version_of
 
@@ -57,3 +59,11 @@ def short_opponent(player: str) -> str:
     if is_guest(player):
         return agent_of(player)
     return "step 0" if is_version(player) and version_of(player)[2] == 0 else player.removeprefix("bot:")
+
+
+def success_cells(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Rate, interval and number of episodes; dashes where the game does not say what a success is."""
+    if not row.get("judged"):
+        return "-", "-", "-"
+    low, high = row["success_low"], row["success_high"]
+    return percent(row["successes"] / row["judged"]), interval_text(low, high), str(row["judged"])

@@ -18,12 +18,14 @@ from ..api.v1.event_pb2 import Event
 from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.standings_pb2 import Ratings, Standings
 from ..kernel.bus import Bucket, BusError, Record
+from ..kernel.clock import Periodic
 from ..kernel.files import write_atomically
 from ..kernel.notify import Notifier, notice
-from ..kernel.panel import candidates, met, panel_rows, regression_text, regressions
+from ..kernel.panel import candidates, met, panel_rows
 from ..kernel.players import agent_of, is_bot, version_of
 from ..kernel.service import Context
 from ..kernel.topology import EVENTS, HEALTH, RUN_BUCKET
+from .exploits import exploits_of
 from .report import build_summary
 from .surroundings import surroundings
 
@@ -32,6 +34,8 @@ EVENTS_FILE, MEASURED_FILE, MADE_WITH_FILE = "events.jsonl", "measured.json", "m
 LEDGER_KEY, RATINGS_KEY = "ledger", "ratings"
 LOOK_SECONDS = 3.0
 BATCH = 200
+#: Between two looks at the folders of other runs, for exploiters of this one.
+EXPLOITS_SECONDS = 30.0
 #: The last ratings are fitted after the run has ended; how long the report waits for them.
 RATINGS_SECONDS = 12.0
 #: The last notices are waited for, this long.
@@ -46,8 +50,8 @@ class Chronicle:
         self._folder = Path(ctx.config.directory)
         self._next = _last_sequence(self._folder / EVENTS_FILE) + 1
         self._revisions = (0, 0)
+        self._look_aside = Periodic(EXPLOITS_SECONDS)
         self._notices = Notifier.from_environment()
-        self._regressed: set[tuple[str, str]] = set()
 
     @classmethod
     async def open(cls, ctx: Context) -> Chronicle:
@@ -70,6 +74,17 @@ class Chronicle:
         while found := await self._ctx.bus.read(EVENTS, self._next, BATCH, timeout_seconds=0.05):
             self._append(found)
         await self._measure()
+        if self._look_aside.due():
+            await asyncio.to_thread(self._exploits)
+
+    def _exploits(self) -> None:
+        """Newest exploiter of every agent's newest attacked version, as numbers."""
+        for exploit in exploits_of(self._folder):
+            for bound, key in (("value", "win_rate"), ("low", "low"), ("high", "high")):
+                self._ctx.metrics.set(
+                    "ludus_evaluator_exploiter_win_ratio", float(exploit.after[key]), agent=exploit.agent, bound=bound
+                )
+            self._ctx.metrics.set("ludus_evaluator_exploited_step", exploit.step, agent=exploit.agent)
 
     async def conclude(self) -> None:
         """The last word: waits until the ratings are those of the whole ledger."""
@@ -103,7 +118,6 @@ class Chronicle:
         standings = Standings.FromString(ledger.value)
         _write(self._folder / MEASURED_FILE, build_summary(self._ctx.config, standings, *healths, ratings=ratings))
         self._revisions = revisions
-        self._tell_regressions(standings)
         self._show_wins(standings)
 
     def _show_wins(self, standings: Standings) -> None:
@@ -113,14 +127,6 @@ class Chronicle:
             for row in panel_rows(standings, name, [other for other in met(standings, name) if is_bot(other)]):
                 if row.matches:
                     self._ctx.metrics.set("ludus_evaluator_win_ratio", row.win_rate, opponent=row.opponent)
-
-    def _tell_regressions(self, standings: Standings) -> None:
-        """Each of them once."""
-        for row in regressions(standings):
-            if (row.candidate, row.opponent) not in self._regressed:
-                self._regressed.add((row.candidate, row.opponent))
-                told = {"kind": "regression", "message": regression_text(row)}
-                self._notices.send(notice(self._ctx.config.run, told))
 
 
 def _passes(error: Exception) -> bool:

@@ -11,19 +11,23 @@ from typing import Any
 from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.standings_pb2 import PairRow, Ratings, Standings
 from ..games import spec
-from ..games.conditions import DEFAULT_REGIME
+from ..games.conditions import DEFAULT_REGIME, regimes_named
 from ..kernel.config import RunConfig
 from ..kernel.files import write_atomically
 from ..kernel.guests import guest_ids
 from ..kernel.panel import (
     EVALUATE,
     PanelRow,
+    ReturnRow,
     candidates,
     final_candidate,
     met,
+    met_champions,
+    other_play,
     panel_opponents,
     panel_rows,
     return_rows,
+    with_other_play,
 )
 from ..kernel.players import agent_of, is_guest, is_version, version_of
 from ..kernel.service import Context
@@ -127,7 +131,9 @@ def build_summary(
                     for row in panel_rows(
                         standings,
                         name,
-                        met(standings, name) if roles else panel_opponents(name, bots, first, guests),
+                        met(standings, name)
+                        if roles
+                        else (*panel_opponents(name, bots, first, guests), *met_champions(standings, name, first)),
                     )
                 ],
             }
@@ -135,20 +141,9 @@ def build_summary(
         ],
         "regimes": _regimes(config, standings, final, panel_opponents(final, bots, first)),
         "agents": [_agent(config, one) for one in (health, *others)] if others else [],
-        "returns": [
-            {
-                "policy": row.candidate,
-                "label": labels[row.candidate],
-                "step": version_of(row.candidate)[2],
-                "n": row.episodes,
-                "mean": row.mean,
-                "low": row.low,
-                "high": row.high,
-                "std": row.std,
-                "decisions": row.decisions,
-            }
-            for row in return_rows(standings)
-        ],
+        "returns": [_return(row, labels[row.candidate]) for row in return_rows(standings)],
+        "other_returns": _other_returns(config, standings),
+        "success_return": _success_return(config),
         "paths": {
             "weights": str(folder / "weights" / "final.safetensors"),
             "report": str(folder / "report.html"),
@@ -156,6 +151,31 @@ def build_summary(
             "logs": str(folder / "logs"),
         },
     }
+
+
+def _return(row: ReturnRow, label: str) -> dict[str, Any]:
+    """Of one version that plays alone; of successes only where the game says what they are."""
+    found = {
+        "policy": row.candidate, "label": label, "step": version_of(row.candidate)[2], "n": row.episodes,
+        "mean": row.mean, "low": row.low, "high": row.high, "std": row.std, "decisions": row.decisions,
+    }  # fmt: skip
+    if row.judged:
+        found |= {
+            "judged": row.judged, "successes": row.successes, "success_rate": row.successes / row.judged,
+            "success_low": row.success_low, "success_high": row.success_high,
+        }  # fmt: skip
+    return found
+
+
+def _other_returns(config: RunConfig, standings: Standings) -> list[dict[str, Any]]:
+    """With the other kind of play."""
+    play = other_play(config.evaluator.deterministic)
+    return [_return(row, play) for row in return_rows(standings, play)]
+
+
+def _success_return(config: RunConfig) -> float | None:
+    asked = config.evaluator.success_return
+    return spec(config.game).success_return if asked is None else asked
 
 
 def _agent(config: RunConfig, health: LearnerHealth) -> dict[str, Any]:
@@ -169,8 +189,14 @@ def _agent(config: RunConfig, health: LearnerHealth) -> dict[str, Any]:
 
 
 def _regimes(config: RunConfig, standings: Standings, final: str, opponents: Sequence[str]) -> list[dict[str, Any]]:
-    """The last version in every regime of the configuration, the default one first; empty if there is no other."""
-    others = [name for name in dict.fromkeys(config.evaluator.regimes) if name != DEFAULT_REGIME]
+    """The last version in every regime of the configuration, the default one first, and then the same with the other
+    kind of play, as far as it was measured; empty if there is nothing but the default one."""
+    evaluator = config.evaluator
+    names = dict.fromkeys((DEFAULT_REGIME, *regimes_named(spec(config.game), config.rules, evaluator.regimes)))
+    doubled = [with_other_play(name, evaluator.deterministic, DEFAULT_REGIME) for name in names]
+    others = [*(name for name in names if name != DEFAULT_REGIME), *doubled]
+    played = {pair.regime for pair in standings.pairs if pair.first == final or pair.second == final}
+    others = [name for name in others if name in played]
     if not others:
         return []
     measured = {DEFAULT_REGIME: "", **{name: name for name in others}}

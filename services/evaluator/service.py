@@ -23,10 +23,13 @@ from ..play.tickets import OpenTickets
 from ..play.tuning import tune_process, tune_thread
 from .chronicle import Chronicle
 from .gate.service import Gate
+from .pace import Pace
 from .report import attempt, write_report, write_summary
 
 #: Decisions played between two looks at the bus.
 CHUNK_STEPS = 32
+#: Until it is looked again whether measuring may go on.
+PAUSE_SECONDS = 0.1
 #: Measuring must not delay the learner: the scheduler prefers everybody else.
 NICENESS = 10
 
@@ -40,6 +43,7 @@ class Evaluator:
         self._intake = intake
         self._tickets = tickets
         self._showcase = showcase
+        self._pace = Pace(ctx)
         self._reported = 0
 
     async def run(self) -> None:
@@ -49,17 +53,24 @@ class Evaluator:
             busy = bool(self._arena.playing)
             await self._intake.top_up(self._arena.game.batch, timeout_seconds=0.01 if busy else 0.5)
             self._arena.fill()
-            if self._arena.playing:
-                results = await asyncio.to_thread(self._play_chunk)
-                await self._tickets.publish(results)
-                self._showcase.write()
-                self._report(results)
+            if not self._arena.playing:
+                continue
+            steps = await self._pace.steps(self._arena.playing, CHUNK_STEPS)
+            if not steps:
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            before = self._arena.decisions
+            results = await asyncio.to_thread(self._play_chunk, steps)
+            self._pace.spent(self._arena.decisions - before)
+            await self._tickets.publish(results)
+            self._showcase.write()
+            self._report(results)
 
-    def _play_chunk(self) -> list[MatchResult]:
+    def _play_chunk(self, steps: int) -> list[MatchResult]:
         tune_thread(self._ctx.config.evaluator.threads)
         results: list[MatchResult] = []
         with torch.inference_mode():
-            for _ in range(CHUNK_STEPS):
+            for _ in range(steps):
                 results += self._arena.step()
                 if not self._arena.playing:
                     break
@@ -71,7 +82,7 @@ class Evaluator:
         metrics.inc("ludus_evaluator_decisions_total", arena.decisions - self._reported)
         metrics.set("ludus_evaluator_matches_playing", arena.playing)
         self._reported = arena.decisions
-        self._ctx.beat(decisions=arena.decisions, matches_playing=arena.playing)
+        self._ctx.beat(decisions=arena.decisions, matches_playing=arena.playing, share_used=self._pace.used)
 
 
 async def serve(ctx: Context) -> None:
@@ -90,7 +101,10 @@ async def serve(ctx: Context) -> None:
     )
     bank = PolicyBank.for_run(config, game, device=config.evaluator.device, seed=config.seed)
     showcase = Showcase(game, config, keep=config.evaluator.replays)
-    arena = Arena(game, bank, worker=ctx.name, never_idle=False, seed=config.seed, tape=showcase.tape)
+    arena = Arena(
+        game, bank, worker=ctx.name, never_idle=False, seed=config.seed, tape=showcase.tape,
+        success_return=config.evaluator.success_return,
+    )  # fmt: skip
     store = await PolicyStore.open(ctx.bus, bank, config.agent_names)
     tickets = OpenTickets(ctx.bus)
     puller = await ctx.bus.puller(CONSUMERS["evaluator"], EVALUATE_POOL)

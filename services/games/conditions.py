@@ -5,7 +5,7 @@ Both are values of parameters that the game lists as `per_match`, so they need n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .game import GameSpec
@@ -13,12 +13,20 @@ from .registry import expect
 
 #: The regime that every game has: its parameters as configured, nothing randomised.
 DEFAULT_REGIME = "default"
+#: Stands for all regimes of the game in a configuration.
+ALL_REGIMES = "all"
 RANDOMISATION = "randomisation"
 
 
 def regimes_of(spec: GameSpec, rules: str) -> tuple[str, ...]:
     """Names of the regimes of a rule set, "default" first."""
     return tuple(dict.fromkeys((DEFAULT_REGIME, *spec.regimes.get(rules, ()))))
+
+
+def regimes_named(spec: GameSpec, rules: str, names: Iterable[str]) -> tuple[str, ...]:
+    """The regimes that a configuration names, "all" spelled out, each once."""
+    known = regimes_of(spec, rules)
+    return tuple(dict.fromkeys(one for name in names for one in (known if name == ALL_REGIMES else (name,))))
 
 
 def randomised(spec: GameSpec, parameters: Mapping[str, Any], level: str) -> dict[str, Any]:

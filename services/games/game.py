@@ -68,6 +68,8 @@ class GameSpec:
     """parameters in which the matches of one batch may differ; not empty: the game is a `VariedGame`"""
     regimes: Mapping[str, Mapping[str, Mapping[str, Any]]] = field(default_factory=dict)
     """rules -> regime -> parameters out of `per_match`: named conditions to examine policies under"""
+    success_return: float | None = None
+    """one seat: an episode whose undiscounted return reaches this is a success; None: nobody has said"""
     snapshots: bool = True
     """`snapshot` and `restore` work; without them matches cannot be kept as replays"""
 

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from .agents import AgentConfig
-from .promotion import GateConfig
+from .measuring import EvaluatorConfig
 from .remedies import HealthConfig
 from .schedule import (
     LeagueConfig,
@@ -131,25 +131,6 @@ class LearnerConfig(Section):
     ewc: EwcConfig = EwcConfig()  # type: ignore[call-arg]
     rnd: RndConfig = RndConfig()  # type: ignore[call-arg]
     track: TrackConfig = TrackConfig()  # type: ignore[call-arg]
-
-
-class EvaluatorConfig(Section):
-    matches: int = Field(256, ge=1, description="matches played side by side")
-    every_updates: int = Field(40, ge=1, description="updates between two evaluations of the newest version")
-    matches_per_opponent: int = Field(40, ge=2, multiple_of=2, description="episodes, where one plays alone")
-    final_matches_per_opponent: int = Field(200, ge=2, multiple_of=2, description="for step 0 and the last version")
-    matches_between_agents: int = Field(
-        200, ge=2, multiple_of=2, description="of the newest versions of two roles, with every evaluation"
-    )
-    regimes: tuple[str, ...] = Field(
-        ("default",), description="conditions the last version is measured in, beside the default ones of the panel"
-    )
-    regime_matches_per_opponent: int = Field(100, ge=2, multiple_of=2, description="in each of the other regimes")
-    deterministic: bool = True
-    gate: GateConfig = GateConfig()  # type: ignore[call-arg]
-    replays: Literal["first", "all"] = Field("first", description="matches kept: the first of every pairing, or all")
-    threads: int = Field(1, ge=1)
-    device: str = "cpu"
 
 
 class BusConfig(Section):

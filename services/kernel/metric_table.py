@@ -218,6 +218,14 @@ _LEAGUE = (
         "league", "win_ratio", "gauge", "score of the learner against an opponent, draws half", "", "rises", opponent=()
     ),
     _of("league", "recent_return", "gauge", "of a training episode, undiscounted, where one plays alone", "", "rises"),
+    _of(
+        "league",
+        "recent_success_ratio",
+        "gauge",
+        "training episodes that were a success, where one plays alone",
+        "",
+        "rises",
+    ),
     _of("league", "pool_size", "gauge", "snapshots in the opponent pool", "snapshots", "<= league.pool_size"),
     _of("league", "snapshots_total", "counter", "snapshots taken by this process", "snapshots", "rises"),
     _of("league", "phase", "gauge", "1 for the phase of the schedule, 0 for the others", "", "", phase=PHASES),
@@ -250,6 +258,14 @@ _LEAGUE = (
 _EVALUATOR = (
     _of("evaluator", "matches_total", "counter", "evaluation matches finished", "matches", "rises during evaluations"),
     _of("evaluator", "decisions_total", "counter", "decisions played", "decisions", "rises during evaluations"),
+    _of(
+        "evaluator",
+        "share_ratio",
+        "gauge",
+        "share of all decisions that measuring has taken while somebody learned",
+        "",
+        "<= evaluator.share",
+    ),
     _of("evaluator", "matches_playing", "gauge", "matches in play", "matches"),
     _of(
         "evaluator",
@@ -260,6 +276,17 @@ _EVALUATOR = (
         "rises",
         opponent=(),
     ),
+    _of(
+        "evaluator",
+        "exploiter_win_ratio",
+        "gauge",
+        "wins of a finished exploiter against the newest version that one has attacked, and their 95 % interval",
+        "",
+        "near 0.5 or below",
+        agent=(),
+        bound=("value", "low", "high"),
+    ),
+    _of("evaluator", "exploited_step", "gauge", "step of that version", "updates", "rises", agent=()),
     _of("evaluator", "verdicts_total", "counter", "verdicts of the promotion gate", "", "", verdict=VERDICTS),
 )
 

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from math import sqrt
 
 from ..api.v1.standings_pb2 import PairRow, SoloRow, Standings
-from .players import agent_of, bot_id, version_of
+from .players import agent_of, bot_id, is_version, version_of
 from .student import mean_interval
 from .wilson import wilson_interval
 
 EVALUATE = "evaluate"
+#: Names of what is measured with the other kind of play: `sampled`, `sniper-sampled`.
+SAMPLED, DETERMINISTIC = "sampled", "deterministic"
 #: An opponent counts as mastered from this share of wins on.
 MASTERED = 0.8
 
@@ -68,11 +70,18 @@ class ReturnRow:
     std: float
     decisions: float
     """mean length of an episode"""
+    judged: int = 0
+    """episodes that tell whether they were a success"""
+    successes: int = 0
+    success_low: float = 0.0
+    success_high: float = 0.0
+    """95 % Wilson interval of the success rate"""
 
 
-def return_rows(standings: Standings) -> list[ReturnRow]:
-    """One row per candidate that was measured alone, in the order of training."""
-    solos = [solo for solo in standings.solos if solo.purpose == EVALUATE and solo.episodes]
+def return_rows(standings: Standings, regime: str = "") -> list[ReturnRow]:
+    """One row per candidate that was measured alone, in the order of training. "": the default regime."""
+    asked = [solo for solo in standings.solos if (solo.purpose, solo.regime) == (EVALUATE, regime)]
+    solos = [solo for solo in asked if solo.episodes]
     return [_return_row(solo) for solo in sorted(solos, key=lambda solo: version_of(solo.player)[1:][::-1])]
 
 
@@ -80,7 +89,10 @@ def _return_row(solo: SoloRow) -> ReturnRow:
     low, high = mean_interval(solo.episodes, solo.return_mean, solo.return_m2)
     std = sqrt(solo.return_m2 / (solo.episodes - 1)) if solo.episodes > 1 else 0.0
     length = solo.decisions / solo.episodes
-    return ReturnRow(solo.player, solo.episodes, solo.return_mean, low, high, std, length)
+    success = wilson_interval(solo.successes, solo.judged) if solo.judged else (0.0, 0.0)
+    return ReturnRow(
+        solo.player, solo.episodes, solo.return_mean, low, high, std, length, solo.judged, solo.successes, *success
+    )
 
 
 def panel_opponents(
@@ -107,6 +119,12 @@ def met(standings: Standings, candidate: str) -> list[str]:
     return list(dict.fromkeys(pair.second for pair in rows if pair.first == candidate))
 
 
+def met_champions(standings: Standings, candidate: str, step_0: str) -> list[str]:
+    """Earlier versions of its own agent, champions of the promotion gate, that it was measured against."""
+    own = [one for one in met(standings, candidate) if is_version(one) and agent_of(one) == agent_of(candidate)]
+    return [one for one in own if one != step_0 and version_of(one)[1:] < version_of(candidate)[1:]]
+
+
 def turned(pair: PairRow) -> PairRow:
     """The same pair from the other's point of view."""
     matches = pair.wins + pair.draws + pair.losses
@@ -117,6 +135,26 @@ def turned(pair: PairRow) -> PairRow:
         wins_in_seat_0=pair.losses - losses_in_seat_0, draws_in_seat_0=pair.draws - pair.draws_in_seat_0,
         matches_in_seat_0=matches - pair.matches_in_seat_0,
     )  # fmt: skip
+
+
+def other_play(deterministic: bool) -> str:
+    """What the play is called that the panel does not have; `deterministic`: the panel's."""
+    return SAMPLED if deterministic else DETERMINISTIC
+
+
+def with_other_play(regime: str, deterministic: bool, default: str) -> str:
+    """Name of a regime (`default` is left out) with the play that the panel does not have."""
+    play = other_play(deterministic)
+    return play if regime == default else f"{regime}-{play}"
+
+
+def conditions_of(name: str, deterministic: bool, default: str) -> tuple[str, bool]:
+    """The regime that a name stands for, and whether policies play deterministically in it."""
+    play = other_play(deterministic)
+    if name == play:
+        return default, not deterministic
+    regime = name.removesuffix(f"-{play}")
+    return regime, deterministic == (regime == name)
 
 
 def final_candidate(ordered: Iterable[str]) -> str:
@@ -162,7 +200,7 @@ def _regressions(standings: Standings, names: Sequence[str]) -> list[PanelRow]:
     found = []
     for opponent in dict.fromkeys(pair.second for pair in pairs):
         rows = [row for name in ordered for row in panel_rows(standings, name, [opponent]) if row.matches]
-        if rows[-1].candidate == ordered[-1] and _is_regression(rows):
+        if rows and rows[-1].candidate == ordered[-1] and _is_regression(rows):
             found.append(rows[-1])
     return found
 

@@ -91,6 +91,7 @@ class GuestConfig(Section):
     name: str = Field("", pattern=r"^$|" + NAME_PATTERN, description="in standings; empty: made of the file's name")
     sha256: str = Field("", description="of the file; filled in when the run is created")
     role: str = Field("", description="role that it plays, where agents have roles")
+    origin: str = Field("", description="RUN:VERSION it was taken from; written by `ludus exploit`")
 
     @property
     def player(self) -> str:

@@ -1,9 +1,9 @@
 """Seals of matches: proof, inside a result, that the league ordered exactly this match.
 
 A seal is a message authentication code (HMAC-SHA-256, RFC 2104) of everything the league decides about a match, with a
-key that only the league knows. The fold needs nothing but the key to tell a result of an order from one without, so
-that a replay refuses the same ones. A run that began without a key, and one in lockstep, where nothing is drawn by
-chance, is not sealed: its key is empty.
+key that the league makes and that lies in the run's key-value store, where the evaluator looks at it too. The fold
+needs nothing but the key to tell a result of an order from one without, so that a replay refuses the same ones. A run
+that began without a key, and one in lockstep, where nothing is drawn by chance, is not sealed: its key is empty.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..api.v1 import run_pb2 as run
 from ..kernel.players import version_id
-from . import exploiters, gate, levels, lockstep
+from . import alarm, exploiters, gate, levels, lockstep
 from .examiner import evaluate, evaluate_on_schedule, evaluate_regimes, gaps, order_again
 from .phases import Stage, randomisation_at, stage_at
 from .plan import Plan
@@ -66,6 +66,7 @@ def _train(turn: Turn) -> None:
         return
     evaluate_on_schedule(turn)
     order_again(turn)
+    alarm.look(turn)
     gate.follow(turn)
     if turn.plan.config.lockstep:
         lockstep.order(turn, stage)
@@ -132,6 +133,7 @@ def _end_training(turn: Turn) -> None:
     last = turn.view.finals
     if not all([turn.keep(final) for final in last]):
         return
+    evaluate(turn, [turn.catalog[genesis] for genesis in turn.geneses])
     evaluate(turn, last)
     for final in last:
         evaluate_regimes(turn, version_id(final))
@@ -148,6 +150,7 @@ def _finish(turn: Turn) -> None:
     order_again(turn)
     if turn.has_orders() or gate.follow(turn):
         return
+    alarm.look(turn)
     incomplete = gaps(turn)
     short = f"; void or lost matches left a gap in {', '.join(incomplete)}" if incomplete else ""
     turn.record.state = run.RUN_STATE_FINISHED

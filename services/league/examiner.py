@@ -19,6 +19,8 @@ def evaluate(turn: Turn, versions: Iterable[PolicyRef]) -> None:
     for candidate in by_agent.values():
         where = "by its return" if turn.plan.alone else "on the panel"
         _order(turn, Exam(candidate), f"{candidate} is measured {where}")
+        if champion := gate.on_panel(turn, candidate):
+            _order(turn, Exam(candidate, opponent=champion), f"{candidate} is measured against the champion {champion}")
     for one, two in turn.plan.cast.pairs():
         if one in by_agent and two in by_agent:
             exam = Exam(by_agent[one], opponent=by_agent[two])

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ..api.v1 import run_pb2 as run
 from ..games.conditions import DEFAULT_REGIME
-from ..kernel.panel import final_candidate, panel_opponents
+from ..kernel.panel import conditions_of, final_candidate, panel_opponents
 from ..kernel.players import NOBODY, agent_of, version_id
 from .turn import Turn
 
@@ -17,7 +17,7 @@ class Exam(NamedTuple):
     candidate: str
     regime: str = DEFAULT_REGIME
     opponent: str = ""
-    """a version of another agent; "" is the panel"""
+    """a version of another agent, or the champion of its own; "" is the panel"""
 
     @property
     def key(self) -> str:
@@ -33,13 +33,17 @@ class Exam(NamedTuple):
 
 
 def target(turn: Turn, exam: Exam) -> int:
-    """Matches per opponent: the full number for step 0 and the last versions, another one in other regimes."""
+    """Matches per opponent. Step 0 and the last versions get their full number when nobody learns any more, so that
+    measuring them takes nothing from the learner."""
     evaluator = turn.plan.config.evaluator
     if exam.regime != DEFAULT_REGIME:
-        return evaluator.regime_matches_per_opponent
-    if exam.opponent:
+        _, deterministic = conditions_of(exam.regime, evaluator.deterministic, DEFAULT_REGIME)
+        same = deterministic == evaluator.deterministic
+        return evaluator.regime_matches_per_opponent if same else evaluator.other_play_matches_per_opponent
+    if exam.opponent and agent_of(exam.opponent) != agent_of(exam.candidate):
         return evaluator.matches_between_agents
-    full = exam.candidate in (*turn.geneses, *finals(turn))
+    nobody_learns = turn.view.over or turn.record.state == run.RUN_STATE_EVALUATING
+    full = nobody_learns and exam.candidate in (*turn.geneses, *finals(turn))
     return evaluator.final_matches_per_opponent if full else evaluator.matches_per_opponent
 
 

@@ -1,7 +1,7 @@
 """The promotion gate seen from the league: who is champion, who is tested next, how many more matches. Pure.
 
 The evaluator judges; here its verdict is carried out. A candidate meets the champion in batches, once its panel is
-complete, until there is a verdict.
+complete, until there is a verdict. The champion stays in the pool of opponents, and is on the panel of later versions.
 """
 
 from __future__ import annotations
@@ -25,6 +25,12 @@ def nominate(turn: Turn, candidate: str, *, last: bool = False) -> None:
     if champions and candidate not in champions and candidate != gate.candidate and (last or not gate.candidate):
         gate.candidate, gate.ordered = candidate, 0
         turn.announce("gate", f"{candidate} is tested against the champion {champions[-1]}")
+
+
+def on_panel(turn: Turn, candidate: str) -> str:
+    """The champion that a candidate is measured against beside the panel; "" where it is on that already."""
+    champion = turn.record.champions[-1] if turn.record.champions else ""
+    return champion if champion not in (candidate, *turn.geneses) else ""
 
 
 def follow(turn: Turn) -> bool:

@@ -71,3 +71,5 @@ class Gauges:
         for solo, returns in state.solos.items():
             if solo.purpose == TRAIN:
                 self._metrics.set("ludus_league_recent_return", returns.recent_return)
+            if returns.judged and solo.purpose == TRAIN:
+                self._metrics.set("ludus_league_recent_success_ratio", returns.recent_success)

@@ -57,6 +57,9 @@ class Solo(NamedTuple):
     score: float
     """undiscounted return"""
     decisions: int
+    regime: str = ""
+    success: bool | None = None
+    """None: the game does not say"""
 
 
 def decode(data: bytes) -> match.MatchResult | None:
@@ -81,7 +84,9 @@ def judge(result: match.MatchResult | None, key: bytes = b"") -> Bout | Solo:
         _check_seal(result, key)
     players = [_player(player) for player in result.players]
     if len(players) == 1:
-        return Solo(PURPOSES[result.purpose], players[0], result.scores[0], result.decisions)
+        success = result.success if result.HasField("success") else None
+        purpose, score = PURPOSES[result.purpose], result.scores[0]
+        return Solo(purpose, players[0], score, result.decisions, result.regime, success)
     if players[0] == players[1]:
         raise Refused(INVALID, f"{players[0]} plays against itself: nothing to book")
     first, second = orient(*players)

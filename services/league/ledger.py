@@ -78,18 +78,28 @@ class Returns(NamedTuple):
     recent_return: float = 0.0
     """exponential average, like `Pair.recent_score`"""
     decisions: int = 0
+    judged: int = 0
+    """episodes that tell whether they were a success"""
+    successes: int = 0
+    recent_success: float = 0.0
 
     def booked(self, solo: Solo) -> Returns:
         n, distance = self.episodes + 1, solo.score - self.return_mean
         mean = self.return_mean + distance / n
         recent = self.recent_return + max(1 / n, RECENT_WEIGHT) * (solo.score - self.recent_return)
         m2 = self.return_m2 + distance * (solo.score - mean)
-        return Returns(n, mean, m2, recent, self.decisions + solo.decisions)
+        judged = self.judged + (solo.success is not None)
+        rolling = self.recent_success
+        if solo.success is not None:
+            rolling += max(1 / judged, RECENT_WEIGHT) * (solo.success - rolling)
+        successes = self.successes + bool(solo.success)
+        return Returns(n, mean, m2, recent, self.decisions + solo.decisions, judged, successes, rolling)
 
 
 class SoloKey(NamedTuple):
     purpose: str
     player: str
+    regime: str = ""
 
 
 class PairKey(NamedTuple):
@@ -119,7 +129,7 @@ class State:
     def played(self, purpose: str, player: str, opponent: str, regime: str = "") -> int:
         """Matches of a player against one opponent or NOBODY."""
         if opponent == NOBODY:
-            return self.solos.get(SoloKey(purpose, player), Returns()).episodes
+            return self.solos.get(SoloKey(purpose, player, regime), Returns()).episodes
         return self.pair(purpose, *orient(player, opponent), regime).matches
 
     def pair(self, purpose: str, first: str, second: str, regime: str = "") -> Pair:
@@ -179,7 +189,7 @@ def _epochs(state: State, result: MatchResult) -> Mapping[str, int]:
 
 def _book_solo(state: State, sequence: int, match: int, solo: Solo) -> State:
     """Counted, but no rating moves: there was nobody to win against."""
-    key = SoloKey(solo.purpose, solo.player)
+    key = SoloKey(solo.purpose, solo.player, solo.regime)
     return replace(
         state,
         position=sequence,

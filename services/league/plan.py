@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from ..api.v1.policy_pb2 import PolicyRef
 from ..games import GameSpec, registry
-from ..games.conditions import DEFAULT_REGIME, in_regime, randomised, regimes_of
+from ..games.conditions import DEFAULT_REGIME, in_regime, randomised, regimes_named, regimes_of
 from ..kernel.config import ConfigError, RunConfig
 from ..kernel.curriculum import merged
 from ..kernel.guests import guests_of
+from ..kernel.panel import DETERMINISTIC, SAMPLED, with_other_play
 from ..kernel.players import version_id
 from .cast import Cast, cast_of, guests_against
 from .curriculum import Rules
@@ -29,7 +30,7 @@ class Plan:
     alone: bool = False
     """a game of one seat: nobody to meet, no pool, and returns are measured instead of wins"""
     regimes: tuple[str, ...] = ()
-    """those the last version is measured in beside the default one"""
+    """those the last version is measured in beside the default one, and those with the other kind of play"""
 
     @property
     def guest_ids(self) -> dict[str, str]:
@@ -86,7 +87,8 @@ def _curriculum(config: RunConfig, spec: GameSpec, cast: Cast) -> Rules:
             for name in level.parameters:
                 registry.expect(f"parameter in which matches of {spec.name} may differ", name, spec.per_match)
             registry.check(config.game, rules=config.rules, **merged(config.game_parameters, level.parameters))
-            if level.name in regimes_of(spec, config.rules):
+            reserved = (*regimes_of(spec, config.rules), SAMPLED, DETERMINISTIC)
+            if level.name in reserved or level.name.endswith((f"-{SAMPLED}", f"-{DETERMINISTIC}")):
                 raise ValueError(f"{level.name!r} is the name of a regime of {spec.name}: take another one")
     alternation, warm = wanted.alternation, wanted.advance.warm_start
     named = {"advance.win_rate_of": wanted.advance.win_rate_of}
@@ -106,16 +108,21 @@ def _curriculum(config: RunConfig, spec: GameSpec, cast: Cast) -> Rules:
 
 def _conditions(config: RunConfig, spec: GameSpec) -> tuple[str, ...]:
     """Tries every level of randomisation and every regime on the game; returns the regimes beside the default one."""
-    parameters = config.game_parameters
+    parameters, evaluator = config.game_parameters, config.evaluator
     for index, stage in enumerate(config.league.randomisation):
         with _blame(f"league.randomisation.{index}.level ({stage.level})"):
             registry.check(config.game, rules=config.rules, **randomised(spec, parameters, stage.level))
-    for index, regime in enumerate(config.evaluator.regimes):
-        with _blame(f"evaluator.regimes.{index} ({regime})"):
+    named = regimes_named(spec, config.rules, config.evaluator.regimes)
+    for regime in named:
+        with _blame(f"evaluator.regimes ({regime})"):
             registry.check(config.game, rules=config.rules, **in_regime(spec, config.rules, parameters, regime))
             if regime != DEFAULT_REGIME and spec.seats == 1:
                 raise ValueError(f"{spec.name} has one seat: returns are only kept for the default regime")
-    return tuple(name for name in dict.fromkeys(config.evaluator.regimes) if name != DEFAULT_REGIME)
+    others = [name for name in named if name != DEFAULT_REGIME]
+    if not evaluator.other_play_matches_per_opponent:
+        return tuple(others)
+    doubled = [with_other_play(name, evaluator.deterministic, DEFAULT_REGIME) for name in (DEFAULT_REGIME, *others)]
+    return (*others, *doubled)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from .ledger import Pair, PairKey, Rating, Returns, SoloKey, State
 from .rangeset import RangeSet
 
 #: Of the rules by which results are applied. Raised when the same ledger begins to give other standings.
-FOLD_VERSION = 3
+FOLD_VERSION = 4
 
 
 def to_proto(state: State) -> Standings:
@@ -35,7 +35,7 @@ def from_proto(standings: Standings) -> State:
         pairs={PairKey(row.purpose, row.first, row.second, row.regime): _pair(row) for row in standings.pairs},
         refused=dict(standings.refused),
         results=standings.results,
-        solos={SoloKey(row.purpose, row.player): _returns(row) for row in standings.solos},
+        solos={SoloKey(row.purpose, row.player, row.regime): _returns(row) for row in standings.solos},
         epochs=dict(standings.epochs),
         priors=dict(standings.prior_milli_elo),
     )
@@ -55,7 +55,8 @@ def _rating(row: PlayerRow) -> Rating:
 
 
 def _returns(row: SoloRow) -> Returns:
-    return Returns(row.episodes, row.return_mean, row.return_m2, row.recent_return, row.decisions)
+    return Returns(row.episodes, row.return_mean, row.return_m2, row.recent_return, row.decisions,
+                   row.judged, row.successes, row.recent_success)  # fmt: skip
 
 
 def _pair(row: PairRow) -> Pair:

@@ -12,6 +12,7 @@ from ..games import registry
 from ..games.conditions import DEFAULT_REGIME, in_regime, randomised
 from ..kernel.config import RunConfig
 from ..kernel.curriculum import merged
+from ..kernel.panel import conditions_of
 from ..kernel.players import BOT_PREFIX, NOBODY, is_bot
 from ..kernel.topology import EVALUATE_POOL, TRAIN_POOL
 from .evaluation import Order
@@ -48,7 +49,11 @@ class Printer:
         """The tickets of one order. A regime is named only if it is not the default one."""
         config = self._config
         on_level = order.regime in self._levels
-        base, regime = self._on_level(order.regime if on_level else ""), DEFAULT_REGIME if on_level else order.regime
+        base, deterministic, regime = self._on_level(""), config.evaluator.deterministic, DEFAULT_REGIME
+        if on_level:
+            base = self._on_level(order.regime)
+        else:
+            regime, deterministic = conditions_of(order.regime, deterministic, DEFAULT_REGIME)
         parameters = in_regime(self._spec, config.rules, base, regime)
         players = [player_of(player, catalog) for player in order.players if player != NOBODY]
         seats = self._per_seed(players)
@@ -58,6 +63,7 @@ class Printer:
             seeds = [self._seed(order, first_seed + index) for index in range(count // seats)]
             purpose = match.PURPOSE_PROBE if order.probe else match.PURPOSE_EVALUATE
             ticket = self._ticket(EVALUATE_POOL, purpose, players, seeds, parameters)
+            ticket.deterministic = deterministic
             ticket.regime = "" if order.regime == DEFAULT_REGIME else order.regime
             yield ticket
 
@@ -85,7 +91,6 @@ class Printer:
             ticket_id=f"{pool}-{self.next_ticket}", run=config.run, pool=pool, purpose=purpose,
             game=config.game, rules=config.rules, parameters_json=json.dumps(parameters, sort_keys=True),
             players=players, first_match=self.next_match, matches=self._per_seed(players) * len(seeds), seeds=seeds,
-            deterministic=pool == EVALUATE_POOL and config.evaluator.deterministic,
             fixed_seats=self.fixed_seats,
         )  # fmt: skip
         self.next_ticket += 1

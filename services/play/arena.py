@@ -70,14 +70,24 @@ class Arena:
     """Plays queued matches in all slots of `game` (built with autoreset="disabled")."""
 
     def __init__(
-        self, game: Game, bank: PolicyBank, *, worker: str, never_idle: bool, seed: int, tape: Tape | None = None
+        self,
+        game: Game,
+        bank: PolicyBank,
+        *,
+        worker: str,
+        never_idle: bool,
+        seed: int,
+        tape: Tape | None = None,
+        success_return: float | None = None,
     ) -> None:
-        """`never_idle`: a slot without a queued match repeats its last pairing, unrated, so that training goes on."""
+        """`never_idle`: a slot without a queued match repeats its last pairing, unrated, so that training goes on.
+        `success_return`: None: as the game says."""
         self.game = game
         self.bank = bank
         self.worker = worker
         self.never_idle = never_idle
         self._tape = tape
+        self._success_return = game.spec.success_return if success_return is None else success_return
         self.queue: deque[Match] = deque()
         self.observations: FloatArray = game.reset()
         self.decisions = 0
@@ -205,6 +215,7 @@ class Arena:
             policies_at_start=slot.refs_at_start,
             policies_at_end=self._refs(slot.policies),
             worker=self.worker,
+            success_return=self._success_return,
         )
 
     def _refs(self, keys: Sequence[str]) -> list[PolicyRef]:

@@ -105,8 +105,12 @@ def result_of(
     policies_at_start: Sequence[PolicyRef],
     policies_at_end: Sequence[PolicyRef],
     worker: str,
+    success_return: float | None = None,
 ) -> MatchResult:
-    """The ledger entry of a finished match. Lists are per player; `seat_scores` is per seat."""
+    """The ledger entry of a finished match. Lists are per player; `seat_scores` is per seat.
+
+    `success_return`: what an episode alone must reach to be a success; None: nobody has said.
+    """
     ticket = match.ticket
     players = []
     for entry, policy in zip(ticket.players, policies_at_start, strict=True):
@@ -114,7 +118,7 @@ def result_of(
         if not entry.bot:
             stamped.policy.CopyFrom(policy)
         players.append(stamped)
-    return MatchResult(
+    result = MatchResult(
         match=match.number,
         ticket_id=ticket.ticket_id,
         run=ticket.run,
@@ -132,3 +136,6 @@ def result_of(
         regime=ticket.regime,
         seal=ticket.seals[match.number - ticket.first_match] if ticket.seals else b"",
     )
+    if success_return is not None and result.outcome == OUTCOME_SCORED:
+        result.success = seat_scores[0] >= success_return
+    return result

@@ -141,7 +141,8 @@ async def serve(ctx: Context) -> None:
     every = 0 if config.lockstep else config.simulator.replay_every
     showcase = Showcase(game, config, keep="all", every=every) if every else None
     tape = showcase.tape if showcase else None
-    arena = Arena(game, bank, worker=ctx.name, never_idle=True, seed=seed, tape=tape)
+    success = config.evaluator.success_return
+    arena = Arena(game, bank, worker=ctx.name, never_idle=True, seed=seed, tape=tape, success_return=success)
     table = Table(ctx, arena, showcase)
     store = await PolicyStore.open(ctx.bus, bank, config.agent_names)
     if config.lockstep:

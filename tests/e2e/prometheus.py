@@ -1,4 +1,4 @@
-"""A real Prometheus beside a run."""
+"""A real Prometheus, and a real Alertmanager, beside a run."""
 
 from __future__ import annotations
 
@@ -46,35 +46,45 @@ class Prometheus:
         found: list[dict[str, Any]] = tree["data"]["result"]
         return found
 
-    def ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:
-                return bool(answer.status == 200)
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            return False
+
+def is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/-/ready", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, ConnectionError, TimeoutError):
+        return False
+
+
+@contextmanager
+def server(folder: Path, name: str, options: list[str], port: int, config: dict[str, Any]) -> Iterator[str]:
+    """One of the two, until it is ready; its files are in the folder. Gives its address."""
+    program = binary(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    file, url = folder / f"{name}.yml", f"http://127.0.0.1:{port}"
+    file.write_text(json.dumps(config))
+    argv = [program, f"--config.file={file}", f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn", *options]
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(argv, stdout=log, stderr=log)
+    try:
+        deadline = time.monotonic() + 30
+        while not is_ready(url):
+            gone = process.poll() is not None or time.monotonic() > deadline
+            assert not gone, (folder / f"{name}.log").read_text()
+            time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 @contextmanager
 def prometheus(folder: Path, config: dict[str, Any]) -> Iterator[Prometheus]:
-    """On a free port, its data in the folder."""
-    program = binary("prometheus")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "prometheus.yml").write_text(json.dumps(config))
-    port = free_port()
-    argv = [
-        program, f"--config.file={folder / 'prometheus.yml'}", f"--storage.tsdb.path={folder / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn",
-    ]  # fmt: skip
-    with (folder / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(argv, stdout=log, stderr=log)
-    try:
-        server = Prometheus(f"http://127.0.0.1:{port}")
-        deadline = time.monotonic() + 30
-        while not server.ready():
-            gone = process.poll() is not None or time.monotonic() > deadline
-            assert not gone, (folder / "prometheus.log").read_text()
-            time.sleep(0.1)
-        yield server
-    finally:
-        process.terminate()
-        process.wait(20)
+    with server(folder, "prometheus", [f"--storage.tsdb.path={folder / 'data'}"], free_port(), config) as url:
+        yield Prometheus(url)
+
+
+@contextmanager
+def alertmanager(folder: Path, config: dict[str, Any], port: int) -> Iterator[str]:
+    options = [f"--storage.path={folder / 'alerts'}", "--cluster.listen-address="]
+    with server(folder, "prometheus-alertmanager", options, port, config) as url:
+        yield url

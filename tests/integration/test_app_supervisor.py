@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -49,6 +50,9 @@ while True:
     step += 2
     beat()
     order = f"{folder}/do/{name}"
+    if os.path.exists(f"{order}.grow"):
+        os.remove(f"{order}.grow")
+        hoard = bytearray(400_000_000)
     if os.path.exists(order):
         code = int(open(order).read())
         if not os.path.exists(order + ".always"):
@@ -188,6 +192,40 @@ def test_kill_9_is_restarted_and_written_down(stack: Stack) -> None:
     assert 0 <= row["heartbeat_age_seconds"] < 5
     assert abs(row["time"] - time.time()) < 10
     assert read_json(run.process_file("learner"))["restarts"] == 1
+
+
+@contextmanager
+def memory_limit(limit_bytes: int) -> Iterator[Path]:
+    """A control group of the kernel's; skips where this process may not make one."""
+    for root, name in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
+        group = Path(root) / f"ludus-test-{os.getpid()}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            if (group / name).exists():
+                (group / name).write_text(str(limit_bytes))
+                yield group
+                return
+        finally:
+            wait_for("the group to be empty", lambda group=group: not (group / "cgroup.procs").read_text().strip())
+            group.rmdir()
+    pytest.skip("no control group for memory can be made here (it takes root)")
+
+
+def test_a_kill_for_memory_is_called_that(stack: Stack) -> None:
+    run = stack.make_run()
+    with memory_limit(100_000_000) as group:
+        stack.supervise()
+        wait_for("all services", lambda: all_alive(run))
+        victim = pid_of(run, "learner")
+        (group / "cgroup.procs").write_text(str(victim))
+        (run.path / "do" / "learner.grow").touch()
+        wait_for("the death", lambda: read_rows(run.deaths_file))
+        (row,) = read_rows(run.deaths_file)
+        assert (row["service"], row["pid"]) == ("learner", victim)
+        assert row["cause"] == "killed by SIGKILL (the machine ran out of memory at that time)"
 
 
 def test_a_crash_loop_is_slowed_down_and_carries_its_error(stack: Stack) -> None:

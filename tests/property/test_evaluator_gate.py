@@ -104,6 +104,23 @@ def tallied(*results: list[m.MatchResult]) -> Tally:
     return tally
 
 
+def test_only_matches_that_the_league_ordered_count() -> None:
+    """A result without a seal, with another's, or changed after it was sealed moves nothing."""
+    key = bytes(32)
+    players = [m.Player(policy=NEW), m.Player(policy=OLD)]
+    order = m.Ticket(ticket_id="t", purpose=m.PURPOSE_PROBE, players=players, first_match=1, matches=4, seeds=[7, 8])
+    seals = sealed(order, key).seals
+    genuine = [result(players[1], 7 + k // 2, k % 2, 2, number=1 + k) for k in range(4)]
+    for one, seal in zip(genuine, seals, strict=True):
+        one.ticket_id, one.seal = "t", seal
+    tally = Tally(CONFIG, key)
+    bare, swapped, changed = (m.MatchResult.FromString(genuine[0].SerializeToString()) for _ in range(3))
+    bare.seal, swapped.seal, changed.seed = b"", seals[1], 99
+    for one in (bare, swapped, changed, *genuine[:3]):
+        tally.fold(one)
+    assert tally.trial("main@1.40", "main@1.0").pentanomial == [0, 0, 0, 0, 1]
+
+
 @given(st.lists(st.sampled_from([0, 1, 2]), min_size=2, max_size=40), st.randoms())
 def test_redelivery_and_single_matches_change_nothing(points: list[int], chance: object) -> None:
     once = gate(points)

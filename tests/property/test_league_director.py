@@ -1,5 +1,6 @@
 """The director drives every shipped configuration to its end, in whatever order tickets are played and get lost."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -12,14 +13,17 @@ from hypothesis import strategies as st
 from ludus.api.v1 import match_pb2 as m
 from ludus.api.v1 import run_pb2 as run
 from ludus.api.v1.policy_pb2 import PolicyRef
+from ludus.games.conditions import in_regime, regimes_of
+from ludus.games.registry import spec
 from ludus.kernel.config import ConfigError, RunConfig, load
-from ludus.kernel.panel import panel_opponents
+from ludus.kernel.panel import other_play, panel_opponents
 from ludus.kernel.players import NOBODY, agent_of, is_bot, player_id, version_id
 from ludus.kernel.promotion import Verdict
 from ludus.league.director import step
 from ludus.league.judge import FIRST_EVALUATION_SEED
 from ludus.league.ledger import State, fold
 from ludus.league.plan import Plan, make_plan
+from ludus.league.seeds import evaluation_seed, gate_seed, training_seed
 from ludus.league.view import Announce, Keep, Publish, Seen, View
 
 FOLDER = Path(__file__).parents[2] / "configs"
@@ -156,6 +160,11 @@ def test_every_shipped_configuration_runs_to_its_end(path: Path) -> None:
     for regime in set(evaluator.regimes) - {"default"}:
         for opponent in panel(league, final):
             assert league.state.played("evaluate", final, opponent, regime) == evaluator.regime_matches_per_opponent
+    for regime in ("default", *evaluator.regimes):
+        play = other_play(evaluator.deterministic) if regime == "default" else f"{regime}-sampled"
+        for opponent in panel(league, final):
+            played = league.state.played("evaluate", final, opponent, play)
+            assert played == evaluator.other_play_matches_per_opponent
     levels = [event.message.removesuffix(" begins") for event in league.events if event.kind == "randomisation"]
     assert levels == [stage.level for stage in league.plan.config.league.randomisation]
     assert league.record.pool[0] == version_id(league.genesis)
@@ -203,7 +212,8 @@ def test_every_candidate_is_measured_on_the_same_seeds() -> None:
     for ticket in league.issued:
         if ticket.pool == "evaluate":
             candidate, opponent = map(player_id, ticket.players)
-            seeds.setdefault(candidate, {}).setdefault(opponent, []).extend(ticket.seeds)
+            meeting = f"{opponent} {ticket.regime}"
+            seeds.setdefault(candidate, {}).setdefault(meeting.rstrip(), []).extend(ticket.seeds)
     assert len(seeds) > 3
     longest = seeds["main@1.0"]["bot:ace"]
     assert len(longest) == len(set(longest)) == league.plan.config.evaluator.final_matches_per_opponent // 2
@@ -233,7 +243,8 @@ def test_a_candidate_measured_before_is_only_completed() -> None:
     league.learn(config.total_updates)
     league.issued.clear()
     league.turn()
-    final = [ticket for ticket in league.issued if player_id(ticket.players[0]) == last]
+    mine = [ticket for ticket in league.issued if player_id(ticket.players[0]) == last]
+    final = [ticket for ticket in mine if not ticket.regime]
     assert sum(ticket.matches for ticket in final) == (1 + len(league.plan.bots)) * (wanted - 40)
     assert league.record.evaluation_matches[last] == wanted
 
@@ -301,7 +312,7 @@ def test_tickets_of_a_player_alone_have_a_seed_per_episode() -> None:
         assert all((seed >= FIRST_EVALUATION_SEED) == (ticket.pool == "evaluate") for seed in ticket.seeds)
         player = player_id(ticket.players[0])
         assert ticket.players[0].live == (ticket.pool == "train")
-        seeds.setdefault(player, []).extend(ticket.seeds)
+        seeds.setdefault(f"{player} {ticket.regime}".rstrip(), []).extend(ticket.seeds)
     longest = seeds["main@1.0"]
     assert len(longest) == len(set(longest)) == league.plan.config.evaluator.final_matches_per_opponent
     assert len(seeds["main"]) == len(set(seeds["main"]))
@@ -343,6 +354,44 @@ def test_the_gate_tests_the_last_version_and_carries_out_every_verdict(word: str
     tested = {key.first for key in league.state.pairs if key.purpose == "probe"}
     assert final in tested
     assert set(champions[1:]) <= tested <= set(league.kept)
+    assert champions[-1] in league.record.pool, "the champion is pinned"
+    for candidate in champions[2:]:
+        before = champions[champions.index(candidate) - 1]
+        assert league.state.played("evaluate", candidate, before) > 0, "and on the panel of later versions"
+
+
+def test_every_condition_of_the_configuration_is_measured_with_both_kinds_of_play() -> None:
+    asked = [("evaluator.regimes", ["all"]), ("evaluator.other_play_matches_per_opponent", 20)]
+    league = World(load(QUICK, asked, {}))
+    league.run()
+    final = version_id(league.head)
+    regimes = regimes_of(spec("dogfight"), "training")
+    assert len(regimes) == 8
+    measured = {key.regime for key in league.state.pairs if key.purpose == "evaluate" and key.first == final}
+    named = set(regimes) - {"default"}
+    assert measured == {"", *named, "sampled", *(f"{name}-sampled" for name in named)}
+    for ticket in league.issued:
+        if ticket.purpose == m.PURPOSE_EVALUATE:
+            assert ticket.deterministic == (not ticket.regime.endswith("sampled")), ticket.regime
+            plain = ticket.regime.removesuffix("sampled").removesuffix("-") or "default"
+            conditions = in_regime(spec("dogfight"), "training", league.plan.config.game_parameters, plain)
+            assert json.loads(ticket.parameters_json) == conditions
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(0, 2**40), st.integers(0, 2**40))
+def test_no_seed_of_training_is_one_of_measuring(seed: int, match: int, pair: int) -> None:
+    """Whatever is drawn: the two halves of all numbers do not meet."""
+    assert training_seed(seed, match) < FIRST_EVALUATION_SEED
+    assert evaluation_seed(seed, pair) >= FIRST_EVALUATION_SEED
+    assert gate_seed(seed, "main@1.40", pair) >= FIRST_EVALUATION_SEED
+
+
+def test_starts_that_were_measured_on_were_never_trained_on() -> None:
+    seeds: dict[str, set[int]] = {"train": set(), "evaluate": set()}
+    for ticket in finished().issued:
+        seeds[ticket.pool].update(ticket.seeds)
+    assert all(seeds.values())
+    assert not seeds["train"] & seeds["evaluate"]
 
 
 def test_starts_of_the_gate_are_kept_for_evaluation_and_differ_from_those_of_the_panel_and_of_others() -> None:

@@ -228,11 +228,11 @@ class LedgerMachine(RuleBasedStateMachine):
                 scores.count((1.0, True)), sum(seat for _, seat in scores))  # fmt: skip
             if len(scores) <= 64:
                 assert pair.recent_score == pytest.approx(sum(score for score, _ in scores) / len(scores))
-        assert {tuple(key): row.episodes for key, row in state.solos.items()} == {
+        assert {key[:2]: row.episodes for key, row in state.solos.items()} == {
             key: len(scores) for key, scores in model.solos.items()
         }
         for solo_key, row in state.solos.items():
-            returns = model.solos[tuple(solo_key)]
+            returns = model.solos[solo_key[:2]]
             mean = sum(returns) / len(returns)
             assert row.return_mean == pytest.approx(mean, abs=1e-6)
             assert row.return_m2 == pytest.approx(sum((score - mean) ** 2 for score in returns), rel=1e-6, abs=1e-3)

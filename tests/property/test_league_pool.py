@@ -84,3 +84,14 @@ def test_a_spread_pool_covers_the_whole_history_evenly() -> None:
 @pytest.mark.parametrize("keep", KEEPS)
 def test_where_everybody_is_safe_somebody_goes_all_the_same(keep: Keep) -> None:
     assert len(grown(list(range(0, 200, 10)), Rule(5, keep, 50, 50))) == 5
+
+
+@pytest.mark.parametrize("keep", KEEPS)
+def test_the_pinned_champion_stays_and_takes_its_place_in_time(keep: Keep) -> None:
+    """It is crowned when newer versions are in the pool already."""
+    pool = admit(grown([0, 10, 30, 40, 50], Rule(6, keep)), "main@1.20", rule := Rule(6, keep, pinned=("main@1.20",)))
+    assert steps_of(pool) == [0, 10, 20, 30, 40, 50]
+    for step in range(60, 3000, 10):
+        pool = admit(pool, f"main@1.{step}", rule)
+        assert "main@1.20" in pool
+        assert len(pool) <= 6

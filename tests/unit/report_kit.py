@@ -34,6 +34,20 @@ def write_run(folder: Path, *, finished: bool = True, agents: int = 1) -> Path:
     return folder
 
 
+def write_exploiter(folder: Path, victim_run: str, agent: str) -> None:
+    """A finished exploiter of `agent@1.40`: 30 % before, 70 % after."""
+
+    def rows(wins: int) -> list[dict[str, Any]]:
+        return [{"opponent": "victim@0.0", "wins": wins, "draws": 0, "losses": 100 - wins, "n": 100,
+                 "win_rate": wins / 100, "low": wins / 100 - 0.1, "high": wins / 100 + 0.1}]  # fmt: skip
+
+    folder.mkdir(parents=True)
+    guest = {"file": "victim.safetensors", "name": "victim", "origin": f"{victim_run}:{agent}@1.40"}
+    (folder / "config.json").write_text(json.dumps({"league": {"guests": [guest]}}))
+    candidates = [{"label": label, "rows": rows(wins)} for label, wins in (("step 0", 30), ("final", 70))]
+    (folder / "summary.json").write_text(json.dumps({"decisions": 400_000, "candidates": candidates}))
+
+
 def _lines(path: Path, rows: list[dict[str, Any]]) -> None:
     path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
 
@@ -67,9 +81,10 @@ def _measured(names: list[str]) -> dict[str, Any]:
 
     candidates = []
     for name in names:
+        others = [row(f"{other}@2.60", 60 if name == names[0] else 40, 100) for other in names if other != name]
         candidates += [
             {"policy": f"{name}@1.0", "label": "step 0", "step": 0, "rows": [row("bot:ace", 2, 100)]},
-            {"policy": f"{name}@2.60", "label": "final", "step": 60, "rows": [row("bot:ace", 88, 100)]},
+            {"policy": f"{name}@2.60", "label": "final", "step": 60, "rows": [row("bot:ace", 88, 100), *others]},
         ]
     players = [
         {"player": f"{name}@{step}", "elo": elo, "error": 20.0, "first_move_elo": 3.0, "matches": 100,

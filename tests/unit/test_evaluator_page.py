@@ -12,11 +12,12 @@ from ludus.evaluator.page.axis import decades, nice_ticks, short, thin
 from ludus.evaluator.page.blocks import Chart, Table
 from ludus.evaluator.page.html import body, page
 from ludus.evaluator.page.markdown import markdown
+from ludus.evaluator.page.nash import gaps
 from ludus.evaluator.page.plot import LABEL_GAP, Line, Mark, plot, spread_apart
 from ludus.evaluator.page.report import report_of
 from ludus.evaluator.page.story import read_story, standing
 
-from .report_kit import HOSTILE, write_run
+from .report_kit import HOSTILE, write_exploiter, write_run
 
 FINITE = st.floats(-1e9, 1e9)
 
@@ -111,6 +112,28 @@ def test_two_agents_have_a_table_and_curves_each(tmp_path: Path) -> None:
     assert "pursuer update" in text
     assert "evader update" in text
     assert "Roles keep their seats" in text
+
+
+def test_exploiters_are_a_curve_with_their_budget(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "runs" / "by-hand")
+    write_exploiter(tmp_path / "runs" / "other", "another-run", "main")
+    assert not read_story(folder).exploits
+    write_exploiter(tmp_path / "runs" / "exploiter", "by-hand", "main")
+    (exploit,) = read_story(folder).exploits
+    assert (exploit.victim, exploit.step, exploit.budget) == ("main@1.40", 40, 400_000)
+    section = next(one for one in report_of(read_story(folder)).sections if one.title == "Exploitability")
+    table = next(block for block in section.blocks if isinstance(block, Table))
+    assert list(table.rows[0]) == [
+        "main@1.40", "exploiter", "400,000", "30.0 %", "20–40 %", "100", "70.0 %", "60–80 %", "100",
+    ]  # fmt: skip
+
+
+def test_the_gap_between_two_roles(tmp_path: Path) -> None:
+    """60 to 40 of 100: 20 points, and the interval of a difference of shares."""
+    (row,) = gaps(read_story(write_run(tmp_path / "run", agents=2)))
+    assert (row["gap"], row["n"]) == (pytest.approx(0.2), 100)
+    assert (row["low"], row["high"]) == (pytest.approx(0.008, abs=1e-3), pytest.approx(0.392, abs=1e-3))
+    assert gaps(read_story(write_run(tmp_path / "alone"))) == []
 
 
 @pytest.mark.parametrize("missing", ["metrics.jsonl", "events.jsonl", "measured.json", "outcome.json"])

@@ -90,7 +90,7 @@ def test_promtool_accepts_every_expression(tmp_path: Path) -> None:
 def test_what_is_written_provisions_grafana_and_prometheus(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "observability"
     assert cli(["--home", str(tmp_path / "home"), "dashboards", "write", str(folder)]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(BOARDS) + 3
+    assert len(capsys.readouterr().out.splitlines()) == len(BOARDS) + 5
     for board in BOARDS:
         assert json.loads((folder / "dashboards" / f"{board.uid}.json").read_text())["uid"] == board.uid
 
@@ -105,6 +105,10 @@ def test_what_is_written_provisions_grafana_and_prometheus(tmp_path: Path, capsy
         done = subprocess.run(
             [PROMTOOL, "check", "config", str(folder / "prometheus.yml")], capture_output=True, text=True
         )
+        assert done.returncode == 0, done.stderr
+    if amtool := shutil.which("amtool"):
+        argv = [amtool, "check-config", str(folder / "alertmanager.yml")]
+        done = subprocess.run(argv, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 
 

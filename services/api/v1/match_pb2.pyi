@@ -83,7 +83,7 @@ class Ticket(_message.Message):
     def __init__(self, ticket_id: _Optional[str] = ..., run: _Optional[str] = ..., pool: _Optional[str] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., game: _Optional[str] = ..., rules: _Optional[str] = ..., parameters_json: _Optional[str] = ..., players: _Optional[_Iterable[_Union[Player, _Mapping]]] = ..., first_match: _Optional[int] = ..., matches: _Optional[int] = ..., seeds: _Optional[_Iterable[int]] = ..., deterministic: bool = ..., phase: _Optional[str] = ..., randomisation: _Optional[str] = ..., regime: _Optional[str] = ..., seals: _Optional[_Iterable[bytes]] = ..., fixed_seats: bool = ...) -> None: ...
 
 class MatchResult(_message.Message):
-    __slots__ = ("match", "ticket_id", "run", "purpose", "players", "first_seat", "outcome", "ending", "seed", "decisions", "policies_at_end", "scores", "worker", "void_reason", "randomisation", "regime", "seal")
+    __slots__ = ("match", "ticket_id", "run", "purpose", "players", "first_seat", "outcome", "ending", "seed", "decisions", "policies_at_end", "scores", "worker", "void_reason", "randomisation", "regime", "seal", "success")
     MATCH_FIELD_NUMBER: _ClassVar[int]
     TICKET_ID_FIELD_NUMBER: _ClassVar[int]
     RUN_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +101,7 @@ class MatchResult(_message.Message):
     RANDOMISATION_FIELD_NUMBER: _ClassVar[int]
     REGIME_FIELD_NUMBER: _ClassVar[int]
     SEAL_FIELD_NUMBER: _ClassVar[int]
+    SUCCESS_FIELD_NUMBER: _ClassVar[int]
     match: int
     ticket_id: str
     run: str
@@ -118,4 +119,5 @@ class MatchResult(_message.Message):
     randomisation: str
     regime: str
     seal: bytes
-    def __init__(self, match: _Optional[int] = ..., ticket_id: _Optional[str] = ..., run: _Optional[str] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., players: _Optional[_Iterable[_Union[Player, _Mapping]]] = ..., first_seat: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., ending: _Optional[str] = ..., seed: _Optional[int] = ..., decisions: _Optional[int] = ..., policies_at_end: _Optional[_Iterable[_Union[_policy_pb2.PolicyRef, _Mapping]]] = ..., scores: _Optional[_Iterable[float]] = ..., worker: _Optional[str] = ..., void_reason: _Optional[str] = ..., randomisation: _Optional[str] = ..., regime: _Optional[str] = ..., seal: _Optional[bytes] = ...) -> None: ...
+    success: bool
+    def __init__(self, match: _Optional[int] = ..., ticket_id: _Optional[str] = ..., run: _Optional[str] = ..., purpose: _Optional[_Union[Purpose, str]] = ..., players: _Optional[_Iterable[_Union[Player, _Mapping]]] = ..., first_seat: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., ending: _Optional[str] = ..., seed: _Optional[int] = ..., decisions: _Optional[int] = ..., policies_at_end: _Optional[_Iterable[_Union[_policy_pb2.PolicyRef, _Mapping]]] = ..., scores: _Optional[_Iterable[float]] = ..., worker: _Optional[str] = ..., void_reason: _Optional[str] = ..., randomisation: _Optional[str] = ..., regime: _Optional[str] = ..., seal: _Optional[bytes] = ..., success: bool = ...) -> None: ...

@@ -31,7 +31,7 @@ RUN_STATE_STOPPED: RunState
 RUN_STATE_FAILED: RunState
 
 class RunRecord(_message.Message):
-    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders", "randomisation", "learning", "snapshot_steps", "curriculum", "champions", "gate", "exploiters")
+    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders", "randomisation", "learning", "snapshot_steps", "curriculum", "champions", "gate", "regressed", "exploiters")
     class EvaluationMatchesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -46,6 +46,13 @@ class RunRecord(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class RegressedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     class ExploitersEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -71,6 +78,7 @@ class RunRecord(_message.Message):
     CURRICULUM_FIELD_NUMBER: _ClassVar[int]
     CHAMPIONS_FIELD_NUMBER: _ClassVar[int]
     GATE_FIELD_NUMBER: _ClassVar[int]
+    REGRESSED_FIELD_NUMBER: _ClassVar[int]
     EXPLOITERS_FIELD_NUMBER: _ClassVar[int]
     state: RunState
     phase: str
@@ -90,8 +98,9 @@ class RunRecord(_message.Message):
     curriculum: CurriculumState
     champions: _containers.RepeatedScalarFieldContainer[str]
     gate: GateState
+    regressed: _containers.ScalarMap[str, str]
     exploiters: _containers.MessageMap[str, ExploiterState]
-    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ..., randomisation: _Optional[str] = ..., learning: _Optional[_Iterable[str]] = ..., snapshot_steps: _Optional[_Mapping[str, int]] = ..., curriculum: _Optional[_Union[CurriculumState, _Mapping]] = ..., champions: _Optional[_Iterable[str]] = ..., gate: _Optional[_Union[GateState, _Mapping]] = ..., exploiters: _Optional[_Mapping[str, ExploiterState]] = ...) -> None: ...
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ..., randomisation: _Optional[str] = ..., learning: _Optional[_Iterable[str]] = ..., snapshot_steps: _Optional[_Mapping[str, int]] = ..., curriculum: _Optional[_Union[CurriculumState, _Mapping]] = ..., champions: _Optional[_Iterable[str]] = ..., gate: _Optional[_Union[GateState, _Mapping]] = ..., regressed: _Optional[_Mapping[str, str]] = ..., exploiters: _Optional[_Mapping[str, ExploiterState]] = ...) -> None: ...
 
 class ExploiterState(_message.Message):
     __slots__ = ("beginnings", "start", "epoch", "begin_step", "wins", "matches", "promoted")

@@ -76,7 +76,7 @@ class PlayerRow(_message.Message):
     def __init__(self, player: _Optional[str] = ..., milli_elo: _Optional[int] = ..., initial_milli_elo: _Optional[int] = ..., wins: _Optional[int] = ..., draws: _Optional[int] = ..., losses: _Optional[int] = ...) -> None: ...
 
 class SoloRow(_message.Message):
-    __slots__ = ("purpose", "player", "episodes", "return_mean", "return_m2", "recent_return", "decisions")
+    __slots__ = ("purpose", "player", "episodes", "return_mean", "return_m2", "recent_return", "decisions", "regime", "judged", "successes", "recent_success")
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
     PLAYER_FIELD_NUMBER: _ClassVar[int]
     EPISODES_FIELD_NUMBER: _ClassVar[int]
@@ -84,6 +84,10 @@ class SoloRow(_message.Message):
     RETURN_M2_FIELD_NUMBER: _ClassVar[int]
     RECENT_RETURN_FIELD_NUMBER: _ClassVar[int]
     DECISIONS_FIELD_NUMBER: _ClassVar[int]
+    REGIME_FIELD_NUMBER: _ClassVar[int]
+    JUDGED_FIELD_NUMBER: _ClassVar[int]
+    SUCCESSES_FIELD_NUMBER: _ClassVar[int]
+    RECENT_SUCCESS_FIELD_NUMBER: _ClassVar[int]
     purpose: str
     player: str
     episodes: int
@@ -91,7 +95,11 @@ class SoloRow(_message.Message):
     return_m2: float
     recent_return: float
     decisions: int
-    def __init__(self, purpose: _Optional[str] = ..., player: _Optional[str] = ..., episodes: _Optional[int] = ..., return_mean: _Optional[float] = ..., return_m2: _Optional[float] = ..., recent_return: _Optional[float] = ..., decisions: _Optional[int] = ...) -> None: ...
+    regime: str
+    judged: int
+    successes: int
+    recent_success: float
+    def __init__(self, purpose: _Optional[str] = ..., player: _Optional[str] = ..., episodes: _Optional[int] = ..., return_mean: _Optional[float] = ..., return_m2: _Optional[float] = ..., recent_return: _Optional[float] = ..., decisions: _Optional[int] = ..., regime: _Optional[str] = ..., judged: _Optional[int] = ..., successes: _Optional[int] = ..., recent_success: _Optional[float] = ...) -> None: ...
 
 class PairRow(_message.Message):
     __slots__ = ("purpose", "first", "second", "wins", "draws", "losses", "recent_score", "wins_in_seat_0", "matches_in_seat_0", "draws_in_seat_0", "regime")

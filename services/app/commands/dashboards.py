@@ -22,9 +22,10 @@ def dashboards(options: argparse.Namespace, home: Home, console: Console) -> int
     elif options.folder is None:
         raise UsageError("ludus dashboards write: which folder? For example: ludus dashboards write observability")
     else:
-        from ..grafana.files import write
+        from ..grafana.files import Addresses, write
 
-        paths = write(options.folder, home.targets_file, options.prometheus_url, options.inside or "")
+        addresses = Addresses(options.prometheus_url, options.alertmanager, options.league_url)
+        paths = write(options.folder, home.targets_file, addresses, options.inside or "")
         lines = [str(path) for path in paths]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)

@@ -9,25 +9,43 @@ prometheus.yml                    which targets to scrape: the file the supervis
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...kernel.files import write_atomically
+from ...kernel.health import load_rules
+from ...kernel.health_prometheus import prometheus_rules
 from ..errors import CommandError
 from .boards import boards
 
+Tree = dict[str, Any]
+SCRAPE_SECONDS = 5.0
 HEAD = "# Written by `ludus dashboards write`. JSON is YAML.\n"
 
 
-def write(folder: Path, targets: Path, prometheus_url: str, inside: str = "") -> list[Path]:
+@dataclass(frozen=True)
+class Addresses:
+    """Who is where."""
+
+    prometheus: str = "http://localhost:9090"
+    alertmanager: str = "localhost:9093"
+    league: str = "http://localhost:9400"
+
+
+def write(folder: Path, targets: Path, addresses: Addresses, inside: str = "") -> list[Path]:
     """Returns the files. `inside`: where Grafana sees the folder `dashboards`, if elsewhere. Raises CommandError."""
     inside = inside or str((folder / "dashboards").absolute())
     texts = {f"dashboards/{board.uid}.json": json.dumps(board.json(), indent=2) + "\n" for board in boards()}
-    provider: dict[str, Any] = {"name": "ludus", "folder": "Ludus", "type": "file", "options": {"path": inside}}
-    source = {"name": "Prometheus", "type": "prometheus", "access": "proxy", "url": prometheus_url, "isDefault": True}
+    provider: Tree = {"name": "ludus", "folder": "Ludus", "type": "file", "options": {"path": inside}}
+    source = {"name": "Prometheus", "type": "prometheus", "access": "proxy", "url": addresses.prometheus}
     texts["provisioning/dashboards/ludus.yaml"] = _yaml({"apiVersion": 1, "providers": [provider]})
-    texts["provisioning/datasources/ludus.yaml"] = _yaml({"apiVersion": 1, "datasources": [source]})
-    texts["prometheus.yml"] = _yaml(prometheus(targets))
+    texts["provisioning/datasources/ludus.yaml"] = _yaml(
+        {"apiVersion": 1, "datasources": [{**source, "isDefault": True}]}
+    )
+    texts["prometheus.yml"] = _yaml(prometheus(targets, folder / "rules.yml", addresses.alertmanager))
+    texts["rules.yml"] = prometheus_rules(load_rules(), SCRAPE_SECONDS)
+    texts["alertmanager.yml"] = _yaml(alertmanager(addresses.league))
     written = []
     for name, text in texts.items():
         try:
@@ -38,16 +56,34 @@ def write(folder: Path, targets: Path, prometheus_url: str, inside: str = "") ->
     return written
 
 
-def prometheus(targets: Path, scrape_seconds: int = 5) -> dict[str, Any]:
-    """Its configuration: scrape every process of every run of this machine."""
-    every = f"{scrape_seconds}s"
+def prometheus(
+    targets: Path, rules: Path | None = None, alertmanager: str = "", seconds: float = SCRAPE_SECONDS
+) -> Tree:
+    """Its configuration: scrape every process of every run of this machine, and evaluate the health rules."""
+    every = f"{round(seconds * 1000)}ms"
+    found = [{"files": [str(targets)], "refresh_interval": every}]
+    tree: Tree = {
+        "global": {"scrape_interval": every, "evaluation_interval": every, "scrape_timeout": every},
+        "scrape_configs": [{"job_name": "ludus", "file_sd_configs": found}],
+    }
+    if rules:
+        tree["rule_files"] = [str(rules.absolute())]
+    if alertmanager:
+        tree["alerting"] = {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]}
+    return tree
+
+
+def alertmanager(league: str) -> Tree:
+    """Its configuration: what the rules call a collapse goes to the league, at once and every minute."""
+    asks = {"receiver": "league", "matchers": ['verdict=~"failed|hard"'], "group_wait": "0s", "group_interval": "5s"}
     return {
-        "global": {"scrape_interval": every, "evaluation_interval": every},
-        "scrape_configs": [
-            {"job_name": "ludus", "file_sd_configs": [{"files": [str(targets)], "refresh_interval": every}]}
+        "route": {"receiver": "nobody", "group_by": ["..."], "routes": [{**asks, "repeat_interval": "1m"}]},
+        "receivers": [
+            {"name": "nobody"},
+            {"name": "league", "webhook_configs": [{"url": f"{league}/alerts", "send_resolved": False}]},
         ],
     }
 
 
-def _yaml(tree: dict[str, Any]) -> str:
+def _yaml(tree: Tree) -> str:
     return HEAD + json.dumps(tree, indent=2) + "\n"

@@ -56,11 +56,12 @@ class Panel:
                 "overrides": [],
             },
             "options": {"legend": {"displayMode": "list", "placement": "bottom"}} if self.kind == "timeseries" else {},
-            "targets": [
-                {"refId": chr(ord("A") + k), "datasource": SOURCE, "expr": expression, "legendFormat": legend}
-                for k, (expression, legend) in enumerate(self.targets)
-            ],
+            "targets": [self._target(k, *target) for k, target in enumerate(self.targets)],
         }
+
+    def _target(self, k: int, expression: str, legend: str) -> Json:
+        asked = {"refId": chr(ord("A") + k), "datasource": SOURCE, "expr": expression, "legendFormat": legend}
+        return asked | ({"format": "table", "instant": True} if self.kind == "table" else {})
 
 
 def panel_of(metric: Metric, kind: str = "timeseries") -> Panel:

@@ -11,7 +11,7 @@ from ..checks import check_packages, check_run, check_space
 from ..create import create
 from ..errors import CommandError
 from ..home import Home, RunFolder
-from ..stack import check_bus, ensure_up
+from ..stack import check_bus, ensure_up, is_up
 from .plan import Sweep, Trial, configured, trials
 
 PLANNED, RUNNING, COMPLETED, FAILED, STOPPED = "planned", "running", "completed", "failed", "stopped"
@@ -57,6 +57,8 @@ def carry_out(sweep: Sweep, home: Home, say: Callable[[str], None]) -> None:
     chances = {trial.name: SECOND_CHANCES for trial in trials(sweep)}
     while left := [trial for trial in trials(sweep) if status_of(home.run(trial.name)) != COMPLETED]:
         going = [trial for trial in left if status_of(home.run(trial.name)) == RUNNING]
+        if going and not is_up(home):  # killed together with the last `ludus sweep`
+            ensure_up(home, bus=not configured(sweep, going[0]).bus.url)
         for trial in _next(left, going, sweep.parallel):
             _begin(sweep, trial, home, chances, say)
         time.sleep(LOOK_SECONDS)

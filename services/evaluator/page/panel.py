@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...kernel.players import agent_of
-from ...kernel.wilson import wilson_interval
 from .blocks import Block, Table, Text
 from .story import Json, Story
 from .words import interval, percent, short_name
@@ -95,6 +92,7 @@ def _regimes(story: Story) -> list[Block]:
 
 def _returns(story: Story) -> Table:
     shown = [row for row in story.measured["returns"] if row["label"] in ("final", "step 0")]
+    shown += story.measured.get("other_returns", [])
     threshold = story.measured.get("success_return")
     head = ["policy", "", "episodes", "mean return", "95 %", "standard deviation", "decisions per episode"]
     rows = [_return_row(row) for row in reversed(shown)]
@@ -112,8 +110,7 @@ def _return_row(row: Json) -> list[str]:
     ]  # fmt: skip
 
 
-def _success(row: dict[str, Any]) -> str:
-    reached = row.get("successes")
-    if reached is None:
+def _success(row: Json) -> str:
+    if not row.get("judged"):
         return "-"
-    return f"{percent(reached / row['n'])} ({interval(*wilson_interval(reached, row['n']))})"
+    return f"{percent(row['success_rate'])} ({interval(row['success_low'], row['success_high'])}), n = {row['judged']}"

@@ -6,7 +6,9 @@ from .blocks import Report, Section, Tiles
 from .costs import costs
 from .curves import learning, strength
 from .deaths import deaths
+from .exploits import exploitability
 from .fights import fights
+from .nash import ne_gap
 from .origins import again, origins
 from .panel import candidate, results
 from .payoff import payoff
@@ -27,6 +29,8 @@ def report_of(story: Story) -> Report:
             Section("", [Tiles(_tiles(story))]),
             Section("Results", results(story)),
             Section("Strength", strength(story)),
+            Section("Two roles", ne_gap(story)),
+            Section("Exploitability", exploitability(story)),
             Section("Ratings", ratings(story)),
             Section("Timeline", timeline(story)),
             Section("Learning", learning(story)),

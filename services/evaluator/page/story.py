@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...kernel.config import AGENTS_FOLDER
+from ..exploits import Exploit, exploits_of
 
 Json = dict[str, Any]
 
@@ -33,6 +34,8 @@ class Story:
     beats: dict[str, Json] = field(default_factory=dict)
     fights: Json = field(default_factory=dict)
     """what kept matches were like, if somebody looked"""
+    exploits: list[Exploit] = field(default_factory=list)
+    """finished exploiters of its versions"""
     undone: int = 0
     """updates that were rolled back, or lost and made again"""
 
@@ -88,6 +91,7 @@ def read_story(folder: Path, measured: Json | None = None, fights: Json | None =
         made_with=_tree(folder / "made_with.json"),
         beats=beats,
         fights=fights or {},
+        exploits=exploits_of(folder),
         undone=sum(map(len, rows.values())) - sum(map(len, learners.values())),
     )
 

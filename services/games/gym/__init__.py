@@ -102,6 +102,7 @@ class GymGames(Adapter):
             bots={RULES: ()},
             parameters=PARAMETERS,
             max_decisions=limit or 0,
+            success_return=environment.spec.reward_threshold if environment.spec else None,
             snapshots=False,
         )
 
