@@ -100,7 +100,7 @@ def drill(one: Drill, seed: int = 1) -> Outcome:
 
 def _memory() -> str | None:
     """A folder without a disk, where there is one: nothing of a drill has to last, and fsync would set its pace."""
-    shared = Path("/dev/shm")  # noqa: S108: only where to make a folder of its own
+    shared = Path("/dev/shm")  # noqa: S108  (the folder in it is our own)
     return str(shared) if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > ROOM_BYTES else None
 
 
