@@ -87,7 +87,7 @@ class BlackBox:
     def _watch(self, heartbeat: Mapping[str, Any], now: float) -> None:
         """A thread may hang while the loop goes on: then the work stands still. Told once each time."""
         progress = tuple(heartbeat.get(key) for key in PROGRESS)
-        if progress != self._progress or heartbeat.get("state") != "ready" or heartbeat.get("paused"):
+        if progress != self._progress or heartbeat.get("state") != "ready" or _rests(heartbeat):
             self._progress, self._moved, self._told = progress, now, False
         if not self._restless or self._told or now - self._moved < STALLED_SECONDS:
             return
@@ -117,6 +117,11 @@ class _Records(logging.Handler):
         if record.exc_info:
             row["traceback"] = logging.Formatter().formatException(record.exc_info)
         self.kept.append(row)
+
+
+def _rests(heartbeat: Mapping[str, Any]) -> bool:
+    """Nothing is to be done: the run is paused, or it is another agent's turn to learn."""
+    return bool(heartbeat.get("paused") or heartbeat.get("resting"))
 
 
 def _forget_old(own: Path) -> None:

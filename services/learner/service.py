@@ -199,7 +199,11 @@ class Learner:
                 waiting = time.monotonic() - waited
                 await self._learn(slabs, waiting)
                 waited = time.monotonic()
-            elif ctx.paused:
+                continue
+            record = await ctx.run_record()
+            learning = record.learning if record else ()
+            ctx.beat(resting=bool(learning) and self._config.agent not in learning)
+            if ctx.paused:
                 await asyncio.sleep(WAIT_SECONDS)
                 self._clock += WAIT_SECONDS  # a pause is not training time
 
@@ -381,6 +385,7 @@ class Learner:
             durable_step=self._vault.durable_step,
             decisions=counters.decisions,
             decisions_per_second=round(self._reporter.decisions_per_second),
+            resting=False,
         )
 
     def _lap(self) -> None:

@@ -46,6 +46,8 @@ async def build(ctx: Context) -> None:
             time.sleep(4)
         case "thread":
             await asyncio.to_thread(crunch)
+        case "rest":
+            ctx.beat(resting=True)
         case "segfault":
             ctypes.string_at(0)
     await ctx.stopping.wait()
@@ -159,6 +161,13 @@ def test_a_thread_that_hangs_is_seen_by_the_work_that_stands_still(run: RunFolde
     assert "step 7" in stacks(run, process)
     time.sleep(1.5)
     assert stacks(run, process).count("no progress for") == 1
+
+
+def test_a_learner_that_rests_while_another_has_its_turn_does_not_hang(run: RunFolder, start: Start) -> None:
+    process = start("rest")
+    until("its rest", lambda: run.heartbeat("learner").get("resting"))
+    time.sleep(3)
+    assert "no progress for" not in stacks(run, process)
 
 
 def test_sigusr1_shows_where_a_process_is(run: RunFolder, start: Start) -> None:
