@@ -108,6 +108,7 @@ class Learner:
             await self._save()
             return
         self._ctx.ready()
+        self._ctx.rest()
         await self._ctx.stopping.wait()
 
     # -- start ---------------------------------------------------------------------------------------------------
@@ -187,6 +188,7 @@ class Learner:
         """Updates until the last one, or until the service has to stop."""
         ctx, waited = self._ctx, time.monotonic()
         while self.state.counters.step < self._total and not ctx.stopping.is_set():
+            ctx.round()
             if collecting.done():
                 collecting.result()
             if self._recovery.due() or self._undone:  # whoever cannot go on asks at once
