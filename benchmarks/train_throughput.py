@@ -71,8 +71,10 @@ def install(peer: Peer) -> None:
     try:
         if not peer.python.exists():
             subprocess.run([sys.executable, "-m", "venv", str(CACHE / peer.name)], check=True)
-        subprocess.run([*pip, TORCH, "setuptools<81", "wheel", "numpy"], check=True)
-        subprocess.run([*pip, "--no-build-isolation", *peer.requirements, TORCH], check=True)
+        subprocess.run([*pip, TORCH, "setuptools<81", "wheel", "numpy", "cython"], check=True)
+        # PufferLib's own games would be built with libraries that it downloads: only its PPO is wanted
+        without_games = {**os.environ, "NO_OCEAN": "1"}
+        subprocess.run([*pip, "--no-build-isolation", *peer.requirements, TORCH], check=True, env=without_games)
     except subprocess.CalledProcessError as error:
         print(f"{peer.name} cannot be installed: {error}", file=sys.stderr)
 
