@@ -45,7 +45,7 @@ def test_every_panel_has_data_and_people_are_told(ludus: Cli, monkeypatch: pytes
     monkeypatch.setenv("LUDUS_WEBHOOK_URL", f"http://127.0.0.1:{webhook.server_port}/secret")
     with prometheus(ludus.home / "prometheus", configuration(ludus.home / "targets.json", seconds=1)) as server:
         ludus(
-            "train", "dogfight", "--preset", "quick", "--run", run, "--seed", "3", "--detach", "--decisions", "400000",
+            "train", "dogfight", "--preset", "quick", "--run", run, "--seed", "3", "--detach", "--decisions", "600000",
             "--set", "evaluator.every_updates=2", "--set", "evaluator.matches_per_opponent=2",
             "--set", "evaluator.final_matches_per_opponent=2",
             "--set", 'league.randomisation=[{level = "narrow", from_progress = 0.0}]',
