@@ -47,6 +47,11 @@ async def build(ctx: Context) -> None:
         case "thread":
             ctx.round()
             await asyncio.to_thread(crunch)
+        case "rest":
+            ctx.round()
+            ctx.rest()
+            ctx.beat(resting=True)
+            await asyncio.sleep(60)
         case "segfault":
             ctypes.string_at(0)
     while not ctx.stopping.is_set():
@@ -162,6 +167,13 @@ def test_a_thread_that_hangs_is_seen_by_the_work_that_stands_still(run: RunFolde
     assert "step 7" in stacks(run, process)
     time.sleep(1.5)
     assert stacks(run, process).count("no progress for") == 1
+
+
+def test_a_learner_that_rests_while_another_has_its_turn_does_not_hang(run: RunFolder, start: Start) -> None:
+    process = start("rest")
+    until("its rest", lambda: run.heartbeat("learner").get("resting"))
+    time.sleep(3)
+    assert "no progress for" not in stacks(run, process)
 
 
 def test_sigusr1_shows_where_a_process_is(run: RunFolder, start: Start) -> None:
