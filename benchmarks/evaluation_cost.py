@@ -48,16 +48,17 @@ def train(home: Path, name: str, preset: str, decisions: int, share: float, ever
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short pair of the quick preset")
-    parser.add_argument("--pairs", type=int, default=4)
+    parser.add_argument("--pairs", type=int, help="default: 4, or 1 with --quick")
     parser.add_argument("--share", type=float, default=0.05, help="evaluator.share of the arm that measures")
     parser.add_argument("--home", type=Path, help="keep the runs here")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows as JSON")
     options = parser.parse_args()
     preset, decisions, every = ("quick", 600_000, 8) if options.quick else ("default", 3_000_000, 20)
+    pairs = options.pairs or (1 if options.quick else 4)
     with tempfile.TemporaryDirectory(prefix="ludus-cost-", ignore_cleanup_errors=True) as folder:
         home = options.home or Path(folder)
         try:
-            rows = compare(home, preset, decisions, every, 1 if options.quick else options.pairs, options.share)
+            rows = compare(home, preset, decisions, every, pairs, options.share)
         finally:
             ludus(home, "down")
     show(rows, options.json)

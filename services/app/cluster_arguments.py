@@ -27,6 +27,14 @@ DEADLETTER = """A message that a service cannot read (damaged, of another run, o
 kept with the cause, up to 1,000 a run. Mend the cause, then send it again: `ludus deadletter requeue RUN N`.
 """
 
+K8S = """Write a kustomization of one run: base and overlay of deploy/k8s, the run's configuration, its names of
+streams and consumers. Prints the commands that make its keys and bring it up.
+
+examples:
+  ludus k8s render dogfight --run duel-1 --overlay prod --image registry.example.org/ludus:1 --output k8s
+  kubectl kustomize k8s
+"""
+
 REMOTE = """Ask or command a run whose league is on another machine, with a certificate. Status takes the role viewer,
 pause and resume operator, stop admin.
 
@@ -41,6 +49,7 @@ ROLES = ("viewer", "operator", "admin")
 def add_cluster(add: Any) -> None:
     """`add` makes commands that share the common options."""
     nats = add("nats", "", "a NATS server for several machines")
+    _k8s(add)
     letters = add("deadletter", "", "messages of a run that nobody could read")
     verbs = letters.add_subparsers(dest="what", metavar="WHAT", required=True, parser_class=type(letters))
     inner = type(add)(verbs, add.common)
@@ -59,6 +68,27 @@ def _person(text: str) -> tuple[str, str]:
     if role not in ROLES or not re.fullmatch(NAME_PATTERN, name):
         raise argparse.ArgumentTypeError(f"expected NAME:ROLE with a role of {', '.join(ROLES)}, found {text!r}")
     return name, role
+
+
+def _k8s(add: Any) -> None:
+    k8s = add("k8s", "", "a run on Kubernetes")
+    what = k8s.add_subparsers(dest="what", metavar="WHAT", required=True, parser_class=type(k8s))
+    option = type(add)(what, add.common)("render", "k8s:render", "write the manifests of a run", K8S).add_argument
+    option("game", metavar="GAME", help="whose preset it is; with --config only for the message")
+    option("--run", required=True, metavar="NAME", help="name of the run")
+    option("--preset", default="default", metavar="NAME", help="as for train")
+    option("--config", type=Path, metavar="FILE", help="a configuration of your own instead of a preset")
+    option("--overlay", default="dev", metavar="NAME", help="dev or prod (default %(default)s)")
+    option("--namespace", default="ludus", metavar="NAME", help="(default %(default)s)")
+    option("--image", metavar="IMAGE", help="of the services (default: that of the overlay)")
+    option(
+        "--deploy",
+        type=Path,
+        default=Path("deploy/k8s"),
+        metavar="DIR",
+        help="of the repository (default: %(default)s)",
+    )
+    option("--output", type=Path, default=Path("k8s"), metavar="DIR", help="where to write (default: %(default)s)")
 
 
 def _letters(parser: argparse.ArgumentParser, *, number: bool) -> None:
@@ -91,5 +121,9 @@ def _nats_config(parser: argparse.ArgumentParser) -> None:
     add("--person", action="append", type=_person, metavar="NAME:ROLE", help=text)
     add("--listen", default="0.0.0.0", metavar="ADDRESS", help="address to listen on (default %(default)s)")  # noqa: S104
     add("--port", type=int, default=4222, metavar="N", help="port of clients (default %(default)s)")
+    text = "the folder as the server sees it, if it is mounted elsewhere (default: --output)"
+    add("--seen-as", type=Path, metavar="DIR", help=text)
+    text = "of the server's monitoring pages, by TLS and for whoever can reach it; for autoscalers (default: none)"
+    add("--monitor-port", type=int, metavar="N", help=text)
     add("--store", type=Path, metavar="DIR", help="where streams are kept (default: beside the configuration)")
     add("--output", type=Path, metavar="DIR", help="where to write (default: nats-locked/ of the home)")

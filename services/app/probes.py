@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from ..learner.checkpoint import saved_in
 from .errors import CommandError, UsageError
@@ -20,35 +20,40 @@ def shares(text: str) -> list[float]:
     except ValueError:
         found = []
     if not found or found != sorted(set(found)) or not 0 <= found[0] <= found[-1] <= 1:
-        raise UsageError(
-            f"--at: expected per cents of training in ascending order, for example 25,50,100, found {text!r}"
-        )
+        raise UsageError(f"--at: expected ascending per cents of training, for example 25,50,100, found {text!r}")
     return found
 
 
-def moments(run: RunFolder, agent: str, total_updates: int, wanted: list[float]) -> Iterator[tuple[float, int]]:
-    """Every share with the step of the checkpoint that is nearest to it, once the run has come so far.
+def moments(
+    wanted: Sequence[float], total_updates: int, steps: Callable[[], Sequence[int]], over: Callable[[], bool],
+    look_seconds: float = LOOK_SECONDS,
+) -> Iterator[tuple[float, int]]:  # fmt: skip
+    """Every share with the step of the checkpoint nearest to it, once training has come so far; a step is given once.
 
-    A run that is over has only the checkpoints it kept; a step is given once. Raises CommandError where there is none.
+    `steps`: of the checkpoints there are now; a run that is `over` has only those it kept. Raises CommandError where it
+    kept none.
     """
     given: set[int] = set()
     for share in wanted:
         target = round(share * total_updates)
-        while not (steps := _steps(run, agent)) or (max(steps) < target and not run.outcome()):
-            if run.outcome():
-                raise CommandError(f"{run.name} has no checkpoint to attack")
-            time.sleep(LOOK_SECONDS)
-        nearest = min(steps, key=lambda step: (abs(step - target), -step))
+        ended, there = over(), steps()
+        while not ended and max(there, default=-1) < target:
+            time.sleep(look_seconds)
+            ended, there = over(), steps()
+        if not there:
+            raise CommandError("the run has no checkpoint to attack")
+        nearest = min(there, key=lambda step: (abs(step - target), -step))
         if nearest not in given:
             given.add(nearest)
             yield share, nearest
+
+
+def steps_of(run: RunFolder, agent: str) -> list[int]:
+    """Of its checkpoints."""
+    return [saved.step for saved in saved_in(run.folder_of(agent) / "checkpoints")]
 
 
 def wait_for(run: RunFolder) -> None:
     """Until it is over."""
     while not run.outcome():
         time.sleep(LOOK_SECONDS)
-
-
-def _steps(run: RunFolder, agent: str) -> list[int]:
-    return [saved.step for saved in saved_in(run.folder_of(agent) / "checkpoints")]

@@ -32,6 +32,7 @@ from ..kernel.panel import (
 from ..kernel.players import agent_of, is_guest, is_version, version_of
 from ..kernel.service import Context
 from ..kernel.topology import HEALTH, RUN_BUCKET
+from ..kernel.wilson import wilson_interval
 from .page.html import page
 from .page.markdown import markdown
 from .page.report import report_of
@@ -211,8 +212,16 @@ def _row(row: PanelRow) -> dict[str, Any]:
     counts = {"wins": row.wins, "draws": row.draws, "losses": row.losses, "n": row.matches}
     return {
         "opponent": row.opponent, **counts, "win_rate": row.win_rate, "low": low, "high": high,
-        "seats": [{"wins": wins, "draws": draws, "losses": losses} for wins, draws, losses in row.by_seat],
+        "seats": [_seat(*counts) for counts in row.by_seat],
     }  # fmt: skip
+
+
+def _seat(wins: int, draws: int, losses: int) -> dict[str, Any]:
+    """What was reached in one seat."""
+    n = wins + draws + losses
+    low, high = wilson_interval(wins, n)
+    counts = {"wins": wins, "draws": draws, "losses": losses, "n": n}
+    return {**counts, "win_rate": wins / n if n else 0.0, "low": low, "high": high}
 
 
 def _pair(pair: PairRow) -> dict[str, Any]:

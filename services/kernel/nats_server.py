@@ -81,7 +81,7 @@ def write_config(
         },
     }
     if monitor_port is not None:
-        settings["http"] = f"{HOST}:{monitor_port}"
+        settings |= {"https": f"{host}:{monitor_port}"} if lock else {"http": f"{HOST}:{monitor_port}"}
     if lock:
         settings |= lock.settings()
     # nats-server reads JSON as well as its own format, but not JSON's \u escapes.

@@ -20,7 +20,7 @@ hypothesis = "One epoch is enough."
 game = "dogfight"
 preset = "quick"
 seeds = [1]
-decisions = 400_000
+decisions = 200_000
 set = {{ "evaluator.final_matches_per_opponent" = 2, "evaluator.other_play_matches_per_opponent" = 0 }}
 
 [[variants]]
@@ -71,7 +71,7 @@ def test_a_sweep_killed_in_its_first_run_goes_on_with_it(ludus: Cli, tmp_path: P
     assert ludus.read("tiny-two-s1", "config.json") == began, "it is the same run, taken up again"
     for run in ("tiny-two-s1", "tiny-one-s1"):
         summary = ludus.read(run, "summary.json")
-        assert summary["steps"] == 400_000 // ludus.read(run, "config.json")["learner"]["batch_decisions"]
+        assert summary["steps"] == 200_000 // ludus.read(run, "config.json")["learner"]["batch_decisions"]
     page = ludus("experiments", str(file)).stdout
     assert "completed" in page
     assert "IQM" in page

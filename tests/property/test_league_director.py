@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ludus.api.v1 import match_pb2 as m
 from ludus.api.v1 import run_pb2 as run
 from ludus.api.v1.policy_pb2 import PolicyRef
-from ludus.games.conditions import in_regime, regimes_of
+from ludus.games.conditions import in_regime, regimes_named, regimes_of
 from ludus.games.registry import spec
 from ludus.kernel.config import ConfigError, RunConfig, load
 from ludus.kernel.panel import other_play, panel_opponents
@@ -157,10 +157,12 @@ def test_every_shipped_configuration_runs_to_its_end(path: Path) -> None:
     for one, two in league.plan.cast.pairs():
         pair = version_id(league.heads[one]), version_id(league.heads[two])
         assert league.state.played("evaluate", *pair) == evaluator.matches_between_agents
-    for regime in set(evaluator.regimes) - {"default"}:
+    config = league.plan.config
+    regimes = regimes_named(spec(config.game), config.rules, evaluator.regimes)
+    for regime in set(regimes) - {"default"}:
         for opponent in panel(league, final):
             assert league.state.played("evaluate", final, opponent, regime) == evaluator.regime_matches_per_opponent
-    for regime in ("default", *evaluator.regimes):
+    for regime in regimes:
         play = other_play(evaluator.deterministic) if regime == "default" else f"{regime}-sampled"
         for opponent in panel(league, final):
             played = league.state.played("evaluate", final, opponent, play)

@@ -1,5 +1,6 @@
 """The report of a run: what it says, that hostile text stays text, and that charts are right."""
 
+import json
 import xml.etree.ElementTree as ElementTree
 from itertools import pairwise
 from pathlib import Path
@@ -112,6 +113,22 @@ def test_two_agents_have_a_table_and_curves_each(tmp_path: Path) -> None:
     assert "pursuer update" in text
     assert "evader update" in text
     assert "Roles keep their seats" in text
+
+
+def test_what_health_and_the_gate_did_is_in_the_timeline(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "run")
+    kinds = ("rollback_planned", "paused_by_health", "regression", "promotion")
+    with (folder / "events.jsonl").open("a") as file:
+        for k, kind in enumerate(kinds):
+            event = {"sequence": 50 + k, "time": 1053.0, "kind": kind, "service": "league", "message": f"{kind} & more"}
+            file.write(json.dumps(event) + "\n")
+    section = next(one for one in report_of(read_story(folder)).sections if one.title == "Timeline")
+    drawing = next(block for block in section.blocks if isinstance(block, Chart)).svg
+    ElementTree.fromstring(drawing)
+    for kind in kinds:
+        assert f"{kind} &amp; more" in drawing
+    for row in ("rollbacks", "regressions", "promotions", "health", "deaths", "randomisation", "phases"):
+        assert f">{row}<" in drawing
 
 
 def test_exploiters_are_a_curve_with_their_budget(tmp_path: Path) -> None:

@@ -138,7 +138,7 @@ def config(**changes: Any) -> RunConfig:
     ("preset", "key", "value", "message"),
     [
         ("full", "league.randomisation", [{"level": "ful", "from_progress": 0}], r"randomisation\.0.*'full'"),
-        ("full", "evaluator.regimes", ["default", "snipr"], r"evaluator\.regimes\.1.*Did you mean 'sniper'"),
+        ("full", "evaluator.regimes", ["default", "snipr"], r"evaluator\.regimes.*Did you mean 'sniper'"),
         ("competition", "league.randomisation", [{"level": "full", "from_progress": 0}], "belongs to the rules"),
         ("competition", "evaluator.regimes", ["sniper"], "regime of dogfight competition"),
         ("full", "league.randomisation", [{"level": "full", "from_progress": 0.5}], "must begin at 0"),

@@ -37,13 +37,15 @@ def config(options: argparse.Namespace, home: Home, console: Console) -> int:
         if not server.exists():
             issue(ca, server, "nats", hosts)
         agents = dict.fromkeys(options.run, options.agent or ["main"])
-        lock = Lock(folder / CREDENTIALS, agents, server.certificate, server.key)
+        seen = options.seen_as or folder
+        lock = Lock(folder / CREDENTIALS, agents, seen / server.certificate.name, seen / server.key.name)
         write_config(
             folder / CONFIG,
             store=options.store or folder / "jetstream",
             port=options.port,
-            pid_file=folder / "nats.pid",
+            pid_file=(options.store or folder) / "nats.pid",
             host=options.listen,
+            monitor_port=options.monitor_port,
             lock=lock,
         )
         for run in options.run:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ...kernel.players import agent_of
-from .blocks import Block, Table, Text
+from .blocks import Block, Cell, Table, Text
 from .story import Json, Story
 from .words import interval, percent, short_name
 
 NOTE = (
     "{seats}, on starts that training never sees; {play}. 95 %: Wilson interval. "
-    "Seats: wins/draws/losses where the policy sat in seat 0 and in seat 1."
+    "Seats: wins/draws/losses where the policy sat in seat 0 and in seat 1; rate and interval appear over the cell."
 )
 
 
@@ -41,7 +41,7 @@ def _panel(story: Story, newest: Json, first: Json) -> Table:
     before = {row["opponent"]: row for row in first.get("rows", [])}
     head = ["opponent", "wins", "draws", "losses", "n", "win rate", "95 %", "in seat 0", "in seat 1",
             "step 0", "95 %", "n"]  # fmt: skip
-    rows = [
+    rows: list[list[str | Cell]] = [
         [
             short_name(row["opponent"], whose=len(story.agents) > 1), *_counts(row), *_rate(row), *_seats(row),
             *(_before(before.get(row["opponent"])) if first is not newest else ["-"] * 3),
@@ -69,9 +69,19 @@ def _rate(row: Json) -> list[str]:
     return [percent(row["win_rate"]), interval(row["low"], row["high"])] if row["n"] else ["-", "-"]
 
 
-def _seats(row: Json) -> list[str]:
+def _seats(row: Json) -> list[Cell]:
     found = row.get("seats") or []
-    return [f"{one['wins']}/{one['draws']}/{one['losses']}" for one in found] if len(found) == 2 else ["-", "-"]
+    return [Cell(_in_seat(one), hint=_of_seat(one)) for one in found] if len(found) == 2 else [Cell("-"), Cell("-")]
+
+
+def _in_seat(one: Json) -> str:
+    return f"{one['wins']}/{one['draws']}/{one['losses']}"
+
+
+def _of_seat(one: Json) -> str:
+    if not one.get("n"):
+        return ""
+    return f"{percent(one['win_rate'])} wins ({interval(one['low'], one['high'])}), n = {one['n']}"
 
 
 def _before(row: Json | None) -> list[str]:

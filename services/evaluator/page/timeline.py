@@ -12,7 +12,16 @@ from .words import clock
 
 LEFT, BAND, GAP = 118.0, 22.0, 8.0
 TRACKS = (("phase", "phases"), ("randomisation", "randomisation"))
-DOTS = (("evaluation", "measurements"), ("snapshot", "snapshots"), ("rollback", "rollbacks"))
+DOTS = (
+    (("evaluation",), "measurements"),
+    (("snapshot",), "snapshots"),
+    (("promotion",), "promotions"),
+    (("regression",), "regressions"),
+    (("rollback_planned", "rollback_aborted", "paused_by_health"), "health"),
+    (("rollback",), "rollbacks"),
+)
+#: Rows whose dots mean that something went wrong.
+BAD = ("regressions", "health", "rollbacks")
 MOST_EVENTS = 60
 
 
@@ -43,12 +52,12 @@ def _drawing(story: Story) -> str:
         if spans := _spans(story, kind, end):
             parts += [_name(name, y), *(_span(span, end, y, k) for k, span in enumerate(spans))]
             y += BAND + GAP
-    for kind, name in DOTS:
-        if at := [(story.at(event["time"]), event["message"]) for event in story.events if event["kind"] == kind]:
-            parts += [_name(name, y), *(_dot(x, text, end, y, kind) for x, text in at)]
+    for kinds, name in DOTS:
+        if at := [(story.at(event["time"]), event["message"]) for event in story.events if event["kind"] in kinds]:
+            parts += [_name(name, y), *(_dot(x, text, end, y, name) for x, text in at)]
             y += BAND + GAP
     if died := [(story.at(row["time"]), f"{row['service']}: {row['cause']}") for row in story.deaths]:
-        parts += [_name("deaths", y), *(_dot(x, text, end, y, "rollback") for x, text in died)]
+        parts += [_name("deaths", y), *(_dot(x, text, end, y, BAD[-1]) for x, text in died)]
         y += BAND + GAP
     return svg([*_axis(end, y), *parts], "what happened when", WIDE, y + 40)
 
@@ -82,8 +91,8 @@ def _span(span: tuple[float, float, str], end: float, y: float, index: int) -> s
     )
 
 
-def _dot(x: float, text: str, end: float, y: float, kind: str) -> str:
-    colour = "c1" if kind == "rollback" else "c0" if kind == "evaluation" else "c5"
+def _dot(x: float, text: str, end: float, y: float, name: str) -> str:
+    colour = "c1" if name in BAD else "c0" if name == "measurements" else "c5"
     hint = f"<title>{escape(text)}</title>"
     return f'<circle class="dot {colour}" cx="{_x(x, end):.1f}" cy="{y + 10:.1f}" r="4">{hint}</circle>'
 
