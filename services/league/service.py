@@ -194,7 +194,7 @@ class League:
 
     def status(self) -> RunStatus:
         """For `ludus status` and consoles."""
-        return build_status(
+        status = build_status(
             self.ctx.config,
             self.store.record,
             list(self.world.healths.values()),
@@ -202,6 +202,8 @@ class League:
             tickets_waiting=self.world.tickets_waiting,
             elapsed_seconds=self._folder.elapsed_seconds(),
         )
+        status.warnings.extend(self.health.warnings())
+        return status
 
     def _report(self, record: RunRecord, view: View, snapshots: int) -> None:
         total = self.ctx.config.total_updates
