@@ -31,7 +31,7 @@ $(SETUP): pyproject.toml
 tools: $(SETUP)  ## the pinned nats-server binary
 	@$(BIN)/python -m ludus.kernel.nats_server install
 
-train: setup tools  ## train a dogfighter: two to eight minutes on two cores
+train: setup tools  ## train a dogfighter on two cores: a few minutes
 	@$(BIN)/ludus train dogfight $(ARGS)
 
 test: setup tools  ## everything that ends within 15 minutes on two cores
