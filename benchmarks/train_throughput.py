@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,11 @@ class Peer:
     def python(self) -> Path:
         return CACHE / self.name / "bin" / "python" if self.requirements else Path(sys.executable)
 
+    @property
+    def failure(self) -> Path:
+        """Holds why it could not be installed, if that was tried in vain."""
+        return CACHE / f"{self.name}.failure"
+
 
 ALL_PEERS = (
     Peer("plain", "plain_ppo.py", ()),
@@ -68,23 +74,36 @@ def install(peer: Peer) -> None:
         return
     print(f"installing {peer.name} into {CACHE / peer.name}", file=sys.stderr)
     pip = [str(peer.python), "-m", "pip", "install", "-q"]
+    peer.failure.unlink(missing_ok=True)
     try:
         if not peer.python.exists():
             subprocess.run([sys.executable, "-m", "venv", str(CACHE / peer.name)], check=True)
         subprocess.run([*pip, TORCH, "setuptools<81", "wheel", "numpy", "cython"], check=True)
         # PufferLib's own games would be built with libraries that it downloads: only its PPO is wanted
         without_games = {**os.environ, "NO_OCEAN": "1"}
-        subprocess.run([*pip, "--no-build-isolation", *peer.requirements, TORCH], check=True, env=without_games)
+        command = [*pip, "--no-build-isolation", *peer.requirements, TORCH]
+        subprocess.run(command, check=True, env=without_games, stderr=subprocess.PIPE, text=True)
     except subprocess.CalledProcessError as error:
-        print(f"{peer.name} cannot be installed: {error}", file=sys.stderr)
+        peer.failure.parent.mkdir(parents=True, exist_ok=True)
+        peer.failure.write_text(_reason(error))
+        print(f"{peer.name} cannot be installed: {_reason(error)}", file=sys.stderr)
+
+
+def _reason(error: subprocess.CalledProcessError) -> str:
+    """The last exception that pip's output shows, or else the exit code."""
+    lines = [line.strip() for line in (error.stderr or "").splitlines()]
+    named = [line for line in lines if re.match(r"(\w+\.)*\w*(Error|Exception): ", line)]
+    return named[-1] if named else str(error)
 
 
 def missing(peer: Peer) -> str:
     """Why the peer cannot be measured; empty if it can be tried."""
-    if not (PEERS / peer.script).exists():
-        return f"there is no benchmarks/peers/{peer.script} yet"
+    if peer.failure.exists():
+        return f"it cannot be installed: {peer.failure.read_text()}"
     if not peer.python.exists():
         return "not installed (--install)"
+    if not (PEERS / peer.script).exists():
+        return f"there is no benchmarks/peers/{peer.script} yet"
     return ""
 
 

@@ -62,7 +62,7 @@ def arguments(options: Options, folder: str) -> list[str]:
         "learning_rate": LEARNING_RATE, "normalize_input": False, "normalize_returns": False, "use_rnn": False,
         "nonlinearity": options.activation, "actor_critic_share_weights": False, "adaptive_stddev": False,
         "initial_stddev": math.exp(LOG_STD), "continuous_tanh_scale": 0.0, "decorrelate_experience_max_seconds": 0,
-        "train_for_env_steps": options.total_updates * BATCH, "save_every_sec": 100_000,
+        "train_for_env_steps": options.total_updates * BATCH - 1, "save_every_sec": 100_000,
         "use_record_episode_statistics": False,
     }  # fmt: skip
     return [*(f"--{name}={value}" for name, value in settings.items()), "--encoder_mlp_layers", *[str(HIDDEN)] * 2]

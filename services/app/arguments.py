@@ -142,7 +142,8 @@ def _nats(parser: Parser) -> None:
 
 
 def _runs(add: _Adder) -> None:
-    _run(add("attach", "runs:attach", "watch a run; Ctrl-C leaves it running"))
+    for name in ("attach", "watch"):
+        _run(add(name, "runs:attach", "watch a run; Ctrl-C leaves it running"))
     status = add("status", "runs:status", "state, progress, services, and what died, when and why")
     _run(status)
     status.add_argument("--json", action="store_true", help="for programs")

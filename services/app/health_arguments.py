@@ -34,6 +34,14 @@ examples:
   ludus rules prometheus --output ludus-rules.yml
   promtool check rules ludus-rules.yml
 """
+DRILL = """A collapse on purpose, on a small run of its own with the real learner, controller and nats-server: nothing
+of yours is touched. It shows which plane answers, after how many updates, and whether training recovers.
+
+examples:
+  ludus drill --list
+  ludus drill critic
+  ludus drill --all --json drills.json
+"""
 
 
 def add_health(add: Any, run: Any) -> None:
@@ -50,6 +58,7 @@ def add_health(add: Any, run: Any) -> None:
     promote.add_argument("checkpoint", metavar="CHECKPOINT", help="EPOCH-STEP, a folder in checkpoints/ of the run")
     promote.add_argument("--agent", metavar="NAME", default="", help="which of several agents (default: the first)")
     _events(add("events", "health:events", "what happened in a run, when and why", EVENTS), run)
+    _drill(add("drill", "drill:drill", "let a small run collapse on purpose, and see what is done about it", DRILL))
     _rules(add("rules", "health:rules", "the table of health rules for Prometheus", RULES))
 
 
@@ -58,6 +67,14 @@ def _events(parser: argparse.ArgumentParser, run: Any) -> None:
     parser.add_argument("--kind", action="append", metavar="KIND", help="only these; may be repeated")
     parser.add_argument("-n", "--lines", type=int, default=40, metavar="N", help="at most (default %(default)s)")
     parser.add_argument("--json", action="store_true", help="for programs: one event per line")
+
+
+def _drill(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", nargs="*", metavar="NAME", help="which; see --list")
+    parser.add_argument("--all", action="store_true", help="every one of them")
+    parser.add_argument("--list", action="store_true", help="what there is")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="(default %(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows for programs")
 
 
 def _rules(parser: argparse.ArgumentParser) -> None:

@@ -102,6 +102,7 @@ class League:
         """Work until the run is over or the process is told to stop."""
         while not is_over(self.store.record) and not self.ctx.stopping.is_set():
             began = time.monotonic()
+            self.ctx.round()
             await self.fold(self._pace.read_seconds)
             if self._look.due():
                 await self.direct()
@@ -193,7 +194,7 @@ class League:
 
     def status(self) -> RunStatus:
         """For `ludus status` and consoles."""
-        return build_status(
+        status = build_status(
             self.ctx.config,
             self.store.record,
             list(self.world.healths.values()),
@@ -201,6 +202,8 @@ class League:
             tickets_waiting=self.world.tickets_waiting,
             elapsed_seconds=self._folder.elapsed_seconds(),
         )
+        status.warnings.extend(self.health.warnings())
+        return status
 
     def _report(self, record: RunRecord, view: View, snapshots: int) -> None:
         total = self.ctx.config.total_updates

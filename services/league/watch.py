@@ -136,6 +136,14 @@ class HealthWatch:
                     ward.evaluator.forget()
                     await self._save(ward, controller.released(ward.memory))
 
+    def warnings(self) -> list[str]:
+        """For people who ask how the run is: who is not healthy, and why."""
+        ill = [ward for ward in self.wards.values() if ward.memory.phase != "healthy"]
+        return [
+            f"health of {ward.agent}: {ward.memory.phase}" + (f" ({ward.memory.reason})" if ward.memory.reason else "")
+            for ward in ill
+        ]
+
     def _ward(self, agent: str) -> Ward:
         name = agent or next(iter(self.wards))
         if name not in self.wards:
