@@ -50,6 +50,7 @@ class Evaluator:
         """Play evaluation matches until told to stop."""
         self._ctx.ready()
         while not self._ctx.stopping.is_set():
+            self._ctx.round()
             busy = bool(self._arena.playing)
             await self._intake.top_up(self._arena.game.batch, timeout_seconds=0.01 if busy else 0.5)
             self._arena.fill()

@@ -31,11 +31,10 @@ from .heartbeat import STALLED_SECONDS
 FOLDER, LAST, STACKS = "blackbox", "last.json", "stacks.txt"
 WRITE_SECONDS = 5.0
 RECORDS = 100
+#: Updates that take half a minute each must not fill the disk with stacks.
+MOST_DUMPS = 20
 #: So many processes of one name are remembered.
 KEPT = 5
-#: Services whose work never rests while they are ready, and the numbers that show it in the heartbeat.
-RESTLESS = ("learner", "simulator")
-PROGRESS = ("step", "decisions")
 
 log = logging.getLogger(__name__)
 
@@ -47,10 +46,9 @@ class BlackBox:
         self.folder = run_folder / FOLDER / name / str(os.getpid())
         self._numbers = numbers
         self._records = _Records()
-        self._restless = name.partition("-")[0] in RESTLESS
-        self._progress: tuple[object, ...] = ()
+        self._rounds = 0
         self._moved = self._written = time.monotonic()
-        self._told = False
+        self._told, self._dumps = False, 0
         logging.getLogger().addHandler(self._records)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._stacks = (self.folder / STACKS).open("a", buffering=1)
@@ -59,11 +57,11 @@ class BlackBox:
             faulthandler.register(signal.SIGUSR1, self._stacks)
         _forget_old(self.folder)
 
-    def beat(self, heartbeat: Mapping[str, Any]) -> None:
-        """Once a second, from the event loop."""
+    def beat(self, heartbeat: Mapping[str, Any], rounds: int) -> None:
+        """Once a second, from the event loop. `rounds`: of the work so far; 0 while it rests."""
         faulthandler.dump_traceback_later(STALLED_SECONDS, file=self._stacks)
         now = time.monotonic()
-        self._watch(heartbeat, now)
+        self._watch(heartbeat, rounds, now)
         if now - self._written >= WRITE_SECONDS:
             self.write(heartbeat)
 
@@ -84,17 +82,17 @@ class BlackBox:
         """The loop has ended by itself: it is no hang any more."""
         faulthandler.cancel_dump_traceback_later()
 
-    def _watch(self, heartbeat: Mapping[str, Any], now: float) -> None:
-        """A thread may hang while the loop goes on: then the work stands still. Told once each time."""
-        progress = tuple(heartbeat.get(key) for key in PROGRESS)
-        if progress != self._progress or heartbeat.get("state") != "ready" or _rests(heartbeat):
-            self._progress, self._moved, self._told = progress, now, False
-        if not self._restless or self._told or now - self._moved < STALLED_SECONDS:
+    def _watch(self, heartbeat: Mapping[str, Any], rounds: int, now: float) -> None:
+        """A thread may hang while the loop goes on: then the work does not come round. Told once each time."""
+        if rounds != self._rounds or not rounds:
+            self._rounds, self._moved, self._told = rounds, now, False
+        if self._told or self._dumps >= MOST_DUMPS or now - self._moved < STALLED_SECONDS:
             return
-        self._told = True
-        known = ", ".join(f"{key} {value}" for key, value in zip(PROGRESS, progress, strict=True))
-        self.dump(f"no progress for {now - self._moved:.0f} s ({known})")
-        log.warning("no progress for %.0f s: stacks of all threads are in %s", now - self._moved, self.folder / STACKS)
+        self._told, self._dumps = True, self._dumps + 1
+        known = f"step {heartbeat.get('step')}, state {heartbeat.get('state')}"
+        why = f"no progress for {now - self._moved:.0f} s ({known})"
+        self.dump(why)
+        log.warning("%s: stacks of all threads are in %s", why, self.folder / STACKS)
 
     def dump(self, why: str) -> None:
         """Stacks of all threads, with a line that says why."""
@@ -117,11 +115,6 @@ class _Records(logging.Handler):
         if record.exc_info:
             row["traceback"] = logging.Formatter().formatException(record.exc_info)
         self.kept.append(row)
-
-
-def _rests(heartbeat: Mapping[str, Any]) -> bool:
-    """Nothing is to be done: the run is paused, or it is another agent's turn to learn."""
-    return bool(heartbeat.get("paused") or heartbeat.get("resting"))
 
 
 def _forget_old(own: Path) -> None:

@@ -58,6 +58,8 @@ class Context:
     log: logging.Logger = field(default_factory=lambda: logging.getLogger("ludus"))
     paused: bool = False
     finished: bool = False
+    rounds: int = 0
+    """of the work; 0 while it rests"""
     _record: RunRecord | None = None
     _revision: int = 0
     _looked: bool = False
@@ -78,6 +80,14 @@ class Context:
         self.heartbeat.update(state=state, reason=reason)
         self.heartbeat.beat()
         self.metrics.set(f"ludus_{self.service}_ready", float(state == "ready"))
+
+    def round(self) -> None:
+        """The work came round: it did something, or looked and found nothing to do. 30 s without it is a hang."""
+        self.rounds += 1
+
+    def rest(self) -> None:
+        """There is nothing left to do but to wait: no hang."""
+        self.rounds = 0
 
     def beat(self, **fields: Any) -> None:
         """Numbers for the heartbeat file: step, durable_step, decisions, ..."""

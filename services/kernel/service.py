@@ -292,13 +292,17 @@ class _Process:
             self.metrics.set(f"{prefix}_heartbeat_timestamp_seconds", time.time())
             last = now
             if self.ctx:
-                self.heartbeat.update(grpc_port=self.ctx.grpc_port, paused=self.ctx.paused)
+                self.heartbeat.update(grpc_port=self.ctx.grpc_port)
                 self.metrics.inc(f"{prefix}_bus_connections_total", self.ctx.bus.link.generation - connections)
                 connections = self.ctx.bus.link.generation
             self.heartbeat.beat()
             if self.box:
-                self.box.beat(self.heartbeat.fields)
+                self.box.beat(self.heartbeat.fields, self._rounds())
             await asyncio.sleep(BEAT_SECONDS)
+
+    def _rounds(self) -> int:
+        """Of the work; 0 before it begins and when it has to end: there are limits of their own for that."""
+        return self.ctx.rounds if self.ctx and not self.ctx.stopping.is_set() else 0
 
     def _on_signal(self, number: int) -> None:
         self.signals += 1

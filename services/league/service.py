@@ -102,6 +102,7 @@ class League:
         """Work until the run is over or the process is told to stop."""
         while not is_over(self.store.record) and not self.ctx.stopping.is_set():
             began = time.monotonic()
+            self.ctx.round()
             await self.fold(self._pace.read_seconds)
             if self._look.due():
                 await self.direct()

@@ -108,6 +108,7 @@ class Learner:
             await self._save()
             return
         self._ctx.ready()
+        self._ctx.rest()
         await self._ctx.stopping.wait()
 
     # -- start ---------------------------------------------------------------------------------------------------
@@ -187,6 +188,7 @@ class Learner:
         """Updates until the last one, or until the service has to stop."""
         ctx, waited = self._ctx, time.monotonic()
         while self.state.counters.step < self._total and not ctx.stopping.is_set():
+            ctx.round()
             if collecting.done():
                 collecting.result()
             if self._recovery.due() or self._undone:  # whoever cannot go on asks at once
@@ -199,11 +201,7 @@ class Learner:
                 waiting = time.monotonic() - waited
                 await self._learn(slabs, waiting)
                 waited = time.monotonic()
-                continue
-            record = await ctx.run_record()
-            learning = record.learning if record else ()
-            ctx.beat(resting=bool(learning) and self._config.agent not in learning)
-            if ctx.paused:
+            elif ctx.paused:
                 await asyncio.sleep(WAIT_SECONDS)
                 self._clock += WAIT_SECONDS  # a pause is not training time
 
@@ -385,7 +383,6 @@ class Learner:
             durable_step=self._vault.durable_step,
             decisions=counters.decisions,
             decisions_per_second=round(self._reporter.decisions_per_second),
-            resting=False,
         )
 
     def _lap(self) -> None:

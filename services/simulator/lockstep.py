@@ -65,6 +65,7 @@ class Lockstep:
         """Play windows until told to stop."""
         self._ctx.not_ready("waiting for the learner's first weights and the league's first orders")
         while not self._ctx.stopping.is_set():
+            self._ctx.round()
             head = await self._store.head(self._ctx.config.agent_names[0])
             if head is None or self._ctx.paused or not await self._turn(head):
                 await asyncio.sleep(POLL_SECONDS)

@@ -55,6 +55,7 @@ class Simulator:
         publishing: asyncio.Task[None] | None = None
         ended = self._arena.game.batch
         while not self._ctx.stopping.is_set():
+            self._ctx.round()
             if self._ctx.paused:
                 await asyncio.sleep(WAIT_SECONDS)
                 continue
@@ -95,6 +96,7 @@ class Simulator:
         slabs = self._ctx.config.simulator.slabs
         started = time.monotonic()
         while not await self._has_room(slabs, learning := await self._learning()):
+            self._ctx.round()
             if self._ctx.stopping.is_set() or self._ctx.paused:
                 return ()
             waited = time.monotonic() - started

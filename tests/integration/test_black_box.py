@@ -45,12 +45,18 @@ async def build(ctx: Context) -> None:
         case "loop":
             time.sleep(4)
         case "thread":
+            ctx.round()
             await asyncio.to_thread(crunch)
         case "rest":
+            ctx.round()
+            ctx.rest()
             ctx.beat(resting=True)
+            await asyncio.sleep(60)
         case "segfault":
             ctypes.string_at(0)
-    await ctx.stopping.wait()
+    while not ctx.stopping.is_set():
+        ctx.round()
+        await asyncio.sleep(0.1)
 
 raise SystemExit(main("learner", build))
 """
@@ -58,7 +64,7 @@ raise SystemExit(main("learner", build))
 Start = Callable[[str], subprocess.Popen[bytes]]
 
 
-def until(what: str, condition: Callable[[], object], seconds: float = 15.0) -> None:
+def until(what: str, condition: Callable[[], object], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
@@ -133,7 +139,7 @@ def test_kill_9_leaves_records_numbers_and_the_durable_step(run: RunFolder, star
 
 def test_an_exception_is_kept_with_its_stack(run: RunFolder, start: Start) -> None:
     process = start("crash")
-    assert process.wait(20) == 1
+    assert process.wait(60) == 1
     left = last(run, process)
     assert "in build" in left["exception"]
     assert left["exception"].rstrip().endswith("RuntimeError: the matrix is singular")
@@ -142,7 +148,7 @@ def test_an_exception_is_kept_with_its_stack(run: RunFolder, start: Start) -> No
 
 def test_a_crash_of_the_interpreter_leaves_its_stack(run: RunFolder, start: Start) -> None:
     process = start("segfault")
-    assert process.wait(20) == -signal.SIGSEGV
+    assert process.wait(60) == -signal.SIGSEGV
     assert "Segmentation fault" in stacks(run, process)
     assert "in build" in stacks(run, process)
 
@@ -150,7 +156,7 @@ def test_a_crash_of_the_interpreter_leaves_its_stack(run: RunFolder, start: Star
 def test_a_loop_that_stands_still_dumps_its_stacks_once(run: RunFolder, start: Start) -> None:
     process = start("loop")
     until("the dump", lambda: "in build" in stacks(run, process))
-    assert stacks(run, process).count("Timeout (") == 1
+    assert stacks(run, process).count("in build") == 1
     until("the loop going on", lambda: time.time() - run.heartbeat("learner")["beat"] < 0.5)
 
 
@@ -193,7 +199,7 @@ def test_the_post_mortem_tells_of_the_crash_and_packs_everything(
     run: RunFolder, start: Start, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     process = start("crash")
-    process.wait(20)
+    process.wait(60)
     append_row(run.deaths_file, {
         "time": time.time(), "service": "learner", "pid": process.pid, "cause": "exit code 1: the matrix is singular",
         "heartbeat_age_seconds": 0.2, "step": 7, "durable_step": 5, "restarted": True,
