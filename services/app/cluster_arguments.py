@@ -7,8 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..kernel.section import NAME_PATTERN
-
 NATS_CONFIG = """Write what a NATS server beyond loopback needs: configuration with TLS and default-deny permissions, a
 private certificate authority, and one credential (nkey) per service and run. What exists is kept, so it may be
 repeated with one run more.
@@ -64,6 +62,8 @@ def add_cluster(add: Any) -> None:
 
 
 def _person(text: str) -> tuple[str, str]:
+    from ..kernel.section import NAME_PATTERN  # pydantic is slow to import, and help is to be fast
+
     name, _, role = text.partition(":")
     if role not in ROLES or not re.fullmatch(NAME_PATTERN, name):
         raise argparse.ArgumentTypeError(f"expected NAME:ROLE with a role of {', '.join(ROLES)}, found {text!r}")

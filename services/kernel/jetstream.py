@@ -74,7 +74,7 @@ def stream_config(stream: Stream, run: str, max_messages: int | None = None) -> 
         "retention": stream.retention,
         "discard": stream.discard,
         "max_msgs": stream.max_messages if max_messages is None else max_messages,
-        "max_bytes": stream.max_bytes,
+        "max_bytes": -1,
         "max_age": int(stream.max_age_seconds * NANOSECONDS),
         "max_msgs_per_subject": stream.max_messages_per_subject,
         "duplicate_window": int(DEDUPE_SECONDS * NANOSECONDS),

@@ -31,7 +31,6 @@ class Stream:
     message: str
     """protobuf message carried"""
     max_messages: int = -1
-    max_bytes: int = -1
     max_age_seconds: float = 0.0
     max_messages_per_subject: int = -1
     deny_delete: bool = False
@@ -98,11 +97,12 @@ BLOBS = Stream(
     max_messages_per_subject=1, allow_direct=True, allow_message_ttl=True,
 )  # fmt: skip
 
-#: Messages that nobody could read, as they came, with their cause: `ludus deadletter` shows them.
+#: Messages that nobody could read, as they came, with their cause: `ludus deadletter` shows them. Bounded by their number:
+#: a bound in bytes would be set aside on the server for every run.
 DEADLETTERS = Stream(
     "DEADLETTERS", "ludus.{run}.deadletter.{token}", "file", "limits", "old",
     producers=("simulator", "learner", "league", "evaluator"), consumers=("console",), message="DeadLetter",
-    max_messages=1_000, max_bytes=256 * 1024 * 1024, allow_direct=True,
+    max_messages=250, allow_direct=True,
 )  # fmt: skip
 
 STREAMS = (ROLLOUTS, TICKETS, RESULTS, HEALTH, EVENTS, BLOBS, DEADLETTERS)

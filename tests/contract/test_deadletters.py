@@ -44,4 +44,4 @@ async def test_what_cannot_be_sent_again_is_said(bus: BusFactory) -> None:
 async def test_the_number_of_letters_is_bounded(bus: BusFactory) -> None:
     connected = await bus()
     info = await connected.stream_info(DEADLETTERS)
-    assert (info["config"]["max_msgs"], info["config"]["discard"]) == (1_000, "old")
+    assert (info["config"]["max_msgs"], info["config"]["discard"]) == (250, "old")

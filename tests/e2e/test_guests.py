@@ -24,7 +24,8 @@ SMALL = (
     *("--set", "learner.batch_decisions=2048", "--set", "learner.minibatch=1024", "--set", "network.hidden=32"),
     *("--set", "league.snapshot_updates=5", "--set", "league.guest_share=0.5", "--set", "league.matches_per_ticket=2"),
     *("--set", "evaluator.matches=32", "--set", "evaluator.every_updates=1000"),
-    *("--set", "evaluator.final_matches_per_opponent=10", "--decisions", "40960"),
+    *("--set", "evaluator.matches_per_opponent=10", "--set", "evaluator.final_matches_per_opponent=10"),
+    *("--decisions", "40960"),
 )
 
 
@@ -55,6 +56,8 @@ async def ledger(url: str, run: str) -> tuple[list[MatchResult], PolicyHead]:
         assert entry is not None
         assert last is not None
         records = await bus.read(RESULTS, 1, last.sequence, 5.0)
+        while records[-1].sequence < last.sequence:
+            records += await bus.read(RESULTS, records[-1].sequence + 1, last.sequence, 5.0)
         return [MatchResult.FromString(one.data) for one in records], PolicyHead.FromString(entry.value)
     finally:
         await bus.close()
