@@ -97,8 +97,8 @@ BLOBS = Stream(
     max_messages_per_subject=1, allow_direct=True, allow_message_ttl=True,
 )  # fmt: skip
 
-#: Messages that nobody could read, as they came, with their cause: `ludus deadletter` shows them. Bounded by their number:
-#: a bound in bytes would be set aside on the server for every run.
+#: Messages that nobody could read, as they came, with their cause: `ludus deadletter` shows them. Bounded by their
+#: number: a bound in bytes would be set aside on the server for every run.
 DEADLETTERS = Stream(
     "DEADLETTERS", "ludus.{run}.deadletter.{token}", "file", "limits", "old",
     producers=("simulator", "learner", "league", "evaluator"), consumers=("console",), message="DeadLetter",
