@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -281,10 +282,16 @@ def test_resume_of_a_finished_run_says_so(home: Home, capsys: pytest.CaptureFixt
     assert read_json(home.stack_file) == {}
 
 
+def cpu_seconds_of_children() -> float:
+    """Not the wall's, which other tests beside this one stretch."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
 def test_help_is_fast_and_teaches() -> None:
-    began = time.monotonic()
+    began = cpu_seconds_of_children()
     done = subprocess.run([*LUDUS, "--help"], capture_output=True, text=True, check=True)
-    assert time.monotonic() - began < 1.0
+    assert cpu_seconds_of_children() - began < 1.0
     assert "examples:" in done.stdout
     assert "ludus train dogfight" in done.stdout
     code = "import sys; from ludus.app.arguments import build_parser; build_parser(); print(*sys.modules)"
