@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -60,3 +61,14 @@ async def bus(nats_server: NatsServer) -> AsyncIterator[BusFactory]:
     yield make
     for made in opened:
         await made.close()
+
+
+@pytest.fixture
+def cpu_seconds_of_children() -> Callable[[], float]:
+    """Of those that have ended. Not the wall's time, which other tests beside this one stretch."""
+
+    def read() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    return read

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -28,6 +28,13 @@ def check_run(league: League, asked: str) -> None:
         raise LookupError(f"this league serves the run {run_name!r}, not {asked!r}")
 
 
+def check_command(league: League, request: Any) -> None:
+    """Raises what `check_run` does, and ValueError for a command without an id."""
+    check_run(league, request.run)
+    if not request.command_id:
+        raise ValueError("command_id is missing: give each command an id of its own, so that a retry does no harm")
+
+
 class Control(stubs.ControlServiceServicer):
     """Each command is carried out once, however often it is sent: its id is remembered with its effect."""
 
@@ -46,33 +53,30 @@ class Control(stubs.ControlServiceServicer):
     async def RollbackRun(self, request: api.RollbackRunRequest, context: Any) -> api.RollbackRunResponse:
         """Back to a good checkpoint. With `rule` it is an alert's request, which the controller may refuse."""
         health = self._league.health
-        if request.rule:
-            work = self._asked(request)
-        else:
-            work = health.rollback(request.agent, request.checkpoint, request.reason or "asked for by a person")
-        return api.RollbackRunResponse(message=await self._once(request, work))
 
-    async def _asked(self, request: api.RollbackRunRequest) -> str:
-        _, message = await self._league.health.request(request.agent, request.rule, request.command_id)
-        return message
+        async def work() -> str:
+            if request.rule:
+                return (await health.request(request.agent, request.rule, request.command_id))[1]
+            return await health.rollback(request.agent, request.checkpoint, request.reason or "asked for by a person")
+
+        return api.RollbackRunResponse(message=await self._once(request, work))
 
     async def PromoteCheckpoint(
         self, request: api.PromoteCheckpointRequest, context: Any
     ) -> api.PromoteCheckpointResponse:
         """A person vouches for a checkpoint."""
-        work = self._league.health.promote(request.agent, request.checkpoint)
+
+        async def work() -> str:
+            return await self._league.health.promote(request.agent, request.checkpoint)
+
         return api.PromoteCheckpointResponse(message=await self._once(request, work))
 
-    async def _once(self, request: Any, work: Coroutine[Any, Any, str]) -> str:
+    async def _once(self, request: Any, work: Callable[[], Awaitable[str]]) -> str:
         """Carry out what has not been carried out under this id. A kill in between repeats it, which does no harm."""
-        check_run(self._league, request.run)
-        if not request.command_id:
-            work.close()
-            raise ValueError("command_id is missing: give each command an id of its own, so that a retry does no harm")
+        check_command(self._league, request)
         if request.command_id in self._league.store.record.commands_done:
-            work.close()
             return "done already"
-        message = await work
+        message = await work()
         await self._league.store.change(lambda record: remember(record, request.command_id))
         await self._league.ctx.event("command", message, command_id=request.command_id)
         return message
@@ -93,9 +97,7 @@ class Control(stubs.ControlServiceServicer):
             await asyncio.sleep(interval)
 
     async def _command(self, command: Command, request: Any, context: Any, reason: str = "") -> run.RunState:
-        check_run(self._league, request.run)
-        if not request.command_id:
-            raise ValueError("command_id is missing: give each command an id of its own, so that a retry does no harm")
+        check_command(self._league, request)
         store, known = self._league.store, request.command_id in self._league.store.record.commands_done
         try:
             record = await store.change(lambda now: carry_out(now, command, request.command_id, reason))

@@ -227,14 +227,7 @@ class Learner:
         counters.epoch, counters.undone, counters.seconds = epoch, undone, seconds
         settle(self.state, intent, lambda: tools.begin(self.state, ctx.config, "rollback"))
         await self._heed()
-        self.versions.forget()
-        self.versions.add(counters.step, self.state.actor)
-        await ctx.bus.purge(ROLLOUTS, self._config.agent)
-        await self._compute(lambda: self._write_checkpoint(pinned=False))
-        self._saved_at = time.monotonic()
-        data = await self._compute(self._pack)
-        await self.publisher.publish(data, self._manifest(), None, self._turn())
-        await self.publisher.health(self._health({}))
+        await self._announce_epoch(None, self._turn())
         await self._recovery.resumed()
         self._undone = 0
         await ctx.event("restored", f"going on at step {counters.step} as epoch {epoch}", checkpoint=intent.checkpoint)
@@ -252,14 +245,18 @@ class Learner:
         await self._compute(lambda: begin_with(self.state, self._fresh(), data, self._ctx.config))
         counters.epoch = await next_epoch(self._ctx.bus, agent)
         counters.beginnings = order.beginnings
+        await self._announce_epoch(order.start)
+        await self._ctx.event("exploiter", f"{agent} begins anew as epoch {counters.epoch}")
+
+    async def _announce_epoch(self, parent: PolicyRef | None, turn: Turn | None = None) -> None:
+        """The state has been replaced within a run: nothing of the epoch before counts, and all others are told."""
         self.versions.forget()
-        self.versions.add(counters.step, self.state.actor)
-        await self._ctx.bus.purge(ROLLOUTS, agent)
+        self.versions.add(self.state.counters.step, self.state.actor)
+        await self._ctx.bus.purge(ROLLOUTS, self._config.agent)
         await self._compute(lambda: self._write_checkpoint(pinned=False))
         self._saved_at = time.monotonic()
-        await self.publisher.publish(await self._compute(self._pack), self._manifest(), order.start)
+        await self.publisher.publish(await self._compute(self._pack), self._manifest(), parent, turn)
         await self.publisher.health(self._health({}))
-        await self._ctx.event("exploiter", f"{agent} begins anew as epoch {counters.epoch}")
 
     async def _learn(self, slabs: list[Slab], waiting: float) -> None:
         """One update; if it is committed it is published before anything else happens."""

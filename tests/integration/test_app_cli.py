@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -282,13 +281,7 @@ def test_resume_of_a_finished_run_says_so(home: Home, capsys: pytest.CaptureFixt
     assert read_json(home.stack_file) == {}
 
 
-def cpu_seconds_of_children() -> float:
-    """Not the wall's, which other tests beside this one stretch."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def test_help_is_fast_and_teaches() -> None:
+def test_help_is_fast_and_teaches(cpu_seconds_of_children: Callable[[], float]) -> None:
     began = cpu_seconds_of_children()
     done = subprocess.run([*LUDUS, "--help"], capture_output=True, text=True, check=True)
     assert cpu_seconds_of_children() - began < 1.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import resource
 import signal
 import socket
 import subprocess
@@ -321,13 +320,7 @@ def test_a_worker_has_a_name_of_its_own(tiny: Tiny) -> None:
     assert tiny.until_state("ready", "learner-3")["name"] == "learner-3"
 
 
-def cpu_seconds_of_children() -> float:
-    """Not the wall's, which other tests beside this one stretch."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
-def test_help_is_fast_and_teaches(tiny: Tiny) -> None:
+def test_help_is_fast_and_teaches(tiny: Tiny, cpu_seconds_of_children: Callable[[], float]) -> None:
     started = cpu_seconds_of_children()
     done = subprocess.run([sys.executable, str(tiny.program), "--help"], capture_output=True, text=True, check=True)
     assert cpu_seconds_of_children() - started < 1.5
