@@ -21,6 +21,7 @@ from ...kernel.heartbeat import Heartbeat
 from ...kernel.metrics import Metrics
 from ...kernel.service import Fatal
 from ...kernel.topology import EVENTS, ROLLOUTS
+from ...league.reentry import old_share
 from ...league.store import RecordStore
 from ...league.watch import HealthWatch
 from ...learner.service import Learner
@@ -59,6 +60,7 @@ SETTINGS: dict[str, Any] = {
     "health.cool_down_updates": 8,
     "health.probation_updates": 15,
     "health.critic_only_updates": 3,
+    "health.reentry_updates": 30,
 }
 
 
@@ -93,6 +95,13 @@ def drill(one: Drill, seed: int = 1) -> Outcome:
         return asyncio.run(_Rig(config, one.fault(), url, seed).run())
 
 
+def entered(record: RunRecord, step: int) -> RunRecord:
+    changed = RunRecord()
+    changed.CopyFrom(record)
+    changed.stage_step = step
+    return changed
+
+
 class _Rig:
     def __init__(self, config: RunConfig, fault: Fault, url: str, seed: int) -> None:
         self._config, self._fault, self._url = config, fault, url
@@ -103,6 +112,7 @@ class _Rig:
         self._saboteur: Saboteur
         self._inspector: Inspector
         self._watch: HealthWatch
+        self._store: RecordStore
 
     async def run(self) -> Outcome:
         bus = await Bus.connect(self._url, RUN, "learner")
@@ -123,7 +133,7 @@ class _Rig:
         ctx, league = self._context("learner", bus), self._context("league", league_bus)
         store = await RecordStore.open(league_bus)
         await store.change(lambda _: RunRecord(state=RUN_STATE_TRAINING, next_match=1, next_ticket=1))
-        self._watch = await HealthWatch.open(league, store)
+        self._store, self._watch = store, await HealthWatch.open(league, store)
         self._learner = learner = Learner(ctx, threads)
         self._saboteur = Saboteur(self._config, learner.state, learner.versions, self._fault)
         self._inspector = Inspector(bus, self._config.learner.agent, self._config.learner.target_kl)
@@ -155,14 +165,25 @@ class _Rig:
             await asyncio.gather(training, *others, return_exceptions=True)
 
     def _over(self) -> bool:
-        ward = next(iter(self._watch.wards.values()))
+        ward = self._watch.wards.named("")
         done = self._learner.state.counters.step >= self._config.total_updates
         return ward.memory.phase == "paused" or (done and ward.memory.phase != "rolling")
 
     async def _control(self) -> None:
         while not self._over():
+            await self._enter_stage()
             await self._watch.look()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _enter_stage(self) -> None:
+        """What a director does: the second stage, if there is one, begins with step ONSET, at once or in steps."""
+        if not self._fault.staged:
+            return
+        step, at = self._learner.state.counters.step, self._saboteur.at
+        began = ONSET if step >= ONSET else 0
+        if self._store.record.stage_step != began:
+            await self._store.change(lambda record: entered(record, began))
+        at.new_share = 1 - old_share(self._store.record, step) if began else 0.0
 
     async def _feed(self, bus: Bus) -> None:
         """Play with the newest version published, one batch at a time."""
@@ -191,7 +212,7 @@ class _Rig:
         after = [event for event in events if event.time.ToMicroseconds() / 1e6 >= onset.time]
         decided = [(event.kind, json.loads(event.detail_json or "{}")) for event in after]
         rolled = [detail for kind, detail in decided if kind == "rollback"]
-        inspector, memory = self._inspector, next(iter(self._watch.wards.values())).memory
+        inspector, memory = self._inspector, self._watch.wards.named("").memory
         assert inspector.last is not None
         return Outcome(
             answers=self._answers(decided),
