@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +19,6 @@ from ...kernel.config import RunConfig, load
 from ...kernel.context import Context
 from ...kernel.heartbeat import Heartbeat
 from ...kernel.metrics import Metrics
-from ...kernel.nats_server import NatsServer
 from ...kernel.service import Fatal
 from ...kernel.topology import EVENTS, ROLLOUTS
 from ...league.store import RecordStore
@@ -33,13 +28,13 @@ from ..presets import preset_file
 from .catalogue import Drill
 from .faults import ONSET, RATE, Fault
 from .field import BATCH, MATCHES, SLABS, SLOTS, STEPS, Field
+from .place import place
 from .sabotage import Inspector, Saboteur
 
 UPDATES, LONG_UPDATES = 130, 240
 RUN = "drill"
 LOOK_SECONDS = 0.02
 DEADLINE_SECONDS = 300.0
-ROOM_BYTES = 512 * 1024 * 1024
 
 SETTINGS: dict[str, Any] = {
     "run": RUN,
@@ -91,27 +86,11 @@ class Outcome(NamedTuple):
 def drill(one: Drill, seed: int = 1) -> Outcome:
     """Carry it out. Raises ServerError without a nats-server."""
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory(prefix="ludus-drill-", dir=_memory()) as folder, _server(Path(folder)) as url:
+    with place() as (folder, url):
         updates = LONG_UPDATES if one.long else UPDATES
-        settings = SETTINGS | {"directory": folder, "seed": seed, "decisions": updates * BATCH}
+        settings = SETTINGS | {"directory": str(folder), "seed": seed, "decisions": updates * BATCH}
         config = load(preset_file("dogfight", "quick"), settings.items(), environment={})
         return asyncio.run(_Rig(config, one.fault(), url, seed).run())
-
-
-def _memory() -> str | None:
-    """A folder without a disk, where there is one: nothing of a drill has to last, and fsync would set its pace."""
-    shared = Path("/dev/shm")  # noqa: S108  (the folder in it is our own)
-    return str(shared) if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > ROOM_BYTES else None
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    server = NatsServer(folder / "nats", sync_interval="1s")  # nothing here has to survive a power cut
-    server.start()
-    try:
-        yield server.url
-    finally:
-        server.kill9()
 
 
 class _Rig:
