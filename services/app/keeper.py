@@ -31,8 +31,8 @@ RESTARTS_AFTER_THE_END = 5
 #: Whoever is still there this long after the outcome is asked to end.
 LINGER_SECONDS = 120.0
 
-#: On cores that are shared the learner goes first, for all else waits for it: its threads meet after every step, and one
-#: that has to queue behind a game holds up the other. Measuring takes what is left.
+#: On shared cores the learner goes first, since all else waits: its threads meet after every step, and one that has
+#: to queue behind a game holds up the other. Measuring takes what is left.
 NICENESS = {"simulator": 5, "evaluator": 10}
 
 #: (run, service, resume) -> command line
