@@ -55,6 +55,8 @@ class Intent:
     """Unix time of the decision, for people and for the deadline"""
     ended: float = 0.0
     detail: str = ""
+    unloadable: bool = False
+    """aborted because the target is gone or broken: another one may do"""
 
     @property
     def is_open(self) -> bool:

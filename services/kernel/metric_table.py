@@ -79,6 +79,7 @@ _LEARNER = (
     _learner("target_kl", "limit at which an update stops early (learner.target_kl)"),
     _learner("k1", "KL estimate mean(-log ratio)", "near kl"),
     _learner("k3", "KL estimate mean(ratio - 1 - log ratio)", "near kl"),
+    _learner("kl_previous", "closed-form KL of the new policy to the one before the update", "< 10 * target_kl"),
     _learner("kl_reference", "closed-form KL of the new policy to the reference of the KL penalty", "near its target"),
     _learner("kl_against_epoch", "epoch of the policy a KL was measured against", reference=()),
     _learner("kl_against_step", "step of that policy", reference=()),

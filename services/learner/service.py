@@ -216,7 +216,7 @@ class Learner:
         self.updater.overrides, self._vault.protected = guidance.overrides, guidance.protected
 
     async def _roll_back(self, intent: Intent, epoch: int) -> None:
-        """Carry out a fenced rollback. If the target cannot be loaded the state stays, and the controller pauses."""
+        """Carry out a fenced rollback. If the target cannot be loaded the state stays as it is."""
         ctx, counters = self._ctx, self.state.counters
         try:
             await self._compute(lambda: self._vault.load(intent.checkpoint))

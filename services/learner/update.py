@@ -11,6 +11,7 @@ import torch
 
 from ..kernel.config import LearnerConfig, RunConfig
 from ..kernel.intent import Overrides
+from ..play.network import Actor
 from ..play.weights import non_finite
 from . import loss_scale, ppo, reference, tools
 from .batch import Batcher, BatchFacts
@@ -133,7 +134,7 @@ class Updater:
         if state.rnd is not None:
             extra["rnd_error"] = state.rnd.learn(rows.observations.cpu(), state.generator)
         clock.lap("optimise")
-        moved = reference.measure(sampled, state.actor, config.clip)
+        moved = reference.measure(sampled, state.actor, config.clip, self._previous(slabs))
         reason, detail = self._objection(progress, moved)
         metrics = _metrics(slabs, state, facts, progress, moved, errors) | extra
         metrics |= {"update_norm": _distance(before, state), "reward_mean": facts.reward_mean * config.reward_scale}
@@ -221,9 +222,16 @@ class Updater:
             # Very old rollouts: the policy has moved on too far. Newer ones will do.
             return "no_minibatch", f"KL was {progress.kl_last:.3g} before the first minibatch"
         limit = KL_REJECT_FACTOR * self._config.target_kl
-        if self._guard and not ppo.is_safe(moved.kl, limit):
-            return "kl", f"KL to the behaviour policy is {moved.kl:.3g}, not below {limit:.3g}"
+        far = {"behaviour policy": moved.kl, "policy before the update": moved.kl_previous}
+        for whom, kl in far.items():
+            if self._guard and not ppo.is_safe(kl, limit):
+                return "kl", f"KL to the {whom} is {kl:.3g}, not below {limit:.3g}"
         return "", ""
+
+    def _previous(self, slabs: Sequence[Slab]) -> Actor | None:
+        """The policy before the update, where it is another one than that of the rollouts."""
+        step = self._state.counters.step
+        return self._versions[step] if any(slab.behaviour.step != step for slab in slabs) else None
 
 
 class _Clock:
@@ -259,6 +267,7 @@ def _metrics(
         **{f"kl_component_{index}": kl for index, kl in enumerate(moved.kl_components)},
         "k1": moved.k1,
         "k3": moved.k3,
+        "kl_previous": moved.kl_previous,
         "kl_reference": moved.kl_reference,
         "kl_last_minibatch": progress.kl_last,
         "kl_lag": progress.kl_lag,
