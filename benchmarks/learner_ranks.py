@@ -1,4 +1,4 @@
-"""What do more ranks take off the learner? Updates of `configs/dogfight.toml` by one, two and four ranks, a thread each.
+"""What do more ranks take off the learner? Updates of `configs/dogfight.toml` by one, two and four, a thread each.
 
 Two numbers per company: CPU seconds of rank 0 in an update, which other programs disturb little, and its wall time,
 which needs a core for every rank. Medians over updates, lowest and highest as interval.
@@ -94,9 +94,11 @@ def measure(count: int, updates: int) -> list[Row]:
 
 def assist(number: int, count: int, port: str) -> None:
     config = config_of(count)
-    updater, _ = updater_of(config, Muster(config, number, environment(port)).gather())
+    muster = Muster(config, number, environment(port))
+    updater, _ = updater_of(config, muster.gather())
     while updater.assist():
         pass
+    muster.close()
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ from ludus.app.game_speed import measure
 from ludus.kernel.bus import Bus
 from ludus.kernel.config import load
 from ludus.kernel.nats_server import NatsServer, find, install
+from ludus.kernel.puller import Puller
 from ludus.kernel.topology import CONSUMERS, RESULTS, ROLLOUTS
 from ludus.learner.setup import manifest_of, state_of
 from ludus.learner.slab import Slab, decode
@@ -84,10 +85,11 @@ def encoded(state: State, step: int, seed: int) -> bytes:
     return bytes(rollout.SerializeToString())
 
 
-async def rollouts(bus: Bus, server: psutil.Process, state: State, samples: Samples, number: int) -> None:
+async def rollouts(
+    bus: Bus, puller: Puller, server: psutil.Process, state: State, samples: Samples, number: int
+) -> None:
     """DEPTH slabs out and in again: made into messages and published, fetched and made into arrays."""
     decisions, ref = played(state, 1), PolicyRef(agent="main", epoch=1)
-    puller = await bus.puller(CONSUMERS["learner"], "main")
     busy, size = _cpu(server), 0
     begin = process_time()
     for index in range(DEPTH):
@@ -107,7 +109,6 @@ async def rollouts(bus: Bus, server: psutil.Process, state: State, samples: Samp
     samples[RECEIVE].append(DEPTH * SLAB / (process_time() - middle))
     samples[SERVER].append(DEPTH * SLAB / (_cpu(server) - busy))
     samples[BYTES].append(size / DEPTH / SLAB)
-    await puller.close()
 
 
 async def results(bus: Bus, server: psutil.Process, samples: Samples, number: int, count: int) -> None:
@@ -132,8 +133,9 @@ async def through_the_bus(state: State, samples: Samples, repetitions: int, coun
             bus = await Bus.connect(server.url, CONFIG.run, "benchmark")
             await bus.declare(rollout_depth=DEPTH)
             process = psutil.Process(server.pid())
+            puller = await bus.puller(CONSUMERS["learner"], "main")
             for number in range(repetitions):
-                await rollouts(bus, process, state, samples, number)
+                await rollouts(bus, puller, process, state, samples, number)
                 await results(bus, process, samples, number, count)
             await bus.close()
         finally:

@@ -55,7 +55,8 @@ def network(host: str, port: str) -> dict[str, str]:
 def main(config: str, host: str, port: str, dtype: str, fault: str, number: str) -> None:
     run = load(Path(config), environment={})
     torch.set_flush_denormal(True)
-    ranks = Muster(run, int(number), network(host, port)).gather()
+    muster = Muster(run, int(number), network(host, port))
+    ranks = muster.gather()
     # another seed: nothing that this rank begins with may matter
     state, versions, _ = learner(run, seed=99, dtype=getattr(torch, dtype))
     updater = Updater(run, state, versions, ranks)
@@ -67,6 +68,8 @@ def main(config: str, host: str, port: str, dtype: str, fault: str, number: str)
             pass
     except RanksDiffer as error:
         sys.exit(str(error))
+    finally:
+        muster.close()
 
 
 if __name__ == "__main__":
