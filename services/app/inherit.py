@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ..kernel.config import AGENTS_FOLDER, RunConfig
-from ..learner.checkpoint import STATE, WEIGHTS, CorruptCheckpoint, load_networks, load_statistics
+from ..learner.checkpoint import CorruptCheckpoint, load_networks, load_statistics
+from ..learner.description import STATE, WEIGHTS
 from ..learner.setup import manifest_of
 from ..play.grow import GROWABLE, grown, obstacles
 from ..play.network import Actor, Critic
@@ -38,7 +39,7 @@ def inherit(source: str, home: Home, config: RunConfig, *, grow: bool) -> Inheri
     path = find_checkpoint(source, home)
     try:
         actor, critic, found = load_networks(path)
-        tensors = load_statistics(path, found)
+        tensors = load_statistics(path)
         sha256 = hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()
     except (CorruptCheckpoint, OSError) as error:
         raise CommandError(f"checkpoint {path} cannot be read: {error}. Take another one.") from error
