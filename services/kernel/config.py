@@ -139,6 +139,9 @@ class BusConfig(Section):
         "", description="folder with SERVICE.nk and ca.pem, from `ludus nats config`; needed beyond this machine"
     )
     patience_seconds: float = Field(60.0, gt=0, description="how long a publish is retried while the server is away")
+    replicas: Literal[1, 3, 5] = Field(
+        1, description="servers of a NATS cluster that keep every message; 3 survive the loss of one"
+    )
 
 
 class RedisConfig(Section):
