@@ -18,7 +18,9 @@ from .batch import Batcher, BatchFacts
 from .crew import Crew
 from .fused import fits, gradients
 from .objective import Scales, Terms
+from .ranks import Order, Ranks
 from .rows import Rows
+from .shared import SharedGradients
 from .slab import Slab
 from .state import State, Versions
 
@@ -80,9 +82,12 @@ class Report:
 
 
 class Updater:
-    """Applies updates to a state. Not thread-safe: one update at a time."""
+    """Applies updates to a state. Not thread-safe: one update at a time.
 
-    def __init__(self, config: RunConfig, state: State, versions: Versions) -> None:
+    Of several `ranks` number 0 calls `update`, the others `assist` at the same time.
+    """
+
+    def __init__(self, config: RunConfig, state: State, versions: Versions, ranks: Ranks | None = None) -> None:
         self._config = config.learner
         self._total_updates = config.total_updates
         self._guard = config.health.guard
@@ -91,7 +96,10 @@ class Updater:
         # without the fused engine every matrix product uses all threads by itself
         shared = fits(config.learner, state.architecture) and config.learner.device == "cpu"
         self._crew = Crew(config.learner.threads if shared else 1)
+        self._ranks = ranks
         self._gradients = gradients(config.learner, state, self._crew)
+        if ranks:
+            self._gradients = SharedGradients(config.learner, state, self._gradients, ranks)
         self.overrides = Overrides()
         """what a remedy multiplies the configuration by; not part of the state, so that no checkpoint brings it back"""
         self._batcher = Batcher(config.learner, state, self._crew)
@@ -118,7 +126,11 @@ class Updater:
         scales = replace(scales, kl_penalty=scales.kl_penalty * self.overrides.kl)
         rate *= self.overrides.rate
         extra = tools.metrics(config, state) | {"learning_rate": rate}
+        if self._ranks:
+            self._ranks.give(Order(len(rows), self.overrides.epochs, rate, scales), state, rows.packed)
         progress = self._optimise(rows, rate, scales)
+        if self._ranks:
+            self._ranks.compare(state.optimizer.flat)
         if state.rnd is not None:
             extra["rnd_error"] = state.rnd.learn(rows.observations.cpu(), state.generator)
         clock.lap("optimise")
@@ -134,6 +146,18 @@ class Updater:
         tools.adapt(config, state, moved.kl, moved.kl_reference)
         clock.lap("measure")
         return Report(not reason, reason, detail, len(rows), _finite(metrics), clock.wall, clock.cpu, against)
+
+    def assist(self) -> bool:
+        """Take part in one update of rank 0, from its weights and with its batch. False if there are no more."""
+        assert self._ranks
+        taken = self._ranks.take(self._state, self._batcher.room)
+        if taken is None:
+            return False
+        order, packed = taken
+        self.overrides = Overrides(epochs=order.epochs)
+        self._optimise(self._batcher.rows(packed), order.rate, order.scales)
+        self._ranks.compare(self._state.optimizer.flat)
+        return True
 
     def _commit(self, decisions: int) -> None:
         counters = self._state.counters
