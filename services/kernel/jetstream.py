@@ -22,12 +22,13 @@ API_TIMEOUT_SECONDS = 5.0
 STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014
 NAME_IN_USE = 10058
-WRONG_LAST_SEQUENCE = 10071
+WRONG_LAST_SEQUENCE = (10071, 10164)  # the second where the other write is still on its way through a cluster
 STORE_FAILED = 10077
 NO_ROOM = (10023, 10028, 10047)
 NO_JETSTREAM = (10039, 10076)
-TOO_FEW_PEERS = 10005
 NOT_CLUSTERED = 10074
+#: Of a cluster that comes together, that has this very message id on its way, or that has too much to do.
+PASSING = (10005, 10158, 10167)
 
 
 class ApiError(BusError):
@@ -47,7 +48,7 @@ def parse(subject: str, data: bytes) -> Config:
     if not error:
         return answer
     problem = ApiError(subject, error)
-    if problem.number == WRONG_LAST_SEQUENCE:
+    if problem.number in WRONG_LAST_SEQUENCE:
         raise Conflict(f"{subject} was written by somebody else first ({problem.description})")
     if problem.number == STORE_FAILED and "maximum" in problem.description:
         raise StreamFull(f"{subject}: the stream is full ({problem.description})")
@@ -59,7 +60,7 @@ def parse(subject: str, data: bytes) -> Config:
         raise Unsupported(
             "bus.replicas is above 1, and this NATS server is alone: set it to 1, or run a cluster of three"
         )
-    if problem.code == 503 or problem.number == TOO_FEW_PEERS:  # a cluster that is still coming together
+    if problem.code == 503 or problem.number in PASSING:
         raise Away(str(problem)) from problem
     raise problem
 
