@@ -63,6 +63,7 @@ def test_a_resumed_learner_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert (saved.epoch, saved.step) == (1, 3)
     assert second.counters == first.counters
     versions.add(0, learner(run)[0].actor)  # the version that played the rollouts is still remembered
+    versions.add(second.counters.step, second.actor)  # as the service does at its start
     for k in range(3, 6):
         updater.update(slabs[k])
     assert second.counters == state.counters
