@@ -1,14 +1,18 @@
 """Pursuit–evasion: does self-play of two roles work, does it stand still, and how far can its policies be beaten?
 
-Arms: the default game (60 s, a pursuer wins it); the balanced one (23 s) with both sides learning at once; the same for
-fewer decisions, with and without scripts and a falling rate, beside the original protocol, one side at a time with the
-other frozen, with and without short first phases, and against a pool instead of the newest version; and the recipe of
-the balanced game under other clocks. Per seed: the share of captures between the newest versions in every measurement
-(deterministic play, starts never trained on), and a warm-started exploiter of each final policy with a fifth of the
-budget. The gap of a side is what its strongest opponent, exploiter or script, wins more against it than the other side
-of the same run.
+Arms: the default game (60 s, a pursuer wins it); the balanced one (23 s) with both sides learning at once; the recipe
+of the balanced game under other clocks; and the comparison of protocols, in which every side makes about a million
+decisions: both at once, with and without scripts and a falling rate, and the original protocol, one side at a time with
+the other frozen, with and without short first phases, against a pool instead of the newest version, and with scripts
+and a falling rate. All with the health controller, which may roll back one side or both; `-unwatched` is without it.
 
-    python benchmarks/pursuit_selfplay.py                      # seven arms, four seeds: about an hour on two cores
+Per seed: the share of captures between the newest versions in every measurement (deterministic play, starts never
+trained on), what the controller did, and, where there are exploiters, a warm-started one of each final policy with a
+fifth of the budget. The gap of a side is what its strongest opponent, exploiter or script, wins more against it than
+the other side of the same run.
+
+    python benchmarks/pursuit_selfplay.py                      # the two games, four seeds: half an hour on two cores
+    python benchmarks/pursuit_selfplay.py --arms compared      # the protocols, four seeds: an hour
     python benchmarks/pursuit_selfplay.py --arms clock-400 clock-440 clock-480 clock-520 clock-600 --seeds 1 2
     python benchmarks/pursuit_selfplay.py --arms balanced --seeds 1 2
     python benchmarks/pursuit_selfplay.py --quick              # one short run
@@ -35,13 +39,32 @@ from ludus.kernel.players import version_of
 from ludus.kernel.wilson import wilson_interval
 
 LAST = 5
+#: Events of the health controller, from the mildest remedy to the last.
+CURES = ("softened", "rollback_planned", "paused_by_health")
 BOTH = ("evader", "pursuer")
 #: Steps of 0.05 s: the game's value is 0 captures with little time and 1 with much.
 CLOCKS = (400, 440, 480, 520, 600)
-COMPARED = ["--decisions", "1000000", "--set", "evaluator.every_updates=6", "--set", "evaluator.matches_per_opponent=2"]
+SHORT = ["--decisions", "1000000", "--set", "evaluator.every_updates=6", "--set", "evaluator.matches_per_opponent=2"]
+COMPARED = [
+    *(*SHORT, "--set", "evaluator.share=0.5", "--set", "evaluator.final_matches_per_opponent=100"),
+    *("--set", "evaluator.other_play_matches_per_opponent=0"),
+]
+#: Where both learn and some matches are against scripts, batches are larger than asked for: this makes a million.
+OVERFULL = ["--decisions", "760000"]
+#: The controller's numbers for 122 updates: else there is nothing to go back to but step 0.
+WATCHED = [
+    *("--set", "health.survive_updates=12", "--set", "health.margin_updates=3", "--set", "health.calm_updates=10"),
+    *("--set", "health.cool_down_updates=24", "--set", "health.probation_updates=24"),
+]
+UNWATCHED = ["--set", "health.controller=false"]
 CONSTANT = ["--set", 'learner.learning_rate_schedule="constant"']
+FALLING = ["--set", 'learner.learning_rate_schedule="linear"']
 #: Phases whose opponents are these, without scripts.
 PLAIN = 'league.phases=[{{name = "self-play", share = 1.0, opponents = {}}}]'
+SCRIPTS = (
+    'league.phases=[{name = "self-play", share = 1.0, opponents = "latest", scripted_share = 0.2, '
+    'bots = [{ bots = ["lion", "proportional_navigation", "circler", "flee"] }]}]'
+)
 NO_WARMUP = ["--set", "league.curriculum.alternation.warmup_decisions=[]"]
 
 
@@ -54,15 +77,20 @@ class Arm(NamedTuple):
 ARMS = {
     "default": Arm([], ("evader",)),
     "balanced": Arm(["--preset", "balanced"], BOTH),
-    "simultaneous": Arm(["--preset", "balanced", *COMPARED], BOTH),
-    "simultaneous-plain": Arm(["--preset", "balanced", *COMPARED, *CONSTANT, "--set", PLAIN.format("{live = 1.0}")]),
-    "alternating": Arm(["--preset", "alternating", *COMPARED]),
-    "alternating-cold": Arm(["--preset", "alternating", *COMPARED, *NO_WARMUP]),
-    "alternating-pool": Arm(["--preset", "alternating", *COMPARED, "--set", PLAIN.format('"mixed"')]),
 }
 USUAL = list(ARMS)
+PROTOCOLS = {
+    "simultaneous": ["--preset", "balanced", *COMPARED, *OVERFULL],
+    "simultaneous-plain": ["--preset", "balanced", *COMPARED, *CONSTANT, "--set", PLAIN.format("{live = 1.0}")],
+    "alternating": ["--preset", "alternating", *COMPARED],
+    "alternating-cold": ["--preset", "alternating", *COMPARED, *NO_WARMUP],
+    "alternating-pool": ["--preset", "alternating", *COMPARED, "--set", PLAIN.format('"mixed"')],
+    "alternating-scripts": ["--preset", "alternating", *COMPARED, *FALLING, "--set", SCRIPTS],
+}
+ARMS |= {name: Arm([*arguments, *WATCHED]) for name, arguments in PROTOCOLS.items()}
+ARMS |= {f"{name}-unwatched": Arm([*arguments, *UNWATCHED]) for name, arguments in PROTOCOLS.items()}
 ARMS |= {
-    f"clock-{clock}": Arm(["--preset", "balanced", *COMPARED, "--set", f"game_parameters.physics.max_steps={clock}"])
+    f"clock-{clock}": Arm(["--preset", "balanced", *SHORT, "--set", f"game_parameters.physics.max_steps={clock}"])
     for clock in CLOCKS
 }
 
@@ -93,6 +121,10 @@ def summary(home: Path, run: str, arguments: list[str]) -> dict[str, Any]:
     return found
 
 
+def events(home: Path, run: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (home / "runs" / run / "events.jsonl").read_text().splitlines()]
+
+
 def captures(found: dict[str, Any]) -> list[Point]:
     """In the order of training; versions of step 0 are left out."""
     points = []
@@ -104,7 +136,8 @@ def captures(found: dict[str, Any]) -> list[Point]:
     return sorted(points)
 
 
-def rows_of(name: str, found: dict[str, Any]) -> list[Row]:
+def rows_of(name: str, found: dict[str, Any], told: list[dict[str, Any]]) -> list[Row]:
+    """`told`: the events of the run."""
     points, balanced = captures(found), not name.startswith(("default", "clock"))
     if not points:
         return []
@@ -122,6 +155,15 @@ def rows_of(name: str, found: dict[str, Any]) -> list[Row]:
     ):
         if balanced:
             rows.append(row(f"{name}: {label}", value, "rate", n=count, target=target, at_most=True))
+    everything = [point.rate for point in points]
+    rows += [row(f"{name}: {one.__name__} captures", one(everything), "rate", n=len(points)) for one in (min, max)]
+    steep = max((abs(a - b) for a, b in itertools.pairwise(everything)), default=0.0)
+    rows.append(row(f"{name}: largest jump", steep, "rate", n=len(points)))
+    for kind in CURES:
+        count = sum(event["kind"] == kind for event in told)
+        rows.append(row(f"{name}: {kind}", count, "times", n=found["steps"]))
+    for agent in found["agents"]:
+        rows.append(row(f"{name}: decisions of the {agent['agent']}", agent["decisions"], "", n=1))
     for candidate in found["candidates"]:
         if candidate["label"] == "final":
             rows += [script_row(name, candidate["policy"].partition("@")[0], one) for one in scripts(candidate)]
@@ -173,13 +215,15 @@ def drawing(arm: str, captured: dict[str, list[tuple[float, float]]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short run of the balanced arm")
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=USUAL)
+    parser.add_argument("--arms", nargs="+", choices=[*ARMS, "compared"], default=USUAL)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--home", type=Path, help="where the runs are kept (default: nowhere)")
     parser.add_argument("--plot", type=Path, metavar="FOLDER", help="captures over decisions, a file per arm")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     options = parser.parse_args()
     arms, seeds = (["balanced"], [1]) if options.quick else (options.arms, options.seeds)
+    if "compared" in arms:
+        arms = [*(arm for arm in arms if arm != "compared"), *PROTOCOLS, *(f"{arm}-unwatched" for arm in PROTOCOLS)]
     short = ["--decisions", "65536", "--set", "evaluator.final_matches_per_opponent=20"] if options.quick else []
     rows: list[Row] = []
     lines: dict[str, dict[str, list[tuple[float, float]]]] = {arm: {} for arm in arms}
@@ -193,7 +237,7 @@ def main() -> None:
                     found = summary(home, run, train)
                     per_step = found["decisions"] / max(1, found["steps"]) / 1e6
                     lines[arm][f"seed {seed}"] = [(point.step * per_step, point.rate) for point in captures(found)]
-                    rows += rows_of(name, found)
+                    rows += rows_of(name, found, events(home, run))
                     for role in ARMS[arm].exploited:
                         rows += exploit(home, run, name, role, options.quick)
                     show(rows, options.json)
