@@ -1,10 +1,11 @@
 """Pursuit–evasion: does self-play of two roles work, does it stand still, and how far can its policies be beaten?
 
 Arms: the default game (60 s, a pursuer wins it); the balanced one (23 s) with both sides learning at once; the recipe
-of the balanced game under other clocks; and the comparison of protocols, in which every side makes about a million
-decisions: both at once, with and without scripts and a falling rate, and the original protocol, one side at a time with
-the other frozen, with and without short first phases, against a pool instead of the newest version, and with scripts
-and a falling rate. All with the health controller, which may roll back one side or both; `-unwatched` is without it.
+of the balanced game under other clocks; and the comparison of protocols, in which every side makes half a million
+decisions: both at once, with and without scripts and a falling rate, and the original protocol, one side at a time
+with the other frozen, with and without short first phases, against a pool instead of the newest version, and with
+scripts and a falling rate. All with the health controller, which may roll back one side or both; `-unwatched` is
+without it.
 
 Per seed: the share of captures between the newest versions in every measurement (deterministic play, starts never
 trained on), what the controller did, and, where there are exploiters, a warm-started one of each final policy with a
@@ -12,7 +13,7 @@ fifth of the budget. The gap of a side is what its strongest opponent, exploiter
 the other side of the same run.
 
     python benchmarks/pursuit_selfplay.py                      # the two games, four seeds: half an hour on two cores
-    python benchmarks/pursuit_selfplay.py --arms compared      # the protocols, four seeds: an hour
+    python benchmarks/pursuit_selfplay.py --arms compared      # the protocols, four seeds: forty minutes
     python benchmarks/pursuit_selfplay.py --arms clock-400 clock-440 clock-480 clock-520 clock-600 --seeds 1 2
     python benchmarks/pursuit_selfplay.py --arms balanced --seeds 1 2
     python benchmarks/pursuit_selfplay.py --quick              # one short run
@@ -28,6 +29,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -39,22 +41,30 @@ from ludus.kernel.players import version_of
 from ludus.kernel.wilson import wilson_interval
 
 LAST = 5
+#: The original rolled back when captures were this near to none or to all.
+ALARM = 0.02
 #: Events of the health controller, from the mildest remedy to the last.
 CURES = ("softened", "rollback_planned", "paused_by_health")
+COUNTED = ("alarms", "softened", "rollbacks", "pauses")
 BOTH = ("evader", "pursuer")
 #: Steps of 0.05 s: the game's value is 0 captures with little time and 1 with much.
 CLOCKS = (400, 440, 480, 520, 600)
 SHORT = ["--decisions", "1000000", "--set", "evaluator.every_updates=6", "--set", "evaluator.matches_per_opponent=2"]
 COMPARED = [
-    *(*SHORT, "--set", "evaluator.share=0.5", "--set", "evaluator.final_matches_per_opponent=100"),
-    *("--set", "evaluator.other_play_matches_per_opponent=0"),
+    *("--decisions", "500000", "--set", "evaluator.every_updates=4", "--set", "evaluator.matches_per_opponent=2"),
+    *("--set", "evaluator.final_matches_per_opponent=100", "--set", "evaluator.other_play_matches_per_opponent=0"),
+    *("--set", "evaluator.share=0.5"),
 ]
-#: Where both learn and some matches are against scripts, batches are larger than asked for: this makes a million.
-OVERFULL = ["--decisions", "760000"]
-#: The controller's numbers for 122 updates: else there is nothing to go back to but step 0.
+#: Where both learn and some matches are against scripts, batches are larger than asked for: this makes half a million.
+OVERFULL = ["--decisions", "380000"]
+TURNS = "league.curriculum.alternation"
+#: The original's phases: 500,000 of its steps, of which an action is held for four here; so are the short first ones.
+PHASES = [*COMPARED, "--set", f"{TURNS}.phase_decisions=125000"]
+WARMUP = ["--set", f"{TURNS}.warmup_decisions=[25000, 25000, 50000, 50000, 75000, 75000]"]
+#: The controller's numbers for 61 updates: else there is nothing to go back to but step 0.
 WATCHED = [
-    *("--set", "health.survive_updates=12", "--set", "health.margin_updates=3", "--set", "health.calm_updates=10"),
-    *("--set", "health.cool_down_updates=24", "--set", "health.probation_updates=24"),
+    *("--set", "health.survive_updates=8", "--set", "health.margin_updates=2", "--set", "health.calm_updates=5"),
+    *("--set", "health.cool_down_updates=12", "--set", "health.probation_updates=12"),
 ]
 UNWATCHED = ["--set", "health.controller=false"]
 CONSTANT = ["--set", 'learner.learning_rate_schedule="constant"']
@@ -65,7 +75,7 @@ SCRIPTS = (
     'league.phases=[{name = "self-play", share = 1.0, opponents = "latest", scripted_share = 0.2, '
     'bots = [{ bots = ["lion", "proportional_navigation", "circler", "flee"] }]}]'
 )
-NO_WARMUP = ["--set", "league.curriculum.alternation.warmup_decisions=[]"]
+NO_WARMUP = ["--set", f"{TURNS}.warmup_decisions=[]"]
 
 
 class Arm(NamedTuple):
@@ -82,10 +92,10 @@ USUAL = list(ARMS)
 PROTOCOLS = {
     "simultaneous": ["--preset", "balanced", *COMPARED, *OVERFULL],
     "simultaneous-plain": ["--preset", "balanced", *COMPARED, *CONSTANT, "--set", PLAIN.format("{live = 1.0}")],
-    "alternating": ["--preset", "alternating", *COMPARED],
-    "alternating-cold": ["--preset", "alternating", *COMPARED, *NO_WARMUP],
-    "alternating-pool": ["--preset", "alternating", *COMPARED, "--set", PLAIN.format('"mixed"')],
-    "alternating-scripts": ["--preset", "alternating", *COMPARED, *FALLING, "--set", SCRIPTS],
+    "alternating": ["--preset", "alternating", *PHASES, *WARMUP],
+    "alternating-cold": ["--preset", "alternating", *PHASES, *NO_WARMUP],
+    "alternating-pool": ["--preset", "alternating", *PHASES, *WARMUP, "--set", PLAIN.format('"mixed"')],
+    "alternating-scripts": ["--preset", "alternating", *PHASES, *WARMUP, *FALLING, "--set", SCRIPTS],
 }
 ARMS |= {name: Arm([*arguments, *WATCHED]) for name, arguments in PROTOCOLS.items()}
 ARMS |= {f"{name}-unwatched": Arm([*arguments, *UNWATCHED]) for name, arguments in PROTOCOLS.items()}
@@ -126,14 +136,54 @@ def events(home: Path, run: str) -> list[dict[str, Any]]:
 
 
 def captures(found: dict[str, Any]) -> list[Point]:
-    """In the order of training; versions of step 0 are left out."""
+    """In the order of training, from the first one on in which a side has learned."""
     points = []
     for candidate in found["candidates"]:
         for one in candidate["rows"]:
             if candidate["policy"].startswith("pursuer@") and one["opponent"].startswith("evader@"):
                 steps = version_of(candidate["policy"])[2], version_of(one["opponent"])[2]
-                points += [Point(sum(steps) / 2, one["wins"], one["n"])] if min(steps) and one["n"] else []
+                points += [Point(sum(steps) / 2, one["wins"], one["n"])] if any(steps) and one["n"] else []
     return sorted(points)
+
+
+def largest_jump(rates: list[float]) -> float:
+    return max((abs(a - b) for a, b in itertools.pairwise(rates)), default=0.0)
+
+
+class Swing(NamedTuple):
+    """How far a run went to and fro, and what was done about it."""
+
+    lowest: float
+    highest: float
+    deviation: float
+    """of the second half"""
+    jump: float
+    alarms: int
+    """measurements for which the original would have rolled back"""
+    softened: int
+    rollbacks: int
+    pauses: int
+
+    @classmethod
+    def of(cls, found: dict[str, Any], told: list[dict[str, Any]]) -> Swing:
+        rates = [point.rate for point in captures(found)]
+        alarms = sum(not ALARM < rate < 1 - ALARM for rate in rates)
+        cures = (sum(event["kind"] == kind for event in told) for kind in CURES)
+        half = rates[len(rates) // 2 :]
+        return cls(min(rates), max(rates), statistics.pstdev(half), largest_jump(rates), alarms, *cures)
+
+
+def compared(arm: str, swings: list[Swing]) -> list[Row]:
+    """One arm over its seeds: the extremes, how often in all, and of the deviation the mean."""
+    together: dict[str, Callable[..., float]] = {"lowest": min, "highest": max, "jump": max}
+    rows = [
+        row(f"{arm}, all seeds: {label}", of(getattr(one, label) for one in swings), "", n=len(swings))
+        for label, of in (together | dict.fromkeys(COUNTED, sum)).items()
+    ]
+    deviations = [one.deviation for one in swings]
+    extremes = (min(deviations), max(deviations))
+    mean = statistics.fmean(deviations)
+    return [*rows, row(f"{arm}, all seeds: deviation", mean, "", n=len(swings), interval=extremes)]
 
 
 def rows_of(name: str, found: dict[str, Any], told: list[dict[str, Any]]) -> list[Row]:
@@ -144,24 +194,19 @@ def rows_of(name: str, found: dict[str, Any], told: list[dict[str, Any]]) -> lis
     last, half = points[-LAST:], points[len(points) // 2 :]
     wins, n = sum(point.wins for point in last), sum(point.n for point in last)
     rates = [point.rate for point in half]
-    jump = max((abs(a - b) for a, b in itertools.pairwise(rates)), default=0.0)
     rows = [row(f"{name}: captures, last {len(last)}", wins / n, "rate", n=n, interval=wilson_interval(wins, n),
                 target=0.98 if name.startswith("default") else None)]  # fmt: skip
     for label, value, count, target in (
         ("|captures - .5|, mean of the last", abs(wins / n - 0.5), n, 0.1),
         ("|captures - .5|, worst of the last", max(abs(point.rate - 0.5) for point in last), last[-1].n, 0.1),
         ("standard deviation, second half", statistics.pstdev(rates), len(half), 0.08),
-        ("largest jump, second half", jump, len(half), 0.2),
+        ("largest jump, second half", largest_jump(rates), len(half), 0.2),
     ):
         if balanced:
             rows.append(row(f"{name}: {label}", value, "rate", n=count, target=target, at_most=True))
-    everything = [point.rate for point in points]
-    rows += [row(f"{name}: {one.__name__} captures", one(everything), "rate", n=len(points)) for one in (min, max)]
-    steep = max((abs(a - b) for a, b in itertools.pairwise(everything)), default=0.0)
-    rows.append(row(f"{name}: largest jump", steep, "rate", n=len(points)))
-    for kind in CURES:
-        count = sum(event["kind"] == kind for event in told)
-        rows.append(row(f"{name}: {kind}", count, "times", n=found["steps"]))
+    swing = Swing.of(found, told)
+    for label, value in swing._asdict().items():
+        rows.append(row(f"{name}: {label}", value, "times" if isinstance(value, int) else "rate", n=len(points)))
     for agent in found["agents"]:
         rows.append(row(f"{name}: decisions of the {agent['agent']}", agent["decisions"], "", n=1))
     for candidate in found["candidates"]:
@@ -231,6 +276,7 @@ def main() -> None:
         home = options.home or Path(folder)
         try:
             for arm in arms:
+                swings: list[Swing] = []
                 for seed in seeds:
                     run, name = f"{arm}-{seed}", f"{arm}, seed {seed}"
                     train = ["train", "pursuit", "--seed", str(seed), "--run", run, *ARMS[arm].arguments, *short]
@@ -238,9 +284,12 @@ def main() -> None:
                     per_step = found["decisions"] / max(1, found["steps"]) / 1e6
                     lines[arm][f"seed {seed}"] = [(point.step * per_step, point.rate) for point in captures(found)]
                     rows += rows_of(name, found, events(home, run))
+                    swings.append(Swing.of(found, events(home, run)))
                     for role in ARMS[arm].exploited:
                         rows += exploit(home, run, name, role, options.quick)
                     show(rows, options.json)
+                rows += compared(arm, swings)
+            show(rows, options.json)
         finally:
             ludus(home, "down")
     if options.plot:
