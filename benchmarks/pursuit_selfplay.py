@@ -136,13 +136,13 @@ def events(home: Path, run: str) -> list[dict[str, Any]]:
 
 
 def captures(found: dict[str, Any]) -> list[Point]:
-    """In the order of training, from the first one on in which a side has learned."""
+    """In the order of training; versions of step 0 are left out: they stay on the panel for good."""
     points = []
     for candidate in found["candidates"]:
         for one in candidate["rows"]:
             if candidate["policy"].startswith("pursuer@") and one["opponent"].startswith("evader@"):
                 steps = version_of(candidate["policy"])[2], version_of(one["opponent"])[2]
-                points += [Point(sum(steps) / 2, one["wins"], one["n"])] if any(steps) and one["n"] else []
+                points += [Point(sum(steps) / 2, one["wins"], one["n"])] if min(steps) and one["n"] else []
     return sorted(points)
 
 
