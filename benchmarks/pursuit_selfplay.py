@@ -45,6 +45,8 @@ LAST = 5
 ALARM = 0.02
 #: Events of the health controller, from the mildest remedy to the last.
 CURES = ("softened", "rollback_planned", "paused_by_health")
+#: Of a run that has come to rest.
+STILL = {"deviation": 0.08, "jump": 0.2}
 COUNTED = ("alarms", "softened", "rollbacks", "pauses")
 BOTH = ("evader", "pursuer")
 #: Steps of 0.05 s: the game's value is 0 captures with little time and 1 with much.
@@ -151,12 +153,11 @@ def largest_jump(rates: list[float]) -> float:
 
 
 class Swing(NamedTuple):
-    """How far a run went to and fro, and what was done about it."""
+    """How far a run went to and fro in its second half, and what was done about it in all of it."""
 
     lowest: float
     highest: float
     deviation: float
-    """of the second half"""
     jump: float
     alarms: int
     """measurements for which the original would have rolled back"""
@@ -170,7 +171,7 @@ class Swing(NamedTuple):
         alarms = sum(not ALARM < rate < 1 - ALARM for rate in rates)
         cures = (sum(event["kind"] == kind for event in told) for kind in CURES)
         half = rates[len(rates) // 2 :]
-        return cls(min(rates), max(rates), statistics.pstdev(half), largest_jump(rates), alarms, *cures)
+        return cls(min(half), max(half), statistics.pstdev(half), largest_jump(half), alarms, *cures)
 
 
 def compared(arm: str, swings: list[Swing]) -> list[Row]:
@@ -191,22 +192,17 @@ def rows_of(name: str, found: dict[str, Any], told: list[dict[str, Any]]) -> lis
     points, balanced = captures(found), not name.startswith(("default", "clock"))
     if not points:
         return []
-    last, half = points[-LAST:], points[len(points) // 2 :]
+    last = points[-LAST:]
     wins, n = sum(point.wins for point in last), sum(point.n for point in last)
-    rates = [point.rate for point in half]
     rows = [row(f"{name}: captures, last {len(last)}", wins / n, "rate", n=n, interval=wilson_interval(wins, n),
                 target=0.98 if name.startswith("default") else None)]  # fmt: skip
-    for label, value, count, target in (
-        ("|captures - .5|, mean of the last", abs(wins / n - 0.5), n, 0.1),
-        ("|captures - .5|, worst of the last", max(abs(point.rate - 0.5) for point in last), last[-1].n, 0.1),
-        ("standard deviation, second half", statistics.pstdev(rates), len(half), 0.08),
-        ("largest jump, second half", largest_jump(rates), len(half), 0.2),
-    ):
-        if balanced:
-            rows.append(row(f"{name}: {label}", value, "rate", n=count, target=target, at_most=True))
-    swing = Swing.of(found, told)
-    for label, value in swing._asdict().items():
-        rows.append(row(f"{name}: {label}", value, "times" if isinstance(value, int) else "rate", n=len(points)))
+    if balanced:
+        away = {"mean": abs(wins / n - 0.5), "worst": max(abs(point.rate - 0.5) for point in last)}
+        rows += [row(f"{name}: |captures - .5|, {label} of the last", value, "rate", n=n, target=0.1, at_most=True)
+                 for label, value in away.items()]  # fmt: skip
+    for label, value in Swing.of(found, told)._asdict().items():
+        unit, target = "times" if label in COUNTED else "rate", STILL.get(label) if balanced else None
+        rows.append(row(f"{name}: {label}", value, unit, n=len(points), target=target, at_most=True))
     for agent in found["agents"]:
         rows.append(row(f"{name}: decisions of the {agent['agent']}", agent["decisions"], "", n=1))
     for candidate in found["candidates"]:

@@ -53,7 +53,7 @@ bots = [{ bots = ["still"] }]
 [league.curriculum.advance]
 decisions = 20_480
 canary_share = 0.95
-canary_updates = 20
+canary_updates = 40
 retry_evaluations = 1000
 
 [[league.curriculum.levels]]
