@@ -1,5 +1,5 @@
-"""The evader learns to drive before it meets anybody: a run on the navigation task, whose weights are step 0 of the evader
-in a run of two roles. Both roles have a checkpoint to go back to before the first of them learns."""
+"""The evader learns to drive before it meets anybody: a run on the navigation task, whose weights are step 0 of the
+evader in a run of two roles. Both roles have a checkpoint to go back to before the first of them learns."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A game of its own package, for tests: say which way the wind blows. On a headwind level the same answer is wrong.
 
-Both seats see the wind and answer with a number; the answer times the wind is the reward. `headwind` turns
-the reward round and shows nowhere: what is learned there is lost everywhere else.
+Both seats see the wind, 1 or -1, and answer with a number: the nearer the better, and 0 scores nothing. `headwind`
+turns the wind round and shows nowhere: what is learned there is lost everywhere else.
 """
 
 from __future__ import annotations
@@ -56,8 +56,9 @@ class Weathervane:
 
     def step(self, actions: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray, BoolArray, StepInfo]:
         playing = self._length < DECISIONS
-        answers = np.clip(np.nan_to_num(actions[:, :, 0]), -1, 1) * ~self._bot
-        rewards = answers * self._wind * np.where(self._headwind, -1, 1)[:, None] * playing[:, None]
+        answers = np.clip(np.nan_to_num(actions[:, :, 0]), -3, 3) * ~self._bot
+        right = self._wind * np.where(self._headwind, -1, 1)[:, None]
+        rewards = (right * answers - answers**2 / 2) * playing[:, None]
         self._scores += rewards
         self._length += playing
         done = playing & (self._length == DECISIONS)
