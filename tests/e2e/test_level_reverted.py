@@ -28,6 +28,7 @@ slabs = 1
 hidden = 16
 activation = "tanh"
 log_std_init = -0.5
+log_std_min = -0.5  # who has found the answer goes on trying others, and changes its mind soon
 precision = "fp32"
 
 [learner]
