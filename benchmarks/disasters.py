@@ -39,6 +39,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TARGET_KL = 0.05
 GUARDS = {"off": ["learner.target_kl=1e9", "health.guard=false", "health.controller=false"], "on": []}
 OVER_SECONDS = 600.0
+ENDED = ("finished", "failed", "stopped", "paused")
 
 Json = dict[str, Any]
 
@@ -134,6 +135,8 @@ def repeat(home: Path, name: str, guard: str, seed: int, short: Sequence[str]) -
         config = ROOT / "configs" / "disasters" / f"{name}.toml"
         named = ["--config", str(config), "--seed", str(seed), "--run", run, "--detach"]
         ludus(home, "train", DISASTERS[name].game, *named, *sets, *short)
+    elif state_of(home, run) not in ENDED:
+        ludus(home, "resume", run)
     await_end(home, run)
     agent = DISASTERS[name].agent
     source = folder / "agents" / agent if agent else folder
@@ -145,13 +148,16 @@ def repeat(home: Path, name: str, guard: str, seed: int, short: Sequence[str]) -
 def await_end(home: Path, run: str) -> None:
     deadline = time.monotonic() + OVER_SECONDS
     while time.monotonic() < deadline:
-        state = json.loads(ludus(home, "status", run, "--json"))["state"]
-        if state in ("finished", "failed", "stopped", "paused"):
+        if (state := state_of(home, run)) in ENDED:
             if state == "paused":
                 ludus(home, "stop", run)
             return
         time.sleep(2)
     ludus(home, "stop", run)
+
+
+def state_of(home: Path, run: str) -> str:
+    return str(json.loads(ludus(home, "status", run, "--json"))["run"]["state"])
 
 
 def lines(path: Path) -> list[Json]:

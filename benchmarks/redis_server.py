@@ -38,14 +38,16 @@ class RedisServer:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def start(self) -> None:
+    def command(self, bind: str = "127.0.0.1") -> list[str]:
         self.data.mkdir(parents=True, exist_ok=True)
-        options = {"port": self.port, "bind": "127.0.0.1", "dir": self.data, "appendonly": "yes", "save": ""}
-        command = [find_redis(), *(text for key, value in options.items() for text in (f"--{key}", str(value)))]
+        options = {"port": self.port, "bind": bind, "dir": self.data, "appendonly": "yes", "save": ""}
+        return [find_redis(), *(text for key, value in options.items() for text in (f"--{key}", str(value)))]
+
+    def start(self) -> None:
         with (self.folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(self.command(), stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + START_SECONDS
-        while not _is_ready(self.port):
+        while not is_ready(self.port):
             assert self._process.poll() is None, (self.folder / "redis.log").read_text()
             assert time.monotonic() < deadline, f"redis-server was not ready within {START_SECONDS:.0f} s"
             time.sleep(0.01)
@@ -54,6 +56,10 @@ class RedisServer:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def remove(self) -> None:
+        """At the end."""
+        self.kill9()
 
     def remember(self) -> None:
         """Copy its files as they are now; the end of the newest may be cut off in the copy, as after a power cut."""
@@ -76,7 +82,7 @@ class RedisServer:
         shutil.rmtree(self._copy, ignore_errors=True)
 
 
-def _is_ready(port: int) -> bool:
+def is_ready(port: int) -> bool:
     """Whether it answers, which it does not before its files are read."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1.0) as connection:
         connection.settimeout(1.0)

@@ -53,7 +53,8 @@ class _Looker:
             keep_supervised(self._home)
             self._guarded = time.monotonic()
         view = run_view(self._home, self._run, self._watcher.latest)
-        if not self._run.wanted and view["state"] not in OVER:
+        # What a person wants, not whether there is an outcome: one that came since the view was taken is not a stop.
+        if self._run.desired().get("state") != "running" and view["state"] not in OVER:
             view["state"] = "stopped"
         if self._run.wanted and not is_up(self._home):
             view["warnings"].append("the stack is down: `ludus up` lets the run go on")

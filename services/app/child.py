@@ -41,6 +41,14 @@ class ChildSpec:
     log_file: Path
     environment: Mapping[str, str]
     folder: Path
+    niceness: int = 0
+    """how far it gives way to the others where cores are scarce"""
+
+
+def _give_way(pid: int, niceness: int) -> None:
+    """So much less urgent than whoever supervises it. One that is already gone needs no priority."""
+    with suppress(ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,7 @@ class Child:
             log.error("%s: cannot be started: %s", self.name, error)
             self.delay()
             return
+        _give_way(self._process.pid, self.spec.niceness)
         self.identity = Identity.of(self._process.pid) or Identity(self._process.pid, time.time())
         self._save()
         log.info("%s: started as process %d", self.name, self.identity.pid)

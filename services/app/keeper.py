@@ -31,6 +31,10 @@ RESTARTS_AFTER_THE_END = 5
 #: Whoever is still there this long after the outcome is asked to end.
 LINGER_SECONDS = 120.0
 
+#: On shared cores the learner goes first, since all else waits: its threads meet after every step, and one that has
+#: to queue behind a game holds up the other. Measuring takes what is left.
+NICENESS = {"simulator": 5, "evaluator": 10}
+
 #: (run, service, resume) -> command line
 Argv = Callable[[RunFolder, str, bool], Sequence[str]]
 #: (run, service) -> environment
@@ -59,6 +63,7 @@ class RunKeeper:
                 log_file=self.run.log_file(name),
                 environment=environment(self.run, name),
                 folder=self.run.path,
+                niceness=NICENESS.get(name.partition("-")[0], 0),
             )
         )
 

@@ -117,6 +117,7 @@ class LearnerConfig(Section):
     max_lag: int = Field(4, ge=0, description="rollouts of versions more steps behind are dropped and counted")
     buffer_slabs: int = Field(4, ge=1, description="depth of the ROLLOUTS stream; producers wait when it is full")
     threads: int = Field(1, ge=1, description="CPU threads of an update")
+    ranks: int = Field(1, ge=1, description="processes that share the gradients, each with so many threads")
     engine: Literal["fused", "autograd"] = Field(
         "fused", description="of gradients; fused is by hand and by threads, for networks without residual blocks"
     )
@@ -131,6 +132,12 @@ class LearnerConfig(Section):
     ewc: EwcConfig = EwcConfig()  # type: ignore[call-arg]
     rnd: RndConfig = RndConfig()  # type: ignore[call-arg]
     track: TrackConfig = TrackConfig()  # type: ignore[call-arg]
+
+    @model_validator(mode="after")
+    def _every_rank_has_rows(self) -> LearnerConfig:
+        if self.minibatch < self.ranks:
+            raise ValueError(f"minibatch ({self.minibatch}) must be at least ranks ({self.ranks}): one row for each")
+        return self
 
 
 class BusConfig(Section):

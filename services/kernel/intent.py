@@ -47,6 +47,8 @@ class Intent:
     """<epoch>-<step> of the target"""
     remedy: str
     reason: str
+    cause: str = "none"
+    """the signal that failed first"""
     epoch: int = 0
     """the new epoch; 0 until fenced"""
     reset_moments: bool = False
@@ -55,6 +57,8 @@ class Intent:
     """Unix time of the decision, for people and for the deadline"""
     ended: float = 0.0
     detail: str = ""
+    unloadable: bool = False
+    """aborted because the target is gone or broken: another one may do"""
 
     @property
     def is_open(self) -> bool:

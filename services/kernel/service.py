@@ -115,8 +115,8 @@ class _Process:
         self.build = build
         self.config = config
         self.options = options
-        number = options.agent if options.worker is None else options.worker
-        self.name = service if number is None else f"{service}-{number}"
+        parts = [str(part) for part in (options.agent, options.worker) if part is not None]
+        self.name = "-".join((service, *parts))
         self.url = options.nats_url or config.bus.url or os.environ.get("NATS_URL") or DEFAULT_URL
         self.metrics = Metrics(service)
         self.heartbeat = Heartbeat(

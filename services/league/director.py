@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from ..api.v1 import run_pb2 as run
 from ..kernel.players import version_id
-from . import alarm, exploiters, gate, levels, lockstep
+from . import alarm, balance, exploiters, gate, levels, lockstep, reentry
 from .examiner import evaluate, evaluate_on_schedule, evaluate_regimes, gaps, order_again
-from .phases import Stage, randomisation_at, stage_at
+from .phases import Stage, randomisation_at, stage_at, stage_began
 from .plan import Plan
 from .pool import admit_version
 from .tickets import training_shortage
@@ -57,10 +57,12 @@ def _train(turn: Turn) -> None:
         turn.record.phase = stage.name
         turn.announce("phase", f"{stage.name} begins", scripted_share=stage.scripted_share)
     _randomise(turn)
+    turn.record.stage_step = _stage_step(turn)
     _snapshot(turn)
     _end_learning(turn)
     exploiters.follow(turn)
     levels.follow(turn)
+    balance.follow(turn)
     if turn.view.over:
         _end_training(turn)
         return
@@ -92,6 +94,11 @@ def _randomise(turn: Turn) -> None:
         turn.announce("randomisation", f"{level or 'as configured'} begins", update=step)
 
 
+def _stage_step(turn: Turn) -> int:
+    config = turn.plan.config
+    return stage_began(config.league.phases, config.league.randomisation, turn.view.step, config.total_updates)
+
+
 def _snapshot(turn: Turn) -> None:
     """Every agent's versions join the pool in their own time; those of exploiters when they have earned it."""
     every = turn.plan.config.league.snapshot_updates
@@ -118,15 +125,17 @@ def _end_learning(turn: Turn) -> None:
 
 
 def _order_training(turn: Turn, stage: Stage) -> None:
-    view, level = turn.view, turn.record.randomisation
+    view = turn.view
     for _ in range(training_shortage(turn.plan.config, view.training_waiting, view.training_undelivered)):
         number, bot = turn.printer.next_ticket, levels.practice_bot(turn)
         agent = turn.chooser(number)
+        own, level = reentry.stage_of(turn, stage, number)
+        own = balance.gentler(turn, agent, own)
         if agent in view.exploiters:
             players = turn.match(agent, exploiters.opponent(turn, agent, number))
         else:
-            players = turn.lineup(agent, stage, view.standings, number, bot)
-        turn.publish([turn.printer.training(players, stage.name, level, levels.level(turn, number))])
+            players = turn.lineup(agent, own, view.standings, number, bot)
+        turn.publish([turn.printer.training(players, own.name, level, levels.level(turn, number))])
 
 
 def _end_training(turn: Turn) -> None:

@@ -43,8 +43,16 @@ def target(turn: Turn, exam: Exam) -> int:
     if exam.opponent and agent_of(exam.opponent) != agent_of(exam.candidate):
         return evaluator.matches_between_agents
     nobody_learns = turn.view.over or turn.record.state == run.RUN_STATE_EVALUATING
-    full = nobody_learns and exam.candidate in (*turn.geneses, *finals(turn))
+    if not nobody_learns:
+        first = exam.candidate in turn.geneses
+        return _first_look(evaluator.matches_per_opponent) if first else evaluator.matches_per_opponent
+    full = exam.candidate in (*turn.geneses, *finals(turn))
     return evaluator.final_matches_per_opponent if full else evaluator.matches_per_opponent
+
+
+def _first_look(matches: int) -> int:
+    """A quarter, in pairs: hardly anything has been learned yet, of which measuring step 0 may take its share."""
+    return max(2, matches // 8 * 2)
 
 
 def finals(turn: Turn) -> list[str]:

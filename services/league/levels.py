@@ -41,7 +41,7 @@ def follow(turn: Turn) -> None:
     for event in events:
         state, found = curriculum.step(rules, state, event, progress.mean)
         changes += found
-    if changes and not _keep_everybody(turn):
+    if changes and not keep_everybody(turn):
         return
     known = {name: value for name, value in asdict(state).items() if value is not None}
     turn.record.curriculum.CopyFrom(CurriculumState(**known))
@@ -50,7 +50,7 @@ def follow(turn: Turn) -> None:
         turn.announce(change.kind, change.message)
 
 
-def _keep_everybody(turn: Turn) -> bool:
+def keep_everybody(turn: Turn) -> bool:
     """Every agent's version of now is kept and joins the pool: whoever stands still is met as it is."""
     if not all([turn.keep(head) for head in turn.view.heads]):
         return False
@@ -81,33 +81,39 @@ def regime(turn: Turn) -> str:
     return rules.config.ladder[state_of(turn).level].name if rules.config.ladder else DEFAULT_REGIME
 
 
-def _evaluations(turn: Turn, state: State) -> Iterator[Measured]:
-    """The newest evaluation on the present level, if it is complete and news."""
+def newest_exam(turn: Turn, looked: int) -> Exam | None:
+    """The newest evaluation on the present level, complete or not, if it is later than step `looked`."""
     exams = [exam for exam in map(Exam.parse, turn.record.evaluation_matches) if exam.regime == regime(turn)]
     exams = [exam for exam in exams if bool(exam.opponent) == bool(turn.plan.cast.pairs())]
-    exams = [exam for exam in exams if _step(exam) > state.looked]
-    if not exams:
+    exams = [exam for exam in exams if step_of(exam) > looked]
+    return max(exams, key=step_of, default=None)
+
+
+def _evaluations(turn: Turn, state: State) -> Iterator[Measured]:
+    """The newest evaluation on the present level, if it is complete and news."""
+    newest = newest_exam(turn, state.looked)
+    if newest is None:
         return
-    newest = max(exams, key=_step)
     versions = [version for version in (newest.candidate, newest.opponent) if version]
     panels = [Exam(version) for version in versions]
-    if all(_complete(turn, exam) for exam in (newest, *panels)):
-        success = {agent_of(version): _won(turn, newest, version) for version in versions}
-        yield Measured(_step(newest), success, {agent_of(one.candidate): _won(turn, one).rate for one in panels})
+    if all(complete(turn, exam) for exam in (newest, *panels)):
+        success = {agent_of(version): won(turn, newest, version) for version in versions}
+        yield Measured(step_of(newest), success, {agent_of(one.candidate): won(turn, one).rate for one in panels})
 
 
-def _step(exam: Exam) -> int:
+def step_of(exam: Exam) -> int:
     """Mean step of the versions in it."""
     steps = [version_of(version)[2] for version in (exam.candidate, exam.opponent) if version]
     return sum(steps) // len(steps)
 
 
-def _complete(turn: Turn, exam: Exam) -> bool:
+def complete(turn: Turn, exam: Exam) -> bool:
+    """Whether the ledger holds all of its matches."""
     against, wanted = opponents(turn, exam), target(turn, exam)
     return not remaining_in(turn.view.standings, exam.candidate, against, wanted, exam.regime)
 
 
-def _won(turn: Turn, exam: Exam, version: str = "") -> Share:
+def won(turn: Turn, exam: Exam, version: str = "") -> Share:
     """Matches of an examination won by its candidate, or by the other version in it."""
     own, wins, matches = version or exam.candidate, 0, 0
     others = opponents(turn, exam) if own == exam.candidate else (exam.candidate,)

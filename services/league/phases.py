@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..kernel.schedule import PhaseConfig, RandomisationStage
@@ -64,6 +64,32 @@ def stage_at(phases: Sequence[PhaseConfig], step: int, total_updates: int) -> St
             return Stage(phase, max(0.0, (step - begin) / length))
         begin += length
     return Stage(phases[-1], 1.0)
+
+
+def stage_began(
+    phases: Sequence[PhaseConfig], randomisation: Sequence[RandomisationStage], step: int, total_updates: int
+) -> int:
+    """The update with which phase, bots or level of randomisation last became what they are at `step`."""
+
+    def key(update: int) -> tuple[str, tuple[str, ...], str]:
+        stage = stage_at(phases, update, total_updates)
+        return stage.name, stage.bots, randomisation_at(randomisation, update, total_updates)
+
+    near = {int(bound) + k for bound in _bounds(phases, randomisation, total_updates) for k in (0, 1)}
+    return max((at for at in near if 0 < at <= step and key(at) != key(at - 1)), default=0)
+
+
+def _bounds(
+    phases: Sequence[PhaseConfig], randomisation: Sequence[RandomisationStage], total_updates: int
+) -> Iterator[float]:
+    """Where something may change."""
+    begin = 0.0
+    for phase in phases:
+        length = phase.share * total_updates
+        yield from (begin + pool.from_progress * length for pool in phase.bots)
+        begin += length
+        yield begin
+    yield from (stage.begins(total_updates) for stage in randomisation)
 
 
 def randomisation_at(stages: Sequence[RandomisationStage], step: int, total_updates: int) -> str:

@@ -85,11 +85,18 @@ class Batcher:
 
     def _pack(self, slabs: Sequence[Slab]) -> Rows:
         """The slabs' own columns; the others are filled in later."""
-        total = sum(slab.decisions for slab in slabs)
+        packed = self.room(sum(slab.decisions for slab in slabs))
+        self._copy(slabs, packed.numpy())
+        return self.rows(packed)
+
+    def room(self, total: int) -> torch.Tensor:
+        """For so many packed rows, on the CPU; valid until the next call."""
         if self._buffer.shape[0] < total:
             self._buffer = torch.empty(total, self._buffer.shape[1])
-        packed = self._buffer[:total]
-        self._copy(slabs, packed.numpy())
+        return self._buffer[:total]
+
+    def rows(self, packed: torch.Tensor) -> Rows:
+        """Packed rows with names, where the networks are."""
         device = self._state.critic.head.weight.device
         return Rows(packed.to(device), self._obs_size, self._act_size, self._reference_size, self._corrected)
 

@@ -56,8 +56,8 @@ class Recovery:
         await self._slot.advance("resumed", ended=time.time())
 
     async def aborted(self, detail: str) -> None:
-        """It cannot be done; the controller pauses the run."""
-        await self._slot.advance("aborted", detail=detail, ended=time.time())
+        """The target cannot be loaded; the controller names another one, or pauses the run."""
+        await self._slot.advance("aborted", detail=detail, unloadable=True, ended=time.time())
 
 
 def settle(state: State, intent: Intent, begin: Callable[[], None]) -> None:

@@ -58,6 +58,8 @@ class Moved:
     log_ratio_p99: float
     clip_fraction: float
     entropy: float
+    kl_previous: float
+    """closed-form KL(policy before the update ‖ actor): late rollouts may pull back and forth, each time near them"""
     kl_reference: float
     """closed-form KL(reference ‖ actor) of the KL penalty; NaN without one"""
 
@@ -109,8 +111,11 @@ def check(sampled: Sample) -> tuple[float, float]:
     return p99, worst
 
 
-def measure(sampled: Sample, actor: Actor, clip: float) -> Moved:
-    """Closed-form KL(behaviour ‖ actor) and the sampled estimates beside it."""
+def measure(sampled: Sample, actor: Actor, clip: float, previous: Actor | None = None) -> Moved:
+    """Closed-form KL(behaviour ‖ actor) and the sampled estimates beside it.
+
+    `previous`: the policy before the update, if it is not the one that made all of the batch.
+    """
     with torch.no_grad():
         means, logits = actor(sampled.rows.observations)
         log_std, choices = actor.log_std, sampled.categorical
@@ -125,8 +130,19 @@ def measure(sampled: Sample, actor: Actor, clip: float) -> Moved:
             log_ratio_p99=float(torch.quantile(log_ratio.abs(), 0.99)),
             clip_fraction=float((torch.expm1(log_ratio).abs() > clip).float().mean()),
             entropy=float(distribution.entropy(log_std, logits, choices).mean()),
+            kl_previous=_kl_previous(sampled, previous, components, means, log_std, logits),
             kl_reference=_kl_reference(sampled, means, log_std, logits),
         )
+
+
+def _kl_previous(
+    sampled: Sample, previous: Actor | None, components: Tensor, means: Tensor, log_std: Tensor, logits: Tensor
+) -> float:
+    if previous is None:
+        return float(components.sum())
+    before, before_logits = previous(sampled.rows.observations)
+    old = (before, previous.log_std, before_logits)
+    return float(distribution.kl(*old, means, log_std, logits, sampled.categorical).sum(-1).mean())
 
 
 def _kl_reference(sampled: Sample, means: Tensor, log_std: Tensor, logits: Tensor) -> float:

@@ -27,8 +27,10 @@ from . import tools
 from .beginning import begin_with
 from .checkpoint import CheckpointError, Saved
 from .collector import Collector
+from .company import serve_together
 from .export import export_final
 from .publisher import Publisher, Turn
+from .ranks import Ranks
 from .recovery import Recovery, settle
 from .reference import WrongReference
 from .reporter import Reporter
@@ -52,7 +54,10 @@ async def serve(ctx: Context) -> None:
     tune_process(per_operation)
     threads = ThreadPoolExecutor(1, "update", initializer=tune_thread, initargs=(per_operation,))
     try:
-        await Learner(ctx, threads).run()
+        if ctx.config.learner.ranks == 1:
+            await Learner(ctx, threads).run()
+        else:
+            await serve_together(ctx, threads, lambda ranks: Learner(ctx, threads, ranks).run())
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
 
@@ -61,7 +66,7 @@ class Learner:
     """One agent's training. Everything that computes runs in the one thread of `threads`. Drills put their own updater
     and publisher in the place of the usual ones."""
 
-    def __init__(self, ctx: Context, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, ctx: Context, threads: ThreadPoolExecutor, ranks: Ranks | None = None) -> None:
         config = ctx.config
         self._ctx = ctx
         self._threads = threads
@@ -73,7 +78,7 @@ class Learner:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._vault = Vault(self._folder / "checkpoints", self.state, self._identity, config.learner.checkpoints_kept)
         self.versions = Versions(config.learner.max_lag)
-        self.updater = Updater(config, self.state, self.versions)
+        self.updater = Updater(config, self.state, self.versions, ranks)
         self.publisher = Publisher(ctx.bus, config.learner.agent)
         components = components_of(config)
         self._reporter = Reporter(ctx.metrics, self._folder / "metrics.jsonl", components, open_tracks(config))
@@ -211,7 +216,7 @@ class Learner:
         self.updater.overrides, self._vault.protected = guidance.overrides, guidance.protected
 
     async def _roll_back(self, intent: Intent, epoch: int) -> None:
-        """Carry out a fenced rollback. If the target cannot be loaded the state stays, and the controller pauses."""
+        """Carry out a fenced rollback. If the target cannot be loaded the state stays as it is."""
         ctx, counters = self._ctx, self.state.counters
         try:
             await self._compute(lambda: self._vault.load(intent.checkpoint))

@@ -11,13 +11,16 @@ import torch
 
 from ..kernel.config import LearnerConfig, RunConfig
 from ..kernel.intent import Overrides
+from ..play.network import Actor
 from ..play.weights import non_finite
 from . import loss_scale, ppo, reference, tools
 from .batch import Batcher, BatchFacts
 from .crew import Crew
 from .fused import fits, gradients
 from .objective import Scales, Terms
+from .ranks import Order, Ranks
 from .rows import Rows
+from .shared import SharedGradients
 from .slab import Slab
 from .state import State, Versions
 
@@ -79,9 +82,12 @@ class Report:
 
 
 class Updater:
-    """Applies updates to a state. Not thread-safe: one update at a time."""
+    """Applies updates to a state. Not thread-safe: one update at a time.
 
-    def __init__(self, config: RunConfig, state: State, versions: Versions) -> None:
+    Of several `ranks` number 0 calls `update`, the others `assist` at the same time.
+    """
+
+    def __init__(self, config: RunConfig, state: State, versions: Versions, ranks: Ranks | None = None) -> None:
         self._config = config.learner
         self._total_updates = config.total_updates
         self._guard = config.health.guard
@@ -90,7 +96,10 @@ class Updater:
         # without the fused engine every matrix product uses all threads by itself
         shared = fits(config.learner, state.architecture) and config.learner.device == "cpu"
         self._crew = Crew(config.learner.threads if shared else 1)
+        self._ranks = ranks
         self._gradients = gradients(config.learner, state, self._crew)
+        if ranks:
+            self._gradients = SharedGradients(config.learner, state, self._gradients, ranks)
         self.overrides = Overrides()
         """what a remedy multiplies the configuration by; not part of the state, so that no checkpoint brings it back"""
         self._batcher = Batcher(config.learner, state, self._crew)
@@ -117,11 +126,15 @@ class Updater:
         scales = replace(scales, kl_penalty=scales.kl_penalty * self.overrides.kl)
         rate *= self.overrides.rate
         extra = tools.metrics(config, state) | {"learning_rate": rate}
+        if self._ranks:
+            self._ranks.give(Order(len(rows), self.overrides.epochs, rate, scales), state, rows.packed)
         progress = self._optimise(rows, rate, scales)
+        if self._ranks:
+            self._ranks.compare(state.optimizer.flat)
         if state.rnd is not None:
             extra["rnd_error"] = state.rnd.learn(rows.observations.cpu(), state.generator)
         clock.lap("optimise")
-        moved = reference.measure(sampled, state.actor, config.clip)
+        moved = reference.measure(sampled, state.actor, config.clip, self._previous(slabs))
         reason, detail = self._objection(progress, moved)
         metrics = _metrics(slabs, state, facts, progress, moved, errors) | extra
         metrics |= {"update_norm": _distance(before, state), "reward_mean": facts.reward_mean * config.reward_scale}
@@ -133,6 +146,18 @@ class Updater:
         tools.adapt(config, state, moved.kl, moved.kl_reference)
         clock.lap("measure")
         return Report(not reason, reason, detail, len(rows), _finite(metrics), clock.wall, clock.cpu, against)
+
+    def assist(self) -> bool:
+        """Take part in one update of rank 0, from its weights and with its batch. False if there are no more."""
+        assert self._ranks
+        taken = self._ranks.take(self._state, self._batcher.room)
+        if taken is None:
+            return False
+        order, packed = taken
+        self.overrides = Overrides(epochs=order.epochs)
+        self._optimise(self._batcher.rows(packed), order.rate, order.scales)
+        self._ranks.compare(self._state.optimizer.flat)
+        return True
 
     def _commit(self, decisions: int) -> None:
         counters = self._state.counters
@@ -197,9 +222,16 @@ class Updater:
             # Very old rollouts: the policy has moved on too far. Newer ones will do.
             return "no_minibatch", f"KL was {progress.kl_last:.3g} before the first minibatch"
         limit = KL_REJECT_FACTOR * self._config.target_kl
-        if self._guard and not ppo.is_safe(moved.kl, limit):
-            return "kl", f"KL to the behaviour policy is {moved.kl:.3g}, not below {limit:.3g}"
+        far = {"behaviour policy": moved.kl, "policy before the update": moved.kl_previous}
+        for whom, kl in far.items():
+            if self._guard and not ppo.is_safe(kl, limit):
+                return "kl", f"KL to the {whom} is {kl:.3g}, not below {limit:.3g}"
         return "", ""
+
+    def _previous(self, slabs: Sequence[Slab]) -> Actor | None:
+        """The policy before the update, where it is another one than that of the rollouts."""
+        step = self._state.counters.step
+        return self._versions[step] if any(slab.behaviour.step != step for slab in slabs) else None
 
 
 class _Clock:
@@ -235,6 +267,7 @@ def _metrics(
         **{f"kl_component_{index}": kl for index, kl in enumerate(moved.kl_components)},
         "k1": moved.k1,
         "k3": moved.k3,
+        "kl_previous": moved.kl_previous,
         "kl_reference": moved.kl_reference,
         "kl_last_minibatch": progress.kl_last,
         "kl_lag": progress.kl_lag,

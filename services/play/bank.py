@@ -7,7 +7,7 @@ with few seats each share one (`crowd`).
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -43,6 +43,28 @@ class _Group:
     key: str
     deterministic: bool
     rows: Tensor
+
+
+class _Heads(NamedTuple):
+    """What the heads of one group's networks gave."""
+
+    rows: Tensor
+    """[n]"""
+    means: Tensor
+    """[n, C]"""
+    logits: Tensor
+    """[n, L]"""
+    log_std: Tensor | None
+    """[n, C] or [C]; None: the best action is played"""
+
+    @classmethod
+    def joined(cls, parts: list[_Heads]) -> _Heads:
+        """Choosing costs the same for few rows and for many. Of parts that all draw, or all do not."""
+        if len(parts) == 1:
+            return parts[0]
+        rows, means, logits = (torch.cat(column) for column in zip(*(part[:3] for part in parts), strict=True))
+        spread = [part.log_std.expand_as(part.means) for part in parts if part.log_std is not None]
+        return cls(rows, means, logits, torch.cat(spread) if spread else None)
 
 
 class _Out(NamedTuple):
@@ -150,31 +172,39 @@ class PolicyBank:
         reads, asked for only when one is seated; without it those are the `observations`. Call under
         `torch.inference_mode()`.
         """
-        flat = _flat(observations).to(self._device)
-        flat_raw: Tensor | None = None
         out = _Out(_flat(actions), torch.from_numpy(log_probs).view(-1))
+        heads = list(self._heads(_flat(observations).to(self._device), raw))
+        if best := [one for one in heads if one.log_std is None]:
+            self._play_best(_Heads.joined(best), out)
+        if drawn := [one for one in heads if one.log_std is not None]:
+            self._draw(_Heads.joined(drawn), out)
+
+    def _heads(self, flat: Tensor, raw: Callable[[], FloatArray] | None) -> Iterator[_Heads]:
+        """Of all that are seated; flat observations [N, obs]."""
+        flat_raw: Tensor | None = None
         for group in self._plan():
-            actor = self._versions[group.key][1]
-            seen = flat
+            actor, seen = self._versions[group.key][1], flat
             if raw and isinstance(actor, FixedPolicy):
                 seen = flat_raw = _flat(raw()).to(self._device) if flat_raw is None else flat_raw
-            means, logits = actor(seen.index_select(0, group.rows))
             log_std = None if group.deterministic or isinstance(actor, FixedPolicy) else actor.log_std
-            self._choose(group.rows, means, logits, log_std, out)
+            means, logits = actor(seen.index_select(0, group.rows))
+            yield _Heads(group.rows, means, logits, log_std)
         for crowd, deterministic in self._crowded:
-            heads, deviations = crowd.act(flat)
-            means, logits = heads.tensor_split((self.architecture.continuous,), dim=1)
-            self._choose(crowd.rows, means, logits, None if deterministic else deviations, out)
+            given, deviations = crowd.act(flat)
+            means, logits = given.tensor_split((self.architecture.continuous,), dim=1)
+            yield _Heads(crowd.rows, means, logits, None if deterministic else deviations)
 
-    def _choose(self, rows: Tensor, means: Tensor, logits: Tensor, log_std: Tensor | None, out: _Out) -> None:
-        """Sample with `log_std`, or take the best action without it, and write it down."""
+    def _play_best(self, heads: _Heads, out: _Out) -> None:
+        chosen = mode(heads.means, heads.logits, self.architecture.categorical)
+        out.actions.index_copy_(0, heads.rows.cpu(), chosen.cpu())
+
+    def _draw(self, heads: _Heads, out: _Out) -> None:
+        rows, means, logits, log_std = heads
+        assert log_std is not None
         choices = self.architecture.categorical
-        if log_std is None:
-            chosen = mode(means, logits, choices)
-        else:
-            chosen = sample(means, log_std, logits, self._generator, choices)
-            density = log_prob(chosen, means, log_std, logits, choices)
-            out.log_probs.index_copy_(0, rows.cpu(), density.cpu())
+        chosen = sample(means, log_std, logits, self._generator, choices)
+        density = log_prob(chosen, means, log_std, logits, choices)
+        out.log_probs.index_copy_(0, rows.cpu(), density.cpu())
         out.actions.index_copy_(0, rows.cpu(), chosen.cpu())
 
     def _plan(self) -> list[_Group]:

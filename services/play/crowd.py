@@ -18,8 +18,6 @@ from .network import Actor
 MAX_ROWS = 32
 #: Products of fewer rows take another path through the library and round differently.
 MIN_ROWS = 4
-#: Versions that left their last seat stay in the stack while it holds no more than so many times those seated.
-SPARE = 3
 
 
 def may_join(actor: object) -> bool:
@@ -31,7 +29,7 @@ def may_join(actor: object) -> bool:
 
 
 class Stack(NamedTuple):
-    """The weights of G versions side by side, [G, inputs, outputs], and biases [G, 1, outputs]."""
+    """The weights of up to G versions side by side, [G, inputs, outputs], and biases [G, 1, outputs]."""
 
     weight_1: Tensor
     bias_1: Tensor
@@ -43,11 +41,22 @@ class Stack(NamedTuple):
     """[G, C]"""
 
     @classmethod
-    def of(cls, actors: Sequence[Actor]) -> Stack:
-        """Copies them; raises RuntimeError unless all have the same shapes and precision."""
-        layers = [(*actor.trunk.layers(), actor.head.weight, actor.head.bias) for actor in actors]
-        products = [_side_by_side(parts) for parts in zip(*layers, strict=True)]
-        return cls._make([*products, torch.stack([actor.log_std.detach() for actor in actors])])
+    def like(cls, actor: Actor, places: int) -> Stack:
+        """Places for versions of the same shapes and precision; what is in them means nothing."""
+        return cls._make(part.new_empty((places, *part.shape)) for part in _parts(actor))
+
+    def put(self, place: int, actor: Actor) -> None:
+        """Copies its weights; raises RuntimeError unless it has the shapes of the others."""
+        for mine, part in zip(self, _parts(actor), strict=True):
+            mine[place].copy_(part)
+
+    def move(self, place: int, to: int) -> None:
+        for mine in self:
+            mine[to].copy_(mine[place])
+
+    def first(self, versions: int) -> Stack:
+        """Views of the first places."""
+        return Stack._make(mine[:versions] for mine in self)
 
     def forward(self, x: Tensor) -> Tensor:
         """[G, R, obs] in the precision of the hidden layers -> what the heads give, float32 [G, R, C + L]."""
@@ -78,7 +87,8 @@ class Seats(NamedTuple):
 
 
 class Crowd:
-    """The seated versions of one architecture and precision, with few rows each."""
+    """The seated versions of one architecture and precision, with few rows each. Nobody else costs anything: they stand
+    in the first places of the stack, and one that leaves is replaced by a newcomer or by the last."""
 
     def __init__(self) -> None:
         self._held: list[str] = []
@@ -92,25 +102,52 @@ class Crowd:
         return self._seats.rows
 
     def seat(self, groups: Mapping[str, Sequence[int]], actor_of: Callable[[str], Actor], device: torch.device) -> None:
-        """Who plays which rows from now on. Weights are copied anew only when a version comes that was not held."""
-        if self._stack is None or not groups.keys() <= set(self._held) or len(self._held) > SPARE * len(groups):
-            recent = [key for key in self._held if key not in groups][: (SPARE - 1) * len(groups) // 2]
-            self._held = [*groups, *recent]
-            self._stack = Stack.of([actor_of(key) for key in self._held])
-        self._seats = Seats.of([groups.get(key, ()) for key in self._held], device)
+        """Who plays which rows from now on. Weights are copied only of versions that had no row before."""
+        newcomers = [key for key in groups if key not in self._held]
+        stack = self._room_for(len(groups), newcomers, actor_of)
+        for place in reversed([place for place, key in enumerate(self._held) if key not in groups]):
+            if newcomers:
+                self._held[place] = newcomers.pop()
+                stack.put(place, actor_of(self._held[place]))
+            else:
+                self._close(stack, place)
+        for key in newcomers:
+            stack.put(len(self._held), actor_of(key))
+            self._held.append(key)
+        self._seats = Seats.of([groups[key] for key in self._held], device)
+
+    def _room_for(self, versions: int, newcomers: Sequence[str], actor_of: Callable[[str], Actor]) -> Stack:
+        """The stack, made anew and twice as large where it is too small."""
+        if self._stack is None or versions > len(self._stack.log_std):
+            known = actor_of(self._held[0] if self._held else newcomers[0])
+            larger = Stack.like(known, 2 * versions)
+            for place, key in enumerate(self._held):
+                larger.put(place, actor_of(key))
+            self._stack = larger
+        return self._stack
+
+    def _close(self, stack: Stack, place: int) -> None:
+        """Nobody stands in a place any more: the last one takes it."""
+        last = self._held.pop()
+        if place < len(self._held):
+            stack.move(len(self._held), place)
+            self._held[place] = last
 
     def act(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Flat observations [N, obs] -> what the heads give for `rows` [n, C + L], and their log_std [n, C]."""
-        stack, seats = self._stack, self._seats
-        assert stack is not None
-        assert seats is not None
-        versions, dtype = len(stack.log_std), stack.weight_1.dtype
-        padded = observations.new_zeros((versions * seats.padded_rows, observations.shape[-1]), dtype=dtype)
-        padded.index_copy_(0, seats.places, observations.index_select(0, seats.rows).to(dtype))
-        out = stack.forward(padded.view(versions, seats.padded_rows, -1)).flatten(0, 1)
+        assert self._stack is not None
+        assert self._seats is not None
+        seats, versions = self._seats, len(self._held)
+        stack = self._stack.first(versions)
+        padded = observations.new_zeros((versions * seats.padded_rows, observations.shape[-1]), dtype=stack.head.dtype)
+        padded.index_copy_(0, seats.places, observations.index_select(0, seats.rows))
+        inputs = padded.view(versions, seats.padded_rows, -1).to(stack.weight_1.dtype)
+        out = stack.forward(inputs).flatten(0, 1)
         return out.index_select(0, seats.places), stack.log_std.index_select(0, seats.versions)
 
 
-def _side_by_side(parts: Sequence[Tensor]) -> Tensor:
-    """Weights [out, in] -> [G, in, out]; biases [out] -> [G, 1, out]."""
-    return torch.stack([part.detach().t().contiguous() if part.dim() == 2 else part.detach()[None] for part in parts])
+def _parts(actor: Actor) -> list[Tensor]:
+    """Weights [in, out], biases [1, out], log_std [C], as they stand in a stack."""
+    layers = (*actor.trunk.layers(), actor.head.weight, actor.head.bias)
+    parts = [part.detach().t() if part.dim() == 2 else part.detach()[None] for part in layers]
+    return [*parts, actor.log_std.detach()]

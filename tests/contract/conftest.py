@@ -1,15 +1,41 @@
-"""A TCP proxy in front of the server that breaks connections at the worst moment."""
+"""The server as a process and in a container, and a TCP proxy that breaks connections to it at the worst moment."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from ludus.kernel.nats_server import NatsServer
+
+from ..containers import BoxedNatsServer, need_containers
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Containers take their time to be killed and started: that is not for `make test`."""
+    for item in items:
+        if item.path.name == "test_bus_restarts.py" and "[container" in item.name:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=["process", "container"])
+def nats_server(
+    nats_binary: Path, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[NatsServer]:
+    """The promises of the bus hold with either."""
+    kind = NatsServer
+    if request.param == "container":
+        need_containers()
+        kind = BoxedNatsServer
+    server = kind(tmp_path_factory.mktemp("nats"), binary=nats_binary)
+    server.start()
+    yield server
+    server.stop()
 
 
 class LossyProxy:

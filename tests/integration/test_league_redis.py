@@ -16,7 +16,8 @@ from ludus.league.ledger import Rating, State
 from ludus.league.mirror import Mirror, connect, keys, read
 from ludus.league.standings import from_bytes, to_bytes
 
-from .league_kit import NEEDS_REDIS, RedisServer
+from ..containers import need_containers
+from .league_kit import NEEDS_REDIS, BoxedRedisServer, RedisServer
 
 pytestmark = NEEDS_REDIS
 RUN = "demo"
@@ -27,12 +28,15 @@ def state(position: int) -> State:
     return replace(State(), position=position, players=elo, results=position)
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Any:
+@pytest.fixture(params=["process", "container"])
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Any:
     made = RedisServer(tmp_path)
+    if request.param == "container":
+        need_containers()
+        made = BoxedRedisServer(tmp_path)
     made.start()
     yield made
-    made.kill9()
+    made.remove()
 
 
 @pytest.fixture

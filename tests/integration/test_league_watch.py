@@ -104,7 +104,7 @@ async def turn(ctx: Context, bucket: Deadly, monkeypatch: pytest.MonkeyPatch, *,
         await recovery.verified()
     elif intent is not None:
         await recovery.resumed()
-    return watch.wards["main"].memory.phase
+    return watch.wards.named("main").memory.phase
 
 
 async def live(ctx: Context, bucket: Deadly, monkeypatch: pytest.MonkeyPatch, *, able: bool) -> tuple[str, bool]:

@@ -1,6 +1,6 @@
 """Every decoder of what comes from others, and the errors by which it may refuse.
 
-Also a program that runs for as long as one likes: `python -m tests.property.bad_bytes 1000000`.
+Also a program that runs for as long as one likes: `python -m tests.property.bad_bytes 1000000 [NAME…]`.
 """
 
 from __future__ import annotations
@@ -127,11 +127,13 @@ def _weights(actor: Actor) -> tuple[bytes, Callable[[bytes], Any]]:
     return data, lambda changed: decode(changed, expected)
 
 
-def main(count: int) -> None:
-    """Prints rows; fails at the first decoder that breaks, or if memory grows."""
+def main(count: int, names: list[str]) -> None:
+    """Prints rows, of all decoders or those named; fails at the first decoder that breaks, or if memory grows."""
     draw = random.Random(1)
     with tempfile.TemporaryDirectory() as folder:
         for decoder in decoders(Path(folder)):
+            if names and decoder.name not in names:
+                continue
             taken, before = 0, 0
             for number in range(count):
                 taken += decoder.survives(mutate(decoder.good, draw))
@@ -143,4 +145,4 @@ def main(count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), sys.argv[2:])

@@ -6,6 +6,7 @@ goes through its bytes before every step, as after a restart.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 
 from hypothesis import settings
@@ -15,8 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from ludus.kernel.health import Firing, load_rules
 from ludus.kernel.remedies import HealthConfig
 from ludus.league import controller
-from ludus.league.controller import Decision, Look, Memory
-from ludus.league.watch import memory_bytes, memory_from
+from ludus.league.memory import NEUTRAL, Decision, Look, Memory, from_bytes, to_bytes
+from ludus.league.onset import step_of_onset
+from ludus.league.targets import step_of
 
 RULES = {one.name: one for one in load_rules()}
 SUSPECT = sorted(name for name, one in RULES.items() if one.verdict == "suspect")
@@ -42,7 +44,7 @@ class Machine(RuleBasedStateMachine):
     # -- what an update brings -------------------------------------------------------------------------------------
 
     def look(self, *names: str, rejected: bool = False) -> Decision:
-        before = memory_from(memory_bytes(self.memory))
+        before = from_bytes(to_bytes(self.memory))
         assert before == self.memory, "a restart forgets nothing"
         seen = Look(
             self.epoch, self.step, self.undone, rejected, self.checkpoint, self.stage, [firing(name) for name in names]
@@ -61,8 +63,7 @@ class Machine(RuleBasedStateMachine):
         plan = self.memory.plan
         assert plan is not None
         assert dict(self.memory.checkpoints)[plan.checkpoint] in ("healthy", "pinned")
-        onset = before.onset if before.onset >= 0 else self.step
-        assert controller.step_of(plan.checkpoint) <= onset
+        assert step_of(plan.checkpoint) <= step_of_onset(self.memory)
         self.rollbacks.append((self.stage, plan.checkpoint))
 
     def advance(self) -> None:
@@ -114,11 +115,11 @@ class Machine(RuleBasedStateMachine):
         plan = self.memory.plan
         assert plan is not None
         self.epoch += 1
-        self.step = controller.step_of(plan.checkpoint)
+        self.step = step_of(plan.checkpoint)
         self.checkpoint = f"{self.epoch}-{self.step}"
         self.memory = controller.resumed(self.memory, self.epoch, self.step, CONFIG)
         assert self.memory.phase == "probation"
-        assert self.memory.overrides != controller.NEUTRAL, "something differs from a plain restore"
+        assert self.memory.overrides != NEUTRAL, "something differs from a plain restore"
 
     @precondition(lambda self: self.memory.phase == "rolling")
     @rule()
@@ -183,8 +184,71 @@ def test_a_recurring_trap_climbs_the_ladder_and_ends_paused() -> None:
             break
         assert memory.plan is not None
         remedies.append(memory.plan.remedy)
-        epoch, start = epoch + 1, controller.step_of(memory.plan.checkpoint)
+        epoch, start = epoch + 1, step_of(memory.plan.checkpoint)
         memory = controller.resumed(memory, epoch, start, CONFIG)
     assert remedies == ["restore", "older_reset", "bilateral"]
     assert memory.phase == "paused"
     assert "3 rollbacks in stage a are enough" in memory.reason
+
+
+def lived(memory: Memory, until: int, *suspects: str) -> Memory:
+    """Updates with nothing but suspicion, and a checkpoint every few."""
+    for step in range(memory.step + 1, until + 1):
+        look = Look(1, step, 0, False, f"1-{step - step % EVERY}", "a", [firing(name) for name in suspects])
+        memory, _ = controller.observe(memory, look, CONFIG)
+    return memory
+
+
+def test_suspicion_of_one_signal_does_not_send_another_ones_collapse_far_back() -> None:
+    start, _ = controller.observe(Memory(), Look(1, 0, 0, False, "1-0", "a"), CONFIG)
+    memory = lived(start, 60, "kl_high")
+    gone, decision = controller.observe(
+        memory, Look(1, 61, 0, False, "1-60", "a", [firing("critic_collapse"), firing("gradient_explosion")]), CONFIG
+    )
+    assert decision.kind == "rollback_planned"
+    assert gone.plan is not None
+    assert step_of(gone.plan.checkpoint) == 50, "the newest that has lived long enough before step 61"
+    crept, _ = controller.observe(memory, Look(1, 61, 0, False, "1-60", "a", [firing("kl_explosion")]), CONFIG)
+    assert crept.plan is not None
+    assert crept.plan.checkpoint == "1-0", "of KL itself the suspicion was the beginning"
+
+
+def test_a_target_that_cannot_be_loaded_gives_way_to_the_next_until_there_is_none() -> None:
+    memory, _ = controller.observe(Memory(), Look(1, 0, 0, False, "1-0", "a"), CONFIG)
+    memory = lived(memory, 60)
+    memory, _ = collapse(memory, 61)
+    plans = []
+    while memory.plan is not None:
+        plans.append(memory.plan)
+        memory, decision = controller.unloadable(memory, "gone", CONFIG)
+        assert dict(memory.checkpoints)[plans[-1].checkpoint] == "quarantined"
+    assert decision.pause
+    assert memory.phase == "paused"
+    steps = [step_of(plan.checkpoint) for plan in plans]
+    assert steps == sorted(steps, reverse=True)
+    assert steps[-1] == 0, "the pinned one comes last"
+    assert len({plan.id for plan in plans}) == len(plans) >= 3, "each is an intent of its own"
+    assert {plan.remedy for plan in plans} == {"restore"}
+    assert len(memory.rolled) == 1
+
+
+def test_a_shift_of_the_stage_does_not_begin_a_cool_down() -> None:
+    memory, _ = controller.observe(Memory(), Look(1, 0, 0, False, "1-0", "a"), CONFIG)
+    memory, _ = collapse(lived(memory, 60), 61)
+    assert memory.plan is not None
+    back = step_of(memory.plan.checkpoint)
+    memory = controller.resumed(memory, 2, back, CONFIG)
+    two = [firing("critic_collapse"), firing("gradient_explosion")]
+    for step in range(back + 1, back + CONFIG.cool_down_updates):
+        memory, decision = controller.observe(memory, Look(2, step, 0, False, "", "a", two), CONFIG)
+        assert not decision.kind, "it has only just been rolled back"
+    step = back + CONFIG.cool_down_updates
+    memory, decision = controller.observe(memory, Look(2, step, 0, False, "", "b", two), CONFIG)
+    assert decision.kind == "rollback_planned"
+
+
+def test_memory_of_an_older_version_is_read() -> None:
+    """What is no longer known is left out, what is new begins empty."""
+    tree = json.loads(to_bytes(Memory(step=7)))
+    del tree["breaches"]
+    assert from_bytes(json.dumps(tree | {"onset": 3, "onset_signal": "kl"}).encode()) == Memory(step=7)

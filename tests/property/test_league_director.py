@@ -101,12 +101,16 @@ class World:
             for index in range(ticket.matches):
                 self.book(ticket, index)
 
+    def outcome(self, match: int) -> int:
+        """Of a match between two."""
+        return 1 + match % 3
+
     def book(self, ticket: m.Ticket, index: int) -> None:
         number = ticket.first_match + index
         void = self.void_every and number % self.void_every == 0
         seats = len(ticket.players)
         per_seed = 1 if ticket.fixed_seats else seats
-        outcome = m.OUTCOME_SCORED if seats == 1 else 1 + number % 3
+        outcome = m.OUTCOME_SCORED if seats == 1 else self.outcome(number)
         result = m.MatchResult(
             match=number, ticket_id=ticket.ticket_id, purpose=ticket.purpose, players=ticket.players,
             first_seat=index % per_seed, outcome=m.OUTCOME_VOID if void else outcome, scores=[0.0] * seats,

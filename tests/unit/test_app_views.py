@@ -17,6 +17,7 @@ from ludus.api.v1.health_pb2 import LearnerHealth
 from ludus.api.v1.policy_pb2 import PolicyRef
 from ludus.api.v1.run_pb2 import RUN_STATE_TRAINING, RunRecord, RunStatus
 from ludus.api.v1.standings_pb2 import PairRow, PlayerRow, Standings
+from ludus.app import attach
 from ludus.app.attach import line
 from ludus.app.backoff import FIRST_SECONDS, HEALTHY_SECONDS, LONGEST_SECONDS, Backoff
 from ludus.app.create import Request, choose_name, create, resolve
@@ -129,6 +130,29 @@ def test_one_line_for_logs(home: Home, run: RunFolder) -> None:
     assert "\n" not in text
     for part in ("training/curriculum", "999 k", "45,679/s", "KL 0.0123", "ETA 1 min 23 s", "Elo 1235", "ace 40 %"):
         assert part in text, part
+
+
+def test_a_run_that_finishes_while_it_is_looked_at_was_not_stopped(
+    home: Home, run: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+
+    def then_it_finished(*arguments: object) -> dict[str, object]:
+        nonlocal looks
+        looks += 1
+        view = run_view(*arguments)  # type: ignore[arg-type]
+        if looks == 2:
+            write_json(run.path / "summary.json", SUMMARY)
+            write_json(run.outcome_file, {"state": "finished"})
+        return view
+
+    monkeypatch.setattr(attach, "run_view", then_it_finished)
+    run.want("running")
+    console = Console(file=io.StringIO(), width=200, no_color=True)
+    assert attach.attach(home, run, console) == 0
+    said = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "was stopped" not in said
+    assert "step 0" in said
 
 
 def test_a_view_from_files_alone(home: Home, run: RunFolder) -> None:

@@ -10,8 +10,11 @@ import pytest
 import torch
 
 from ludus.learner import ppo
+from ludus.learner.objective import Scales
 from ludus.learner.reference import WrongReference
+from ludus.learner.rows import Rows
 from ludus.learner.state import State
+from ludus.learner.update import Progress, Updater
 from ludus.play import distribution
 from ludus.play.network import Actor
 
@@ -173,6 +176,41 @@ def test_each_slab_is_held_against_its_own_version() -> None:
     assert (report.metrics["lag_mean"], report.metrics["lag_max"]) == (1, 2)
     assert report.metrics["kl"] > 0
     assert state.counters.step == 3
+
+
+class GoesBack(Updater):
+    """Its optimiser goes straight back to where the late rollouts were made, as far as KL to them can tell."""
+
+    def _optimise(self, rows: Rows, rate: float, scales: Scales) -> Progress:
+        for parameter, old in zip(self._state.actor.parameters(), self._versions[0].parameters(), strict=True):
+            parameter.data.copy_(old)
+        return Progress(minibatches=1)
+
+
+@pytest.mark.parametrize("moved", [0.02, 0.5])
+def test_late_rollouts_must_not_pull_the_policy_far_from_the_version_before(moved: float) -> None:
+    run = config(target_kl=0.02)
+    state, versions, _ = learner(run)
+    late = batch(versions, 0, seed=1)
+    with torch.no_grad():
+        state.actor.log_std_raw.add_(moved)
+    state.counters.step = 1
+    versions.add(1, state.actor)
+    before = snapshot(state)
+    report = GoesBack(run, state, versions).update(late)
+    assert report.metrics["kl"] == pytest.approx(0.0, abs=1e-6)
+    assert report.committed == (moved < 0.1)
+    if not report.committed:
+        assert report.reason == "kl"
+        assert "policy before the update" in report.detail
+        assert report.metrics["kl_previous"] > 0.2
+        assert same(state, before)
+
+
+def test_with_rollouts_of_the_newest_version_both_distances_are_one() -> None:
+    _, versions, updater = learner(config(learning_rate=3e-3))
+    report = updater.update(batch(versions, 0, seed=1))
+    assert report.metrics["kl_previous"] == pytest.approx(report.metrics["kl"], rel=1e-6)
 
 
 def test_only_the_versions_within_the_lag_are_remembered() -> None:

@@ -28,7 +28,7 @@ from ludus.api.v1 import policy_pb2 as ludus_dot_api_dot_v1_dot_policy__pb2
 from ludus.api.v1 import standings_pb2 as ludus_dot_api_dot_v1_dot_standings__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16ludus/api/v1/run.proto\x12\x0cludus.api.v1\x1a\x19ludus/api/v1/health.proto\x1a\x1bludus/api/v1/lockstep.proto\x1a\x19ludus/api/v1/policy.proto\x1a\x1cludus/api/v1/standings.proto\"\x9f\x07\n\tRunRecord\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.ludus.api.v1.RunState\x12\r\n\x05phase\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nnext_match\x18\x04 \x01(\x04\x12\x13\n\x0bnext_ticket\x18\x05 \x01(\x04\x12\x0c\n\x04pool\x18\x06 \x03(\t\x12\x1a\n\x12last_snapshot_step\x18\x07 \x01(\x04\x12\x1c\n\x14last_evaluation_step\x18\x08 \x01(\x04\x12\x15\n\rcommands_done\x18\t \x03(\t\x12\r\n\x05\x65poch\x18\n \x01(\x04\x12J\n\x12\x65valuation_matches\x18\x0b \x03(\x0b\x32..ludus.api.v1.RunRecord.EvaluationMatchesEntry\x12$\n\x06orders\x18\x0c \x01(\x0b\x32\x14.ludus.api.v1.Orders\x12\x15\n\rrandomisation\x18\x14 \x01(\t\x12\x10\n\x08learning\x18\x1e \x03(\t\x12\x42\n\x0esnapshot_steps\x18\x1f \x03(\x0b\x32*.ludus.api.v1.RunRecord.SnapshotStepsEntry\x12\x31\n\ncurriculum\x18  \x01(\x0b\x32\x1d.ludus.api.v1.CurriculumState\x12\x11\n\tchampions\x18( \x03(\t\x12%\n\x04gate\x18) \x01(\x0b\x32\x17.ludus.api.v1.GateState\x12\x39\n\tregressed\x18* \x03(\x0b\x32&.ludus.api.v1.RunRecord.RegressedEntry\x12;\n\nexploiters\x18\x32 \x03(\x0b\x32\'.ludus.api.v1.RunRecord.ExploitersEntry\x1a\x38\n\x16\x45valuationMatchesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x34\n\x12SnapshotStepsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x30\n\x0eRegressedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aO\n\x0f\x45xploitersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.ludus.api.v1.ExploiterState:\x02\x38\x01\"\xa0\x01\n\x0e\x45xploiterState\x12\x12\n\nbeginnings\x18\x01 \x01(\r\x12&\n\x05start\x18\x02 \x01(\x0b\x32\x17.ludus.api.v1.PolicyRef\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x12\n\nbegin_step\x18\x04 \x01(\x04\x12\x0c\n\x04wins\x18\x05 \x01(\x04\x12\x0f\n\x07matches\x18\x06 \x01(\x04\x12\x10\n\x08promoted\x18\x07 \x01(\r\"/\n\tGateState\x12\x11\n\tcandidate\x18\x01 \x01(\t\x12\x0f\n\x07ordered\x18\x02 \x01(\x04\"\xa7\x03\n\x0f\x43urriculumState\x12\r\n\x05level\x18\x01 \x01(\r\x12\x12\n\nlevel_step\x18\x02 \x01(\x01\x12\x0e\n\x06\x63\x61nary\x18\x03 \x01(\x08\x12\x13\n\x0b\x63\x61nary_step\x18\x04 \x01(\x01\x12\x35\n\x04\x62\x61se\x18\x05 \x03(\x0b\x32\'.ludus.api.v1.CurriculumState.BaseEntry\x12\x0c\n\x04\x63\x61lm\x18\x06 \x01(\r\x12\x0c\n\x04hold\x18\x07 \x01(\r\x12\x0e\n\x06looked\x18\x08 \x01(\x12\x12\x37\n\x05panel\x18\t \x03(\x0b\x32(.ludus.api.v1.CurriculumState.PanelEntry\x12\x0f\n\x07warming\x18\n \x01(\t\x12\x12\n\nwarm_until\x18\x0b \x01(\x12\x12\x0c\n\x04turn\x18\x0c \x01(\t\x12\r\n\x05phase\x18\r \x01(\r\x12\x13\n\x0bphase_begin\x18\x0e \x01(\x12\x1a+\n\tBaseEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a,\n\nPanelEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"e\n\rServiceStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\"\n\x1aheartbeat_age_milliseconds\x18\x03 \x01(\x04\x12\x10\n\x08restarts\x18\x04 \x01(\r\"\xef\x02\n\tRunStatus\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0c\n\x04game\x18\x02 \x01(\t\x12\'\n\x06record\x18\x03 \x01(\x0b\x32\x17.ludus.api.v1.RunRecord\x12+\n\x06health\x18\x04 \x01(\x0b\x32\x1b.ludus.api.v1.LearnerHealth\x12\x10\n\x08progress\x18\x05 \x01(\x01\x12\x13\n\x0b\x65ta_seconds\x18\x06 \x01(\x01\x12*\n\tstandings\x18\x07 \x01(\x0b\x32\x17.ludus.api.v1.Standings\x12\x10\n\x08warnings\x18\x08 \x03(\t\x12\x17\n\x0ftickets_waiting\x18\t \x01(\x04\x12\x16\n\x0escripted_share\x18\n \x01(\x01\x12\x17\n\x0f\x65lapsed_seconds\x18\x0b \x01(\x01\x12\x15\n\rrandomisation\x18\x14 \x01(\t\x12+\n\x06\x61gents\x18\x1e \x03(\x0b\x32\x1b.ludus.api.v1.LearnerHealth*\xca\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RUN_STATE_STARTING\x10\x01\x12\x16\n\x12RUN_STATE_TRAINING\x10\x02\x12\x14\n\x10RUN_STATE_PAUSED\x10\x03\x12\x18\n\x14RUN_STATE_EVALUATING\x10\x04\x12\x16\n\x12RUN_STATE_FINISHED\x10\x05\x12\x15\n\x11RUN_STATE_STOPPED\x10\x06\x12\x14\n\x10RUN_STATE_FAILED\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16ludus/api/v1/run.proto\x12\x0cludus.api.v1\x1a\x19ludus/api/v1/health.proto\x1a\x1bludus/api/v1/lockstep.proto\x1a\x19ludus/api/v1/policy.proto\x1a\x1cludus/api/v1/standings.proto\"\x88\x08\n\tRunRecord\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.ludus.api.v1.RunState\x12\r\n\x05phase\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nnext_match\x18\x04 \x01(\x04\x12\x13\n\x0bnext_ticket\x18\x05 \x01(\x04\x12\x0c\n\x04pool\x18\x06 \x03(\t\x12\x1a\n\x12last_snapshot_step\x18\x07 \x01(\x04\x12\x1c\n\x14last_evaluation_step\x18\x08 \x01(\x04\x12\x15\n\rcommands_done\x18\t \x03(\t\x12\r\n\x05\x65poch\x18\n \x01(\x04\x12J\n\x12\x65valuation_matches\x18\x0b \x03(\x0b\x32..ludus.api.v1.RunRecord.EvaluationMatchesEntry\x12$\n\x06orders\x18\x0c \x01(\x0b\x32\x14.ludus.api.v1.Orders\x12\x15\n\rrandomisation\x18\x14 \x01(\t\x12\x10\n\x08learning\x18\x1e \x03(\t\x12\x42\n\x0esnapshot_steps\x18\x1f \x03(\x0b\x32*.ludus.api.v1.RunRecord.SnapshotStepsEntry\x12\x31\n\ncurriculum\x18  \x01(\x0b\x32\x1d.ludus.api.v1.CurriculumState\x12\x11\n\tchampions\x18( \x03(\t\x12%\n\x04gate\x18) \x01(\x0b\x32\x17.ludus.api.v1.GateState\x12\x39\n\tregressed\x18* \x03(\x0b\x32&.ludus.api.v1.RunRecord.RegressedEntry\x12;\n\nexploiters\x18\x32 \x03(\x0b\x32\'.ludus.api.v1.RunRecord.ExploitersEntry\x12\x12\n\nstage_step\x18< \x01(\x04\x12&\n\x07reentry\x18= \x01(\x0b\x32\x15.ludus.api.v1.Reentry\x12+\n\x07\x62\x61lance\x18> \x01(\x0b\x32\x1a.ludus.api.v1.BalanceState\x1a\x38\n\x16\x45valuationMatchesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x34\n\x12SnapshotStepsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x30\n\x0eRegressedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aO\n\x0f\x45xploitersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.ludus.api.v1.ExploiterState:\x02\x38\x01\"(\n\x07Reentry\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12\x0f\n\x07updates\x18\x02 \x01(\x04\"]\n\x0c\x42\x61lanceState\x12\x0c\n\x04weak\x18\x01 \x01(\t\x12\r\n\x05\x62\x65gan\x18\x02 \x01(\x04\x12\x10\n\x08stronger\x18\x03 \x01(\t\x12\x0e\n\x06streak\x18\x04 \x01(\r\x12\x0e\n\x06looked\x18\x05 \x01(\x04\"\xa0\x01\n\x0e\x45xploiterState\x12\x12\n\nbeginnings\x18\x01 \x01(\r\x12&\n\x05start\x18\x02 \x01(\x0b\x32\x17.ludus.api.v1.PolicyRef\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x12\n\nbegin_step\x18\x04 \x01(\x04\x12\x0c\n\x04wins\x18\x05 \x01(\x04\x12\x0f\n\x07matches\x18\x06 \x01(\x04\x12\x10\n\x08promoted\x18\x07 \x01(\r\"/\n\tGateState\x12\x11\n\tcandidate\x18\x01 \x01(\t\x12\x0f\n\x07ordered\x18\x02 \x01(\x04\"\xa7\x03\n\x0f\x43urriculumState\x12\r\n\x05level\x18\x01 \x01(\r\x12\x12\n\nlevel_step\x18\x02 \x01(\x01\x12\x0e\n\x06\x63\x61nary\x18\x03 \x01(\x08\x12\x13\n\x0b\x63\x61nary_step\x18\x04 \x01(\x01\x12\x35\n\x04\x62\x61se\x18\x05 \x03(\x0b\x32\'.ludus.api.v1.CurriculumState.BaseEntry\x12\x0c\n\x04\x63\x61lm\x18\x06 \x01(\r\x12\x0c\n\x04hold\x18\x07 \x01(\r\x12\x0e\n\x06looked\x18\x08 \x01(\x12\x12\x37\n\x05panel\x18\t \x03(\x0b\x32(.ludus.api.v1.CurriculumState.PanelEntry\x12\x0f\n\x07warming\x18\n \x01(\t\x12\x12\n\nwarm_until\x18\x0b \x01(\x12\x12\x0c\n\x04turn\x18\x0c \x01(\t\x12\r\n\x05phase\x18\r \x01(\r\x12\x13\n\x0bphase_begin\x18\x0e \x01(\x12\x1a+\n\tBaseEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a,\n\nPanelEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"e\n\rServiceStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\"\n\x1aheartbeat_age_milliseconds\x18\x03 \x01(\x04\x12\x10\n\x08restarts\x18\x04 \x01(\r\"\xef\x02\n\tRunStatus\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0c\n\x04game\x18\x02 \x01(\t\x12\'\n\x06record\x18\x03 \x01(\x0b\x32\x17.ludus.api.v1.RunRecord\x12+\n\x06health\x18\x04 \x01(\x0b\x32\x1b.ludus.api.v1.LearnerHealth\x12\x10\n\x08progress\x18\x05 \x01(\x01\x12\x13\n\x0b\x65ta_seconds\x18\x06 \x01(\x01\x12*\n\tstandings\x18\x07 \x01(\x0b\x32\x17.ludus.api.v1.Standings\x12\x10\n\x08warnings\x18\x08 \x03(\t\x12\x17\n\x0ftickets_waiting\x18\t \x01(\x04\x12\x16\n\x0escripted_share\x18\n \x01(\x01\x12\x17\n\x0f\x65lapsed_seconds\x18\x0b \x01(\x01\x12\x15\n\rrandomisation\x18\x14 \x01(\t\x12+\n\x06\x61gents\x18\x1e \x03(\x0b\x32\x1b.ludus.api.v1.LearnerHealth*\xca\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RUN_STATE_STARTING\x10\x01\x12\x16\n\x12RUN_STATE_TRAINING\x10\x02\x12\x14\n\x10RUN_STATE_PAUSED\x10\x03\x12\x18\n\x14RUN_STATE_EVALUATING\x10\x04\x12\x16\n\x12RUN_STATE_FINISHED\x10\x05\x12\x15\n\x11RUN_STATE_STOPPED\x10\x06\x12\x14\n\x10RUN_STATE_FAILED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,30 +47,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CURRICULUMSTATE_BASEENTRY']._serialized_options = b'8\001'
   _globals['_CURRICULUMSTATE_PANELENTRY']._loaded_options = None
   _globals['_CURRICULUMSTATE_PANELENTRY']._serialized_options = b'8\001'
-  _globals['_RUNSTATE']._serialized_start=2195
-  _globals['_RUNSTATE']._serialized_end=2397
+  _globals['_RUNSTATE']._serialized_start=2437
+  _globals['_RUNSTATE']._serialized_end=2639
   _globals['_RUNRECORD']._serialized_start=154
-  _globals['_RUNRECORD']._serialized_end=1081
-  _globals['_RUNRECORD_EVALUATIONMATCHESENTRY']._serialized_start=840
-  _globals['_RUNRECORD_EVALUATIONMATCHESENTRY']._serialized_end=896
-  _globals['_RUNRECORD_SNAPSHOTSTEPSENTRY']._serialized_start=898
-  _globals['_RUNRECORD_SNAPSHOTSTEPSENTRY']._serialized_end=950
-  _globals['_RUNRECORD_REGRESSEDENTRY']._serialized_start=952
-  _globals['_RUNRECORD_REGRESSEDENTRY']._serialized_end=1000
-  _globals['_RUNRECORD_EXPLOITERSENTRY']._serialized_start=1002
-  _globals['_RUNRECORD_EXPLOITERSENTRY']._serialized_end=1081
-  _globals['_EXPLOITERSTATE']._serialized_start=1084
-  _globals['_EXPLOITERSTATE']._serialized_end=1244
-  _globals['_GATESTATE']._serialized_start=1246
-  _globals['_GATESTATE']._serialized_end=1293
-  _globals['_CURRICULUMSTATE']._serialized_start=1296
-  _globals['_CURRICULUMSTATE']._serialized_end=1719
-  _globals['_CURRICULUMSTATE_BASEENTRY']._serialized_start=1630
-  _globals['_CURRICULUMSTATE_BASEENTRY']._serialized_end=1673
-  _globals['_CURRICULUMSTATE_PANELENTRY']._serialized_start=1675
-  _globals['_CURRICULUMSTATE_PANELENTRY']._serialized_end=1719
-  _globals['_SERVICESTATUS']._serialized_start=1721
-  _globals['_SERVICESTATUS']._serialized_end=1822
-  _globals['_RUNSTATUS']._serialized_start=1825
-  _globals['_RUNSTATUS']._serialized_end=2192
+  _globals['_RUNRECORD']._serialized_end=1186
+  _globals['_RUNRECORD_EVALUATIONMATCHESENTRY']._serialized_start=945
+  _globals['_RUNRECORD_EVALUATIONMATCHESENTRY']._serialized_end=1001
+  _globals['_RUNRECORD_SNAPSHOTSTEPSENTRY']._serialized_start=1003
+  _globals['_RUNRECORD_SNAPSHOTSTEPSENTRY']._serialized_end=1055
+  _globals['_RUNRECORD_REGRESSEDENTRY']._serialized_start=1057
+  _globals['_RUNRECORD_REGRESSEDENTRY']._serialized_end=1105
+  _globals['_RUNRECORD_EXPLOITERSENTRY']._serialized_start=1107
+  _globals['_RUNRECORD_EXPLOITERSENTRY']._serialized_end=1186
+  _globals['_REENTRY']._serialized_start=1188
+  _globals['_REENTRY']._serialized_end=1228
+  _globals['_BALANCESTATE']._serialized_start=1230
+  _globals['_BALANCESTATE']._serialized_end=1323
+  _globals['_EXPLOITERSTATE']._serialized_start=1326
+  _globals['_EXPLOITERSTATE']._serialized_end=1486
+  _globals['_GATESTATE']._serialized_start=1488
+  _globals['_GATESTATE']._serialized_end=1535
+  _globals['_CURRICULUMSTATE']._serialized_start=1538
+  _globals['_CURRICULUMSTATE']._serialized_end=1961
+  _globals['_CURRICULUMSTATE_BASEENTRY']._serialized_start=1872
+  _globals['_CURRICULUMSTATE_BASEENTRY']._serialized_end=1915
+  _globals['_CURRICULUMSTATE_PANELENTRY']._serialized_start=1917
+  _globals['_CURRICULUMSTATE_PANELENTRY']._serialized_end=1961
+  _globals['_SERVICESTATUS']._serialized_start=1963
+  _globals['_SERVICESTATUS']._serialized_end=2064
+  _globals['_RUNSTATUS']._serialized_start=2067
+  _globals['_RUNSTATUS']._serialized_end=2434
 # @@protoc_insertion_point(module_scope)

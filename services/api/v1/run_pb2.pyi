@@ -31,7 +31,7 @@ RUN_STATE_STOPPED: RunState
 RUN_STATE_FAILED: RunState
 
 class RunRecord(_message.Message):
-    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders", "randomisation", "learning", "snapshot_steps", "curriculum", "champions", "gate", "regressed", "exploiters")
+    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders", "randomisation", "learning", "snapshot_steps", "curriculum", "champions", "gate", "regressed", "exploiters", "stage_step", "reentry", "balance")
     class EvaluationMatchesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -80,6 +80,9 @@ class RunRecord(_message.Message):
     GATE_FIELD_NUMBER: _ClassVar[int]
     REGRESSED_FIELD_NUMBER: _ClassVar[int]
     EXPLOITERS_FIELD_NUMBER: _ClassVar[int]
+    STAGE_STEP_FIELD_NUMBER: _ClassVar[int]
+    REENTRY_FIELD_NUMBER: _ClassVar[int]
+    BALANCE_FIELD_NUMBER: _ClassVar[int]
     state: RunState
     phase: str
     reason: str
@@ -100,7 +103,32 @@ class RunRecord(_message.Message):
     gate: GateState
     regressed: _containers.ScalarMap[str, str]
     exploiters: _containers.MessageMap[str, ExploiterState]
-    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ..., randomisation: _Optional[str] = ..., learning: _Optional[_Iterable[str]] = ..., snapshot_steps: _Optional[_Mapping[str, int]] = ..., curriculum: _Optional[_Union[CurriculumState, _Mapping]] = ..., champions: _Optional[_Iterable[str]] = ..., gate: _Optional[_Union[GateState, _Mapping]] = ..., regressed: _Optional[_Mapping[str, str]] = ..., exploiters: _Optional[_Mapping[str, ExploiterState]] = ...) -> None: ...
+    stage_step: int
+    reentry: Reentry
+    balance: BalanceState
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ..., randomisation: _Optional[str] = ..., learning: _Optional[_Iterable[str]] = ..., snapshot_steps: _Optional[_Mapping[str, int]] = ..., curriculum: _Optional[_Union[CurriculumState, _Mapping]] = ..., champions: _Optional[_Iterable[str]] = ..., gate: _Optional[_Union[GateState, _Mapping]] = ..., regressed: _Optional[_Mapping[str, str]] = ..., exploiters: _Optional[_Mapping[str, ExploiterState]] = ..., stage_step: _Optional[int] = ..., reentry: _Optional[_Union[Reentry, _Mapping]] = ..., balance: _Optional[_Union[BalanceState, _Mapping]] = ...) -> None: ...
+
+class Reentry(_message.Message):
+    __slots__ = ("step", "updates")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    UPDATES_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    updates: int
+    def __init__(self, step: _Optional[int] = ..., updates: _Optional[int] = ...) -> None: ...
+
+class BalanceState(_message.Message):
+    __slots__ = ("weak", "began", "stronger", "streak", "looked")
+    WEAK_FIELD_NUMBER: _ClassVar[int]
+    BEGAN_FIELD_NUMBER: _ClassVar[int]
+    STRONGER_FIELD_NUMBER: _ClassVar[int]
+    STREAK_FIELD_NUMBER: _ClassVar[int]
+    LOOKED_FIELD_NUMBER: _ClassVar[int]
+    weak: str
+    began: int
+    stronger: str
+    streak: int
+    looked: int
+    def __init__(self, weak: _Optional[str] = ..., began: _Optional[int] = ..., stronger: _Optional[str] = ..., streak: _Optional[int] = ..., looked: _Optional[int] = ...) -> None: ...
 
 class ExploiterState(_message.Message):
     __slots__ = ("beginnings", "start", "epoch", "begin_step", "wins", "matches", "promoted")

@@ -35,6 +35,7 @@ DRILLS: dict[str, Drill] = {
     "trap": Drill("the same collapse after every rollback", faults.Trap, ("paused",), long=True),
     "trap-moments": Drill("… until Adam's moments are reset", faults.TrapInMoments, ("rolled back",), long=True),
     "trap-rate": Drill("… until the return is gentler", faults.TrapOfRate, ("rolled back",), long=True),
+    "trap-stage": Drill("… until the stage is entered in steps", faults.TrapOfStage, ("rolled back",), long=True),
     "noisy": Drill("heavy-tailed noise in the rewards, healthy", faults.Noisy, ("nothing",)),
     "improvement": Drill("longer steps while there is much to learn", faults.Improves, ("nothing",)),
 }

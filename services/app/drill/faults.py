@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -31,6 +31,8 @@ class Moment:
     """updates tried since the start"""
     since: int = 0
     """of them, since the last rollback"""
+    new_share: float = 0.0
+    """of the matches that are of the second stage, which begins with step ONSET"""
 
     @property
     def began(self) -> bool:
@@ -51,6 +53,9 @@ class Moment:
 class Fault(Protocol):
     """The hooks; `Nothing` does nothing in each."""
 
+    staged: ClassVar[bool]
+    """whether there is a second stage"""
+
     def observed(self, at: Moment, seen: Array) -> Array: ...
     def rewarded(self, at: Moment, rewards: Array) -> Array: ...
     def begins(self, at: Moment, slabs: list[Slab]) -> list[Slab]: ...
@@ -59,6 +64,8 @@ class Fault(Protocol):
 
 class Nothing:
     """A healthy run."""
+
+    staged: ClassVar[bool] = False
 
     def observed(self, at: Moment, seen: Array) -> Array:
         return seen
@@ -190,6 +197,21 @@ class TrapOfRate(Trap):
 
     def cured(self, at: Moment) -> bool:
         return self._rate < 0.3 * RATE
+
+
+class TrapOfStage(Nothing):
+    """Whenever the second stage takes most of the matches from one update to the next."""
+
+    staged: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self._share = 0.0
+
+    def begins(self, at: Moment, slabs: list[Slab]) -> list[Slab]:
+        if at.new_share - self._share > 0.5:
+            spoil(at.state)
+        self._share = at.new_share
+        return slabs
 
 
 class Noisy(Nothing):

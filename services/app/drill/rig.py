@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,9 +19,9 @@ from ...kernel.config import RunConfig, load
 from ...kernel.context import Context
 from ...kernel.heartbeat import Heartbeat
 from ...kernel.metrics import Metrics
-from ...kernel.nats_server import NatsServer
 from ...kernel.service import Fatal
 from ...kernel.topology import EVENTS, ROLLOUTS
+from ...league.reentry import old_share
 from ...league.store import RecordStore
 from ...league.watch import HealthWatch
 from ...learner.service import Learner
@@ -33,13 +29,13 @@ from ..presets import preset_file
 from .catalogue import Drill
 from .faults import ONSET, RATE, Fault
 from .field import BATCH, MATCHES, SLABS, SLOTS, STEPS, Field
+from .place import place
 from .sabotage import Inspector, Saboteur
 
 UPDATES, LONG_UPDATES = 130, 240
 RUN = "drill"
 LOOK_SECONDS = 0.02
 DEADLINE_SECONDS = 300.0
-ROOM_BYTES = 512 * 1024 * 1024
 
 SETTINGS: dict[str, Any] = {
     "run": RUN,
@@ -64,6 +60,7 @@ SETTINGS: dict[str, Any] = {
     "health.cool_down_updates": 8,
     "health.probation_updates": 15,
     "health.critic_only_updates": 3,
+    "health.reentry_updates": 30,
 }
 
 
@@ -91,27 +88,18 @@ class Outcome(NamedTuple):
 def drill(one: Drill, seed: int = 1) -> Outcome:
     """Carry it out. Raises ServerError without a nats-server."""
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory(prefix="ludus-drill-", dir=_memory()) as folder, _server(Path(folder)) as url:
+    with place() as (folder, url):
         updates = LONG_UPDATES if one.long else UPDATES
-        settings = SETTINGS | {"directory": folder, "seed": seed, "decisions": updates * BATCH}
+        settings = SETTINGS | {"directory": str(folder), "seed": seed, "decisions": updates * BATCH}
         config = load(preset_file("dogfight", "quick"), settings.items(), environment={})
         return asyncio.run(_Rig(config, one.fault(), url, seed).run())
 
 
-def _memory() -> str | None:
-    """A folder without a disk, where there is one: nothing of a drill has to last, and fsync would set its pace."""
-    shared = Path("/dev/shm")  # noqa: S108  (the folder in it is our own)
-    return str(shared) if os.access(shared, os.W_OK) and shutil.disk_usage(shared).free > ROOM_BYTES else None
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    server = NatsServer(folder / "nats", sync_interval="1s")  # nothing here has to survive a power cut
-    server.start()
-    try:
-        yield server.url
-    finally:
-        server.kill9()
+def entered(record: RunRecord, step: int) -> RunRecord:
+    changed = RunRecord()
+    changed.CopyFrom(record)
+    changed.stage_step = step
+    return changed
 
 
 class _Rig:
@@ -124,6 +112,7 @@ class _Rig:
         self._saboteur: Saboteur
         self._inspector: Inspector
         self._watch: HealthWatch
+        self._store: RecordStore
 
     async def run(self) -> Outcome:
         bus = await Bus.connect(self._url, RUN, "learner")
@@ -144,7 +133,7 @@ class _Rig:
         ctx, league = self._context("learner", bus), self._context("league", league_bus)
         store = await RecordStore.open(league_bus)
         await store.change(lambda _: RunRecord(state=RUN_STATE_TRAINING, next_match=1, next_ticket=1))
-        self._watch = await HealthWatch.open(league, store)
+        self._store, self._watch = store, await HealthWatch.open(league, store)
         self._learner = learner = Learner(ctx, threads)
         self._saboteur = Saboteur(self._config, learner.state, learner.versions, self._fault)
         self._inspector = Inspector(bus, self._config.learner.agent, self._config.learner.target_kl)
@@ -176,14 +165,25 @@ class _Rig:
             await asyncio.gather(training, *others, return_exceptions=True)
 
     def _over(self) -> bool:
-        ward = next(iter(self._watch.wards.values()))
+        ward = self._watch.wards.named("")
         done = self._learner.state.counters.step >= self._config.total_updates
         return ward.memory.phase == "paused" or (done and ward.memory.phase != "rolling")
 
     async def _control(self) -> None:
         while not self._over():
+            await self._enter_stage()
             await self._watch.look()
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _enter_stage(self) -> None:
+        """What a director does: the second stage, if there is one, begins with step ONSET, at once or in steps."""
+        if not self._fault.staged:
+            return
+        step, at = self._learner.state.counters.step, self._saboteur.at
+        began = ONSET if step >= ONSET else 0
+        if self._store.record.stage_step != began:
+            await self._store.change(lambda record: entered(record, began))
+        at.new_share = 1 - old_share(self._store.record, step) if began else 0.0
 
     async def _feed(self, bus: Bus) -> None:
         """Play with the newest version published, one batch at a time."""
@@ -212,7 +212,7 @@ class _Rig:
         after = [event for event in events if event.time.ToMicroseconds() / 1e6 >= onset.time]
         decided = [(event.kind, json.loads(event.detail_json or "{}")) for event in after]
         rolled = [detail for kind, detail in decided if kind == "rollback"]
-        inspector, memory = self._inspector, next(iter(self._watch.wards.values())).memory
+        inspector, memory = self._inspector, self._watch.wards.named("").memory
         assert inspector.last is not None
         return Outcome(
             answers=self._answers(decided),

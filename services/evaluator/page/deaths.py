@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .blocks import Block, Facts, Table, Text
+from .blocks import Block, Code, Facts, Table, Text
 from .story import Json, Story
 from .words import clock, duration
 
@@ -16,7 +16,9 @@ def deaths(story: Story) -> list[Block]:
     head = ["when", "service", "process", "cause", "last sign of life before", "step", "durable step", "started again"]
     rows = [_death(row) for row in story.deaths]
     lost = [Facts([("updates made again", str(story.undone))])] if story.undone else []
-    return [Table(head, rows, words=4), *lost]
+    name = story.config.get("run") or story.folder.name
+    pack = Code(f"ludus postmortem {name}     # black boxes, last events and numbers, stacks and logs, as one archive")
+    return [Table(head, rows, words=4), *lost, pack]
 
 
 def _death(row: Json) -> Sequence[str]:
