@@ -115,6 +115,9 @@ def _nats_config(parser: argparse.ArgumentParser) -> None:
     add("--agent", action="append", metavar="NAME", help=text)
     text = "name or address clients use; may be repeated (default: localhost and 127.0.0.1)"
     add("--host", action="append", metavar="HOST", help=text)
+    text = "a server of a cluster, as the others reach it; repeat it for each; bus.replicas = 3 uses it (default: none)"
+    add("--cluster", action="append", metavar="HOST", help=text)
+    add("--cluster-port", type=int, default=6222, metavar="N", help="of servers among themselves (default %(default)s)")
     text = "further name or address of the services, for their certificates; may be repeated"
     add("--service-host", action="append", metavar="HOST", help=text)
     text = "a certificate for gRPC and metrics; ROLE is viewer, operator or admin; may be repeated"

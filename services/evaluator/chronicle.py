@@ -127,6 +127,9 @@ class Chronicle:
             for row in panel_rows(standings, name, [other for other in met(standings, name) if is_bot(other)]):
                 if row.matches:
                     self._ctx.metrics.set("ludus_evaluator_win_ratio", row.win_rate, opponent=row.opponent)
+                    for bound, value in zip(("low", "high"), row.interval, strict=True):
+                        known = {"opponent": row.opponent, "bound": bound}
+                        self._ctx.metrics.set("ludus_evaluator_win_ratio_bound", value, **known)
 
 
 def _passes(error: Exception) -> bool:

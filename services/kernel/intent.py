@@ -47,6 +47,8 @@ class Intent:
     """<epoch>-<step> of the target"""
     remedy: str
     reason: str
+    cause: str = "none"
+    """the signal that failed first"""
     epoch: int = 0
     """the new epoch; 0 until fenced"""
     reset_moments: bool = False

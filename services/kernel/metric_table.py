@@ -17,6 +17,8 @@ OUTCOMES = ("win", "draw", "loss", "void", "scored")
 VERDICTS = ("promoted", "rejected", "inconclusive")
 POOLS = ("train", "evaluate")
 HEALTH_PHASES = ("healthy", "softened", "rolling", "probation", "paused")
+#: Signals of the health rules; updates taken back; no evidence of its own, as for a person's command.
+CAUSES = ("kl", "ratio", "entropy", "gradient", "update", "critic", "outcome", "rejected", "none")
 REMEDIES = ("restore", "older_reset", "bilateral")
 
 Kind = Literal["gauge", "counter", "info"]
@@ -122,6 +124,12 @@ _LEARNER = (
     _learner("lag_max", "largest such lag in the batch", "<= learner.max_lag", "versions"),
     _learner("update_part_seconds", "wall time of the parts of the last update", unit="seconds", part=_PARTS),
     _learner("queue_depth", "slabs waiting in ROLLOUTS", "1 to learner.buffer_slabs", "slabs"),
+    _learner(
+        "oldest_rollout_timestamp_seconds",
+        "when the oldest of them arrived; 0 while none waits",
+        "x == 0 or time() - x < 30",
+        "seconds",
+    ),
     _learner("decisions_total", "decisions trained on by this process", "rises", "decisions", "counter"),
     _learner("decisions_per_second", "over the last updates", "steady", "decisions per second"),
     _learner("rollouts_accepted_total", "slabs used", "rises", "slabs", "counter"),
@@ -247,11 +255,12 @@ _LEAGUE = (
         "league",
         "rollbacks_total",
         "counter",
-        "rollbacks carried out, by rung of the ladder",
+        "rollbacks carried out, by rung of the ladder and by the signal that failed first",
         "",
         "constant",
         rung=("3", "4", "5"),
         remedy=REMEDIES,
+        cause=CAUSES,
     ),
     _of("league", "progress_ratio", "gauge", "committed updates / all updates", "", "rises"),
 )
@@ -276,6 +285,16 @@ _EVALUATOR = (
         "",
         "rises",
         opponent=(),
+    ),
+    _of(
+        "evaluator",
+        "win_ratio_bound",
+        "gauge",
+        "95 % interval of that share",
+        "",
+        "narrow",
+        opponent=(),
+        bound=("low", "high"),
     ),
     _of(
         "evaluator",

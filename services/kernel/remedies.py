@@ -20,12 +20,9 @@ class HealthConfig(Section):
         40, ge=0, description="after a second rollback stages are entered in steps, over so many; 0: at once"
     )
     dominance: float = Field(
-        0.9,
-        gt=0,
-        le=1,
-        description="lower 95 % bound of a role's wins over the other one: it waits; 1: never",
+        1.0, gt=0, le=1, description="lower 95 % bound of a role's wins over the other one: it waits; 1: never"
     )
     caught_up: float = Field(0.3, gt=0, lt=1, description="until the other role wins so much")
-    strengthen_updates: int = Field(100, ge=1, description="or until so many, averaged over both roles, have passed")
+    strengthen_updates: int = Field(50, ge=1, description="or until so many, averaged over both roles, have passed")
     rollbacks_per_stage: int = Field(3, ge=0, description="then the run pauses for a person")
     rollbacks: int = Field(5, ge=0, description="in the whole run, likewise")

@@ -226,6 +226,7 @@ class _Process:
             self.name,
             patience_seconds=settings.patience_seconds,
             credentials=settings.credentials,
+            replicas=settings.replicas,
         )
         try:
             await bus.declare(rollout_depth=self.config.rollout_depth)

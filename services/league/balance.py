@@ -36,14 +36,19 @@ class State:
     """in so many in a row"""
     looked: int = 0
     """step of the last evaluation that was looked at"""
+    futile: bool = False
+    """it has not helped: the game gives one side its wins, and nobody waits again"""
 
 
 def step(state: State, at: int, success: Mapping[str, Share], config: HealthConfig) -> State:
     """After an evaluation of the two against each other, at that mean step."""
     state = replace(state, looked=at)
     if state.weak:
-        over = success[state.weak].rate >= config.caught_up or at - state.began >= config.strengthen_updates
-        return State(looked=at) if over else state
+        if success[state.weak].rate >= config.caught_up:
+            return State(looked=at)
+        return State(looked=at, futile=True) if at - state.began >= config.strengthen_updates else state
+    if state.futile:
+        return state
     ahead = next((one for one, share in success.items() if wilson_interval(*share)[0] >= config.dominance), "")
     streak = (state.streak + 1 if ahead == state.stronger else 1) if ahead else 0
     if streak < EVALUATIONS:
@@ -81,7 +86,7 @@ def gentler(turn: Turn, agent: str, stage: Stage) -> Stage:
 def state_of(turn: Turn) -> State:
     """As the record has it."""
     stored = turn.record.balance
-    return State(stored.weak, stored.began, stored.stronger, stored.streak, stored.looked)
+    return State(stored.weak, stored.began, stored.stronger, stored.streak, stored.looked, stored.futile)
 
 
 def _applies(turn: Turn) -> bool:
@@ -98,7 +103,7 @@ def _done(turn: Turn) -> set[str]:
 def _write(turn: Turn, before: State, after: State) -> None:
     stored, rules = turn.record.balance, turn.plan.curriculum
     stored.weak, stored.began, stored.stronger = after.weak, after.began, after.stronger
-    stored.streak, stored.looked = after.streak, after.looked
+    stored.streak, stored.looked, stored.futile = after.streak, after.looked, after.futile
     if after.weak:
         turn.record.learning[:] = [after.weak]
     elif before.weak and not rules.active:
@@ -107,7 +112,8 @@ def _write(turn: Turn, before: State, after: State) -> None:
         _admit(turn, after.stronger)
         turn.announce("strengthening", f"{after.stronger} almost always wins: {after.weak} alone learns")
     if before.weak and not after.weak:
-        turn.announce("strengthened", f"{before.weak} has caught up, or had its time: as before")
+        told = "had its time and has not caught up: it is the game" if after.futile else "has caught up"
+        turn.announce("strengthened", f"{before.weak} {told}; both learn as before")
 
 
 def _admit(turn: Turn, agent: str) -> None:

@@ -66,7 +66,7 @@ def decide(memory: Memory, reason: str, config: HealthConfig, wanted: str = "") 
             rolled=(*memory.rolled, (memory.stage, memory.step)),
             checkpoints=quarantine(memory, target),
             reason=reason,
-            plan=Plan(str(len(memory.tried) + 1), target, remedy, reason),
+            plan=Plan(str(len(memory.tried) + 1), target, remedy, reason, onset.cause_of(memory)),
         )
         return rolled, Decision("rollback_planned", f"back to {target} ({remedy}): {reason}")
     return pause(memory, f"{reason}; nothing new is left to try for {fingerprint}")
@@ -123,9 +123,8 @@ def refusal(memory: Memory, name: str, config: HealthConfig) -> str:
 
 def fingerprint_of(memory: Memory) -> str:
     """Which collapse this is: stage, first signal, and how long after the last shift, within a factor of two."""
-    first = onset.first_of(memory)
     since = max(1, onset.step_of_onset(memory) - memory.shift_step)
-    return f"{memory.stage or 'all'}/{first.signal if first else 'none'}/{int(log2(since))}"
+    return f"{memory.stage or 'all'}/{onset.cause_of(memory)}/{int(log2(since))}"
 
 
 def _note(memory: Memory, look: Look, config: HealthConfig) -> Memory:

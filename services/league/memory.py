@@ -48,6 +48,8 @@ class Plan(NamedTuple):
     checkpoint: str
     remedy: Remedy
     reason: str
+    cause: str = "none"
+    """the signal that failed first"""
 
 
 class Decision(NamedTuple):

@@ -35,6 +35,12 @@ def step_of_onset(memory: Memory) -> int:
     return first.first if first else memory.step
 
 
+def cause_of(memory: Memory) -> str:
+    """The signal of that; "none" without evidence."""
+    first = first_of(memory)
+    return first.signal if first else "none"
+
+
 def ill_since(memory: Memory) -> int | None:
     """Since when anything has failed; None if nothing has, of late."""
     return min((one.first for one in memory.breaches if one.failed), default=None)

@@ -51,7 +51,7 @@ class Rollbacks:
         await ward.slot.write(
             Intent(
                 id=plan.id, agent=ward.agent, step="planned", checkpoint=plan.checkpoint,
-                remedy=plan.remedy, reason=plan.reason, reset_moments=plan.remedy != "restore",
+                remedy=plan.remedy, reason=plan.reason, cause=plan.cause, reset_moments=plan.remedy != "restore",
                 critic_only_updates=self._config.critic_only_updates, began=time.time(),
             )
         )  # fmt: skip
@@ -89,7 +89,7 @@ class Rollbacks:
         message = f"{ward.agent}: training again from {intent.checkpoint} as epoch {intent.epoch}, {seconds} s after"
         await self._ctx.event("rollback", message, seconds=seconds, remedy=intent.remedy, reason=intent.reason)
         rung = 2 + 1 + [name for name, _ in controller.LADDER].index(intent.remedy)  # type: ignore[arg-type]
-        self._ctx.metrics.inc("ludus_league_rollbacks_total", rung=str(rung), remedy=intent.remedy)
+        self._ctx.metrics.inc("ludus_league_rollbacks_total", rung=str(rung), remedy=intent.remedy, cause=intent.cause)
 
     def _failed(self, ward: Ward, intent: Intent) -> tuple[Memory, Decision]:
         reason = f"rollback to {intent.checkpoint} failed: {intent.detail}"

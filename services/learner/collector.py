@@ -39,6 +39,8 @@ class _Held:
     slab: Slab
     delivery: Delivery
     claimed: float
+    arrived: float
+    """Unix time, for people"""
 
 
 class Collector:
@@ -143,7 +145,7 @@ class Collector:
             await self._drop(delivery, Refused("duplicate", slab.rollout_id, poison=False))
             return
         # A second delivery of a held slab replaces the first: the server listens to the newest only.
-        self._held[slab.rollout_id] = _Held(slab, delivery, time.monotonic())
+        self._held[slab.rollout_id] = _Held(slab, delivery, time.monotonic(), time.time())
         self._show()
         self._arrived.set()
 
@@ -200,7 +202,9 @@ class Collector:
             log.warning("dropped a rollout: %s (more of these are counted, not logged)", refusal)
 
     def _show(self) -> None:
+        oldest = min((held.arrived for held in self._held.values()), default=0.0)
         self._metrics.set("ludus_learner_queue_depth", len(self._held))
+        self._metrics.set("ludus_learner_oldest_rollout_timestamp_seconds", oldest)
 
 
 def _number(slab: Slab) -> int:

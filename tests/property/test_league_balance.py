@@ -18,7 +18,7 @@ from ludus.league.balance import EVALUATIONS, State, step
 
 from .test_league_director import FOLDER, World
 
-CONFIG = HealthConfig()  # type: ignore[call-arg]
+CONFIG = HealthConfig(dominance=0.9)  # type: ignore[call-arg]
 ALTERNATING, BOTH = FOLDER / "pursuit-alternating.toml", FOLDER / "pursuit.toml"
 
 
@@ -40,7 +40,9 @@ def test_it_ends_when_the_weak_one_has_caught_up_or_has_had_its_time() -> None:
     weak = State("evader", 10, "pursuer", 2, 10)
     assert step(weak, 15, measured(80), CONFIG).weak == "evader"
     assert step(weak, 15, measured(70), CONFIG) == State(looked=15)
-    assert step(weak, 10 + CONFIG.strengthen_updates, measured(100), CONFIG) == State(looked=110)
+    futile = step(weak, 10 + CONFIG.strengthen_updates, measured(100), CONFIG)
+    assert futile == State(looked=60, futile=True)
+    assert not step(step(futile, 65, measured(100), CONFIG), 70, measured(100), CONFIG).weak, "not a second time"
 
 
 @given(st.lists(st.tuples(st.integers(0, 100), st.integers(1, 60)), max_size=40))
@@ -68,12 +70,17 @@ class Lopsided(World):
 
 @pytest.mark.parametrize("path", [ALTERNATING, BOTH], ids=lambda path: path.stem)
 def test_the_winner_stands_still_and_is_met_as_it_was(path: Path) -> None:
-    league = Lopsided(load(path, [("seed", 3)], {}))
+    short = [
+        ("evaluator.final_matches_per_opponent", 4),
+        ("evaluator.matches_per_opponent", 2),
+        ("evaluator.matches_between_agents", 100),
+    ]
+    league = Lopsided(load(path, [("health.dominance", 0.9), ("decisions", 1_000_000), *short], {}))
     for _ in range(300):
         league.turn()
         if league.record.balance.weak:
             break
-        league.play(150)
+        league.play(60)
         league.learn(3)
     assert league.record.balance.weak == "evader"
     assert list(league.record.learning) == ["evader"]
@@ -95,7 +102,7 @@ def test_the_winner_stands_still_and_is_met_as_it_was(path: Path) -> None:
         league.turn()
         if not league.record.balance.weak:
             break
-        league.play(150)
+        league.play(60)
         league.learn(3)
     assert not league.record.balance.weak
     league.run(updates=40)

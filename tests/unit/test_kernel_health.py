@@ -14,7 +14,7 @@ import pytest
 
 from ludus.kernel.health import Evaluator, Rule, RuleError, load_rules
 from ludus.kernel.health_prometheus import PREFIX, alert_name, prometheus_rules
-from ludus.kernel.metric_table import METRICS
+from ludus.kernel.metric_table import CAUSES, METRICS
 
 NAN = float("nan")
 SCRAPE_SECONDS = 5
@@ -205,3 +205,7 @@ def test_alerts_about_liveness(tmp_path: Path, change: dict[str, str], fires: di
     inputs = [{"series": name, "values": text} for name, text in values.items() if text]
     one = {"interval": "5s", "input_series": inputs, "promql_expr_test": checks}
     _promtool(promtool, tmp_path, {"rule_files": ["rules.yml"], "evaluation_interval": "5s", "tests": [one]})
+
+
+def test_every_signal_can_be_the_cause_of_a_rollback() -> None:
+    assert {one.signal for one in load_rules()} | {"rejected", "none"} == set(CAUSES)

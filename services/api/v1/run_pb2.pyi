@@ -117,18 +117,20 @@ class Reentry(_message.Message):
     def __init__(self, step: _Optional[int] = ..., updates: _Optional[int] = ...) -> None: ...
 
 class BalanceState(_message.Message):
-    __slots__ = ("weak", "began", "stronger", "streak", "looked")
+    __slots__ = ("weak", "began", "stronger", "streak", "looked", "futile")
     WEAK_FIELD_NUMBER: _ClassVar[int]
     BEGAN_FIELD_NUMBER: _ClassVar[int]
     STRONGER_FIELD_NUMBER: _ClassVar[int]
     STREAK_FIELD_NUMBER: _ClassVar[int]
     LOOKED_FIELD_NUMBER: _ClassVar[int]
+    FUTILE_FIELD_NUMBER: _ClassVar[int]
     weak: str
     began: int
     stronger: str
     streak: int
     looked: int
-    def __init__(self, weak: _Optional[str] = ..., began: _Optional[int] = ..., stronger: _Optional[str] = ..., streak: _Optional[int] = ..., looked: _Optional[int] = ...) -> None: ...
+    futile: bool
+    def __init__(self, weak: _Optional[str] = ..., began: _Optional[int] = ..., stronger: _Optional[str] = ..., streak: _Optional[int] = ..., looked: _Optional[int] = ..., futile: bool = ...) -> None: ...
 
 class ExploiterState(_message.Message):
     __slots__ = ("beginnings", "start", "epoch", "begin_step", "wins", "matches", "promoted")

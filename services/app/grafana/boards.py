@@ -18,7 +18,7 @@ _LEARNER = {
     "Policy": r"learner_(kl|target_kl|k1|k3|log_ratio|ratio_|clip|entropy|action_std|early_stop|lag)",
     "Objective": r"learner_(policy_loss|value_loss|explained|gradient|update_norm|advantage|reward|episode|rnd|ewc)",
     "Rates and schedules": r"learner_(learning_rate|critic_only|fp32|loss_scale|importance)",
-    "Data and speed": r"learner_(decisions|rollouts|queue|update_part|minibatches|updates)",
+    "Data and speed": r"learner_(decisions|rollouts|queue|oldest|update_part|minibatches|updates)",
     "Progress": r"learner_(step|epoch|total|durable|checkpoint|last_step)",
 }
 _LEAGUE = {
@@ -38,11 +38,11 @@ _INFRASTRUCTURE = {
     "Alive": rf"({'|'.join(SERVICES)})_{_COMMON}",
     "Simulators": r"simulator_",
     "Evaluator": r"evaluator_(matches|decisions)",
-    "Queues": r"learner_queue_depth|league_tickets_waiting",
+    "Queues": r"learner_(queue_depth|oldest_rollout)|league_tickets_waiting",
 }
 _OVERVIEW = {
     "Now": r"league_(progress_ratio|phase|run_state)$|learner_step$",
-    "Learning": r"learner_(kl|entropy|explained_variance|reward_mean|episode_return)$|evaluator_win_ratio",
+    "Learning": r"learner_(kl|entropy|explained_variance|reward_mean|episode_return)$|evaluator_win_ratio$",
     "Speed": r"(learner|simulator)_decisions_per_second|learner_queue_depth",
     "Trouble": r"learner_(updates_rejected|nonfinite)_total|league_rollbacks|\w+_ready$",
 }
