@@ -1,14 +1,19 @@
 """Pursuit–evasion: does self-play of two roles work, does it stand still, and how far can its policies be beaten?
 
-Arms: the default game (60 s, a pursuer wins it); the balanced one (23 s) with both sides learning at once; the same for
-fewer decisions, with and without scripts and a falling rate, beside the original protocol, one side at a time with the
-other frozen, with and without short first phases, and against a pool instead of the newest version; and the recipe of
-the balanced game under other clocks. Per seed: the share of captures between the newest versions in every measurement
-(deterministic play, starts never trained on), and a warm-started exploiter of each final policy with a fifth of the
-budget. The gap of a side is what its strongest opponent, exploiter or script, wins more against it than the other side
-of the same run.
+Arms: the default game (60 s, a pursuer wins it); the balanced one (23 s) with both sides learning at once; the recipe
+of the balanced game under other clocks; and the comparison of protocols, in which every side makes half a million
+decisions: both at once, with and without scripts and a falling rate, and the original protocol, one side at a time
+with the other frozen, with and without short first phases, against a pool instead of the newest version, and with
+scripts and a falling rate. All with the health controller, which may roll back one side or both; `-unwatched` is
+without it.
 
-    python benchmarks/pursuit_selfplay.py                      # seven arms, four seeds: about an hour on two cores
+Per seed: the share of captures between the newest versions in every measurement (deterministic play, starts never
+trained on), what the controller did, and, where there are exploiters, a warm-started one of each final policy with a
+fifth of the budget. The gap of a side is what its strongest opponent, exploiter or script, wins more against it than
+the other side of the same run.
+
+    python benchmarks/pursuit_selfplay.py                      # the two games, four seeds: half an hour on two cores
+    python benchmarks/pursuit_selfplay.py --arms compared      # the protocols, four seeds: forty minutes
     python benchmarks/pursuit_selfplay.py --arms clock-400 clock-440 clock-480 clock-520 clock-600 --seeds 1 2
     python benchmarks/pursuit_selfplay.py --arms balanced --seeds 1 2
     python benchmarks/pursuit_selfplay.py --quick              # one short run
@@ -24,6 +29,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,14 +41,43 @@ from ludus.kernel.players import version_of
 from ludus.kernel.wilson import wilson_interval
 
 LAST = 5
+#: The original rolled back when captures were this near to none or to all.
+ALARM = 0.02
+#: Events of the health controller, from the mildest remedy to the last.
+CURES = ("softened", "rollback_planned", "paused_by_health")
+#: Of a run that has come to rest.
+STILL = {"deviation": 0.08, "jump": 0.2}
+COUNTED = ("alarms", "softened", "rollbacks", "pauses")
 BOTH = ("evader", "pursuer")
 #: Steps of 0.05 s: the game's value is 0 captures with little time and 1 with much.
 CLOCKS = (400, 440, 480, 520, 600)
-COMPARED = ["--decisions", "1000000", "--set", "evaluator.every_updates=6", "--set", "evaluator.matches_per_opponent=2"]
+SHORT = ["--decisions", "1000000", "--set", "evaluator.every_updates=6", "--set", "evaluator.matches_per_opponent=2"]
+COMPARED = [
+    *("--decisions", "500000", "--set", "evaluator.every_updates=4", "--set", "evaluator.matches_per_opponent=2"),
+    *("--set", "evaluator.final_matches_per_opponent=100", "--set", "evaluator.other_play_matches_per_opponent=0"),
+    *("--set", "evaluator.share=0.5"),
+]
+#: Where both learn and some matches are against scripts, batches are larger than asked for: this makes half a million.
+OVERFULL = ["--decisions", "380000"]
+TURNS = "league.curriculum.alternation"
+#: The original's phases: 500,000 of its steps, of which an action is held for four here; so are the short first ones.
+PHASES = [*COMPARED, "--set", f"{TURNS}.phase_decisions=125000"]
+WARMUP = ["--set", f"{TURNS}.warmup_decisions=[25000, 25000, 50000, 50000, 75000, 75000]"]
+#: The controller's numbers for 61 updates: else there is nothing to go back to but step 0.
+WATCHED = [
+    *("--set", "health.survive_updates=8", "--set", "health.margin_updates=2", "--set", "health.calm_updates=5"),
+    *("--set", "health.cool_down_updates=12", "--set", "health.probation_updates=12"),
+]
+UNWATCHED = ["--set", "health.controller=false"]
 CONSTANT = ["--set", 'learner.learning_rate_schedule="constant"']
+FALLING = ["--set", 'learner.learning_rate_schedule="linear"']
 #: Phases whose opponents are these, without scripts.
 PLAIN = 'league.phases=[{{name = "self-play", share = 1.0, opponents = {}}}]'
-NO_WARMUP = ["--set", "league.curriculum.alternation.warmup_decisions=[]"]
+SCRIPTS = (
+    'league.phases=[{name = "self-play", share = 1.0, opponents = "latest", scripted_share = 0.2, '
+    'bots = [{ bots = ["lion", "proportional_navigation", "circler", "flee"] }]}]'
+)
+NO_WARMUP = ["--set", f"{TURNS}.warmup_decisions=[]"]
 
 
 class Arm(NamedTuple):
@@ -54,15 +89,20 @@ class Arm(NamedTuple):
 ARMS = {
     "default": Arm([], ("evader",)),
     "balanced": Arm(["--preset", "balanced"], BOTH),
-    "simultaneous": Arm(["--preset", "balanced", *COMPARED], BOTH),
-    "simultaneous-plain": Arm(["--preset", "balanced", *COMPARED, *CONSTANT, "--set", PLAIN.format("{live = 1.0}")]),
-    "alternating": Arm(["--preset", "alternating", *COMPARED]),
-    "alternating-cold": Arm(["--preset", "alternating", *COMPARED, *NO_WARMUP]),
-    "alternating-pool": Arm(["--preset", "alternating", *COMPARED, "--set", PLAIN.format('"mixed"')]),
 }
 USUAL = list(ARMS)
+PROTOCOLS = {
+    "simultaneous": ["--preset", "balanced", *COMPARED, *OVERFULL],
+    "simultaneous-plain": ["--preset", "balanced", *COMPARED, *CONSTANT, "--set", PLAIN.format("{live = 1.0}")],
+    "alternating": ["--preset", "alternating", *PHASES, *WARMUP],
+    "alternating-cold": ["--preset", "alternating", *PHASES, *NO_WARMUP],
+    "alternating-pool": ["--preset", "alternating", *PHASES, *WARMUP, "--set", PLAIN.format('"mixed"')],
+    "alternating-scripts": ["--preset", "alternating", *PHASES, *WARMUP, *FALLING, "--set", SCRIPTS],
+}
+ARMS |= {name: Arm([*arguments, *WATCHED]) for name, arguments in PROTOCOLS.items()}
+ARMS |= {f"{name}-unwatched": Arm([*arguments, *UNWATCHED]) for name, arguments in PROTOCOLS.items()}
 ARMS |= {
-    f"clock-{clock}": Arm(["--preset", "balanced", *COMPARED, "--set", f"game_parameters.physics.max_steps={clock}"])
+    f"clock-{clock}": Arm(["--preset", "balanced", *SHORT, "--set", f"game_parameters.physics.max_steps={clock}"])
     for clock in CLOCKS
 }
 
@@ -93,8 +133,12 @@ def summary(home: Path, run: str, arguments: list[str]) -> dict[str, Any]:
     return found
 
 
+def events(home: Path, run: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (home / "runs" / run / "events.jsonl").read_text().splitlines()]
+
+
 def captures(found: dict[str, Any]) -> list[Point]:
-    """In the order of training; versions of step 0 are left out."""
+    """In the order of training; versions of step 0 are left out: they stay on the panel for good."""
     points = []
     for candidate in found["candidates"]:
         for one in candidate["rows"]:
@@ -104,24 +148,63 @@ def captures(found: dict[str, Any]) -> list[Point]:
     return sorted(points)
 
 
-def rows_of(name: str, found: dict[str, Any]) -> list[Row]:
+def largest_jump(rates: list[float]) -> float:
+    return max((abs(a - b) for a, b in itertools.pairwise(rates)), default=0.0)
+
+
+class Swing(NamedTuple):
+    """How far a run went to and fro in its second half, and what was done about it in all of it."""
+
+    lowest: float
+    highest: float
+    deviation: float
+    jump: float
+    alarms: int
+    """measurements for which the original would have rolled back"""
+    softened: int
+    rollbacks: int
+    pauses: int
+
+    @classmethod
+    def of(cls, found: dict[str, Any], told: list[dict[str, Any]]) -> Swing:
+        rates = [point.rate for point in captures(found)]
+        alarms = sum(not ALARM < rate < 1 - ALARM for rate in rates)
+        cures = (sum(event["kind"] == kind for event in told) for kind in CURES)
+        half = rates[len(rates) // 2 :]
+        return cls(min(half), max(half), statistics.pstdev(half), largest_jump(half), alarms, *cures)
+
+
+def compared(arm: str, swings: list[Swing]) -> list[Row]:
+    """One arm over its seeds: the extremes, how often in all, and of the deviation the mean."""
+    together: dict[str, Callable[..., float]] = {"lowest": min, "highest": max, "jump": max}
+    rows = [
+        row(f"{arm}, all seeds: {label}", of(getattr(one, label) for one in swings), "", n=len(swings))
+        for label, of in (together | dict.fromkeys(COUNTED, sum)).items()
+    ]
+    deviations = [one.deviation for one in swings]
+    extremes = (min(deviations), max(deviations))
+    mean = statistics.fmean(deviations)
+    return [*rows, row(f"{arm}, all seeds: deviation", mean, "", n=len(swings), interval=extremes)]
+
+
+def rows_of(name: str, found: dict[str, Any], told: list[dict[str, Any]]) -> list[Row]:
+    """`told`: the events of the run."""
     points, balanced = captures(found), not name.startswith(("default", "clock"))
     if not points:
         return []
-    last, half = points[-LAST:], points[len(points) // 2 :]
+    last = points[-LAST:]
     wins, n = sum(point.wins for point in last), sum(point.n for point in last)
-    rates = [point.rate for point in half]
-    jump = max((abs(a - b) for a, b in itertools.pairwise(rates)), default=0.0)
     rows = [row(f"{name}: captures, last {len(last)}", wins / n, "rate", n=n, interval=wilson_interval(wins, n),
                 target=0.98 if name.startswith("default") else None)]  # fmt: skip
-    for label, value, count, target in (
-        ("|captures - .5|, mean of the last", abs(wins / n - 0.5), n, 0.1),
-        ("|captures - .5|, worst of the last", max(abs(point.rate - 0.5) for point in last), last[-1].n, 0.1),
-        ("standard deviation, second half", statistics.pstdev(rates), len(half), 0.08),
-        ("largest jump, second half", jump, len(half), 0.2),
-    ):
-        if balanced:
-            rows.append(row(f"{name}: {label}", value, "rate", n=count, target=target, at_most=True))
+    if balanced:
+        away = {"mean": abs(wins / n - 0.5), "worst": max(abs(point.rate - 0.5) for point in last)}
+        rows += [row(f"{name}: |captures - .5|, {label} of the last", value, "rate", n=n, target=0.1, at_most=True)
+                 for label, value in away.items()]  # fmt: skip
+    for label, value in Swing.of(found, told)._asdict().items():
+        unit, target = "times" if label in COUNTED else "rate", STILL.get(label) if balanced else None
+        rows.append(row(f"{name}: {label}", value, unit, n=len(points), target=target, at_most=True))
+    for agent in found["agents"]:
+        rows.append(row(f"{name}: decisions of the {agent['agent']}", agent["decisions"], "", n=1))
     for candidate in found["candidates"]:
         if candidate["label"] == "final":
             rows += [script_row(name, candidate["policy"].partition("@")[0], one) for one in scripts(candidate)]
@@ -173,13 +256,15 @@ def drawing(arm: str, captured: dict[str, list[tuple[float, float]]]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one short run of the balanced arm")
-    parser.add_argument("--arms", nargs="+", choices=ARMS, default=USUAL)
+    parser.add_argument("--arms", nargs="+", choices=[*ARMS, "compared"], default=USUAL)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--home", type=Path, help="where the runs are kept (default: nowhere)")
     parser.add_argument("--plot", type=Path, metavar="FOLDER", help="captures over decisions, a file per arm")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     options = parser.parse_args()
     arms, seeds = (["balanced"], [1]) if options.quick else (options.arms, options.seeds)
+    if "compared" in arms:
+        arms = [*(arm for arm in arms if arm != "compared"), *PROTOCOLS, *(f"{arm}-unwatched" for arm in PROTOCOLS)]
     short = ["--decisions", "65536", "--set", "evaluator.final_matches_per_opponent=20"] if options.quick else []
     rows: list[Row] = []
     lines: dict[str, dict[str, list[tuple[float, float]]]] = {arm: {} for arm in arms}
@@ -187,16 +272,20 @@ def main() -> None:
         home = options.home or Path(folder)
         try:
             for arm in arms:
+                swings: list[Swing] = []
                 for seed in seeds:
                     run, name = f"{arm}-{seed}", f"{arm}, seed {seed}"
                     train = ["train", "pursuit", "--seed", str(seed), "--run", run, *ARMS[arm].arguments, *short]
                     found = summary(home, run, train)
                     per_step = found["decisions"] / max(1, found["steps"]) / 1e6
                     lines[arm][f"seed {seed}"] = [(point.step * per_step, point.rate) for point in captures(found)]
-                    rows += rows_of(name, found)
+                    rows += rows_of(name, found, events(home, run))
+                    swings.append(Swing.of(found, events(home, run)))
                     for role in ARMS[arm].exploited:
                         rows += exploit(home, run, name, role, options.quick)
                     show(rows, options.json)
+                rows += compared(arm, swings)
+            show(rows, options.json)
         finally:
             ludus(home, "down")
     if options.plot:

@@ -106,8 +106,9 @@ def _train(add: _Adder) -> None:
     )
     train.add_argument(
         "--init-from",
-        metavar="SOURCE",
-        help="begin with the networks of a checkpoint: its folder, RUN[:AGENT] or RUN[:AGENT]@STEP",
+        action="append",
+        metavar="[AGENT=]SOURCE",
+        help="begin with the networks of a checkpoint: its folder, RUN[:AGENT] or RUN[:AGENT]@STEP; once per agent",
     )
     train.add_argument("--grow", action="store_true", help="make them as large as this run's, doing the same at first")
     train.add_argument("--detach", action="store_true", help="start it and return at once")

@@ -6,7 +6,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def resolve(request: Request) -> RunConfig:
     config = _with_guests(load(path, overrides), request.guests)
     if config.game != request.game:
         raise UsageError(f"{path} is a configuration of {config.game!r}, not of {request.game!r}")
-    return config
+    return config.beginning_as({})  # the file may be that of a run that began as another
 
 
 def _with_guests(config: RunConfig, files: Sequence[str]) -> RunConfig:
@@ -97,8 +97,11 @@ def choose_name(home: Home, request: Request) -> str:
     return request.run
 
 
-def create(home: Home, config: RunConfig, name: str, guests: Files | None = None, initial: bytes = b"") -> RunFolder:
-    """Make runs/<name>/ with its configuration and guests, ready for the supervisor. `initial`: weights to begin with.
+def create(
+    home: Home, config: RunConfig, name: str, guests: Files | None = None, initial: Mapping[str, bytes] | None = None
+) -> RunFolder:
+    """Make runs/<name>/ with its configuration and guests, ready for the supervisor. `initial`: weights to begin with,
+    by agent.
 
     Raises CommandError; leaves nothing then.
     """
@@ -112,8 +115,10 @@ def create(home: Home, config: RunConfig, name: str, guests: Files | None = None
         for folder in ("services", "logs", "checkpoints", "weights"):
             (staging / folder).mkdir()
         complete = place(complete, staging, run, guests or {})
-        if initial:
-            write_atomically(staging / INITIAL_WEIGHTS, initial, durable=True)
+        for agent, weights in (initial or {}).items():
+            path = staging / complete.folder_of(agent).relative_to(run.path) / INITIAL_WEIGHTS
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, weights, durable=True)
         (staging / "config.json").write_text(dump(complete))
         write_json(staging / "desired.json", {"state": "running", "generation": 1}, durable=True)
         sync_folder(staging)

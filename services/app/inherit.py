@@ -4,6 +4,7 @@ made; copied into its folder, so that it needs nothing else later."""
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import torch
 from torch import Tensor
 
 from ..kernel.config import AGENTS_FOLDER, RunConfig
-from ..learner.checkpoint import STATE, WEIGHTS, CorruptCheckpoint, load_networks, load_statistics
+from ..learner.checkpoint import CorruptCheckpoint, load_networks, load_statistics
+from ..learner.description import STATE, WEIGHTS
 from ..learner.setup import manifest_of
 from ..play.grow import GROWABLE, grown, obstacles
 from ..play.network import Actor, Critic
@@ -38,7 +40,7 @@ def inherit(source: str, home: Home, config: RunConfig, *, grow: bool) -> Inheri
     path = find_checkpoint(source, home)
     try:
         actor, critic, found = load_networks(path)
-        tensors = load_statistics(path, found)
+        tensors = load_statistics(path)
         sha256 = hashlib.sha256((path / WEIGHTS).read_bytes()).hexdigest()
     except (CorruptCheckpoint, OSError) as error:
         raise CommandError(f"checkpoint {path} cannot be read: {error}. Take another one.") from error
@@ -53,6 +55,33 @@ def inherit(source: str, home: Home, config: RunConfig, *, grow: bool) -> Inheri
         state = fitted(network, wanted, generator)
         tensors |= {f"{kind}.{name}": tensor for name, tensor in state.items()}
     return Inheritance(parent, encode(tensors, wanted.to_json()))
+
+
+def inherit_all(
+    sources: Sequence[str], home: Home, config: RunConfig, *, grow: bool
+) -> tuple[RunConfig, dict[str, bytes]]:
+    """The configuration with where its agents come from, and their weights. `sources`: [AGENT=]SOURCE.
+
+    Raises UsageError and CommandError as `inherit`, and where it is not clear for whom a source is meant.
+    """
+    found: dict[str, Inheritance] = {}
+    for text in sources:
+        agent, source = _for_whom(text, config)
+        if agent in found:
+            raise UsageError(f"--init-from {text}: {agent!r} has been given a checkpoint already")
+        found[agent] = inherit(source, home, config.for_agent(agent), grow=grow)
+    parents = {agent: one.parent for agent, one in found.items()}
+    return config.beginning_as(parents), {agent: one.data for agent, one in found.items()}
+
+
+def _for_whom(text: str, config: RunConfig) -> tuple[str, str]:
+    agent, equals, source = text.partition("=")
+    if equals and agent in config.agent_names:
+        return agent, source
+    if len(config.agent_names) == 1:
+        return config.agent_names[0], text
+    expected = " or ".join(f"{name}=SOURCE" for name in config.agent_names)
+    raise UsageError(f"--init-from {text}: several agents learn in this run: expected {expected}")
 
 
 def fitted(network: Actor | Critic, wanted: Manifest, generator: torch.Generator) -> dict[str, Tensor]:
@@ -77,10 +106,13 @@ def find_checkpoint(source: str, home: Home) -> Path:
 
 
 def refuse(wanted: Manifest, found: Manifest, path: Path, *, grow: bool) -> None:
-    """Raises UsageError, with a line for every difference, unless the weights fit, or can be made to."""
+    """Raises UsageError, with a line for every difference, unless the weights fit, or can be made to.
+
+    They may come from another rule set of the game, such as a task to warm up on, if it shows the same.
+    """
     lines = [
         f"{name}: expected {getattr(wanted, name)!r}, found {getattr(found, name)!r}"
-        for name in ("game", "rules", "observation")
+        for name in ("game", "observation")
         if getattr(wanted, name) != getattr(found, name)
     ]
     differences = [line for line in wanted.architecture.difference(found.architecture).split("; ") if line]

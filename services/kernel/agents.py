@@ -18,6 +18,9 @@ class AgentConfig(Section):
         "",
         description="an exploiter: of the newest versions of those it can meet, or of the whole pool; empty: neither",
     )
+    parent: str = Field(
+        "", description="what its weights of step 0 were taken from; written by `ludus train --init-from`"
+    )
 
 
 class ExploitersConfig(Section):

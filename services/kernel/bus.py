@@ -46,8 +46,8 @@ class Record:
 class Bus(Session):
     """The streams and buckets of one run, as one service sees them."""
 
-    def __init__(self, link: Link, run: str, service: str, patience_seconds: float) -> None:
-        super().__init__(link, run, service, patience_seconds)
+    def __init__(self, link: Link, run: str, service: str, patience_seconds: float, replicas: int = 1) -> None:
+        super().__init__(link, run, service, patience_seconds, replicas)
         self._readers: dict[tuple[str, str], Reader] = {}
 
     async def publish(

@@ -37,9 +37,9 @@ class Pair:
         return self.certificate.exists() and self.key.exists()
 
 
-def authority(folder: Path) -> Pair:
+def authority(folder: Path, stem: str = "ca") -> Pair:
     """The authority kept in a folder; made when there is none."""
-    pair = Pair(folder / "ca.pem", folder / "ca.key")
+    pair = Pair(folder / f"{stem}.pem", folder / f"{stem}.key")
     if pair.exists():
         return pair
     key, name = ec.generate_private_key(ec.SECP256R1()), _name("Ludus private authority")
@@ -59,8 +59,12 @@ def issue(
     role: str = "",
     run: str = "",
     days: int | None = None,
+    peer: bool = False,
 ) -> Pair:
-    """A certificate for a server (`hosts`), or for somebody with a role in a run. `days` below 0: expired."""
+    """A certificate for a server (`hosts`), or for somebody with a role in a run. `days` below 0: expired.
+
+    `peer`: a server that is a client of others of its kind.
+    """
     signer = serialization.load_pem_private_key(ca.key.read_bytes(), password=None)
     issuer = x509.load_pem_x509_certificate(ca.certificate.read_bytes())
     assert isinstance(signer, ec.EllipticCurvePrivateKey)
@@ -70,7 +74,7 @@ def issue(
     uris += [f"{RUN_URI}{run}"] if run else []
     names += [x509.UniformResourceIdentifier(uri) for uri in uris]
     usage = [ExtendedKeyUsageOID.SERVER_AUTH] if hosts else []
-    usage += [ExtendedKeyUsageOID.CLIENT_AUTH] if role else []
+    usage += [ExtendedKeyUsageOID.CLIENT_AUTH] if role or peer else []
     builder = _builder(_name(name), issuer.subject, key, CERTIFICATE_DAYS if days is None else days)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)

@@ -146,6 +146,9 @@ class BusConfig(Section):
         "", description="folder with SERVICE.nk and ca.pem, from `ludus nats config`; needed beyond this machine"
     )
     patience_seconds: float = Field(60.0, gt=0, description="how long a publish is retried while the server is away")
+    replicas: Literal[1, 3, 5] = Field(
+        1, description="servers of a NATS cluster that keep every message; 3 survive the loss of one"
+    )
 
 
 class RedisConfig(Section):
@@ -216,6 +219,13 @@ class RunConfig(Section):
         """ "main" or "league" by agent that exploits."""
         return {agent.name: agent.exploits for agent in self.agents if agent.exploits}
 
+    def beginning_as(self, parents: Mapping[str, str]) -> RunConfig:
+        """With what the weights of step 0 were taken from, by agent."""
+        if not self.agents:
+            return self.model_copy(update={"parent": parents.get(self.learner.agent, "")})
+        agents = [one.model_copy(update={"parent": parents.get(one.name, "")}) for one in self.agents]
+        return self.model_copy(update={"agents": tuple(agents)})
+
     def for_agent(self, agent: str) -> RunConfig:
         """The configuration as the learner of one agent reads it. Raises ConfigError for an unknown one."""
         names = self.agent_names
@@ -227,7 +237,9 @@ class RunConfig(Section):
         )
         learner = self.learner.model_copy(update={"agent": agent, "batch_decisions": batch})
         seed, decisions = self.seed + names.index(agent) * AGENT_SEED_STRIDE, self.total_updates * batch
-        changes = {"learner": learner, "seed": seed} | ({"decisions": decisions} if share < 1 else {})
+        parent = next((one.parent for one in self.agents if one.name == agent), "") or self.parent
+        changes = {"learner": learner, "seed": seed, "parent": parent}
+        changes |= {"decisions": decisions} if share < 1 else {}
         return self.model_copy(update=changes)
 
     @model_validator(mode="after")

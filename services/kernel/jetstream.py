@@ -22,10 +22,13 @@ API_TIMEOUT_SECONDS = 5.0
 STREAM_NOT_FOUND = 10059
 CONSUMER_NOT_FOUND = 10014
 NAME_IN_USE = 10058
-WRONG_LAST_SEQUENCE = 10071
+WRONG_LAST_SEQUENCE = (10071, 10164)  # the second where the other write is still on its way through a cluster
 STORE_FAILED = 10077
 NO_ROOM = (10023, 10028, 10047)
 NO_JETSTREAM = (10039, 10076)
+NOT_CLUSTERED = 10074
+#: Of a cluster that comes together, that has this very message id on its way, or that has too much to do.
+PASSING = (10005, 10158, 10167)
 
 
 class ApiError(BusError):
@@ -45,7 +48,7 @@ def parse(subject: str, data: bytes) -> Config:
     if not error:
         return answer
     problem = ApiError(subject, error)
-    if problem.number == WRONG_LAST_SEQUENCE:
+    if problem.number in WRONG_LAST_SEQUENCE:
         raise Conflict(f"{subject} was written by somebody else first ({problem.description})")
     if problem.number == STORE_FAILED and "maximum" in problem.description:
         raise StreamFull(f"{subject}: the stream is full ({problem.description})")
@@ -53,7 +56,11 @@ def parse(subject: str, data: bytes) -> Config:
         raise Unsupported(f"this server has no JetStream for this account ({problem.description}): enable it there")
     if problem.number in NO_ROOM:
         raise Away(f"{problem}. Make room on the disk (or in the memory) that nats-server stores on.") from problem
-    if problem.code == 503:
+    if problem.number == NOT_CLUSTERED:
+        raise Unsupported(
+            "bus.replicas is above 1, and this NATS server is alone: set it to 1, or run a cluster of three"
+        )
+    if problem.code == 503 or problem.number in PASSING:
         raise Away(str(problem)) from problem
     raise problem
 
@@ -65,7 +72,7 @@ async def call(link: Link, request: str, body: Config | None = None) -> Config:
     return parse(subject, (await link.request(subject, data, timeout=API_TIMEOUT_SECONDS)).data)
 
 
-def stream_config(stream: Stream, run: str, max_messages: int | None = None) -> Config:
+def stream_config(stream: Stream, run: str, max_messages: int | None = None, replicas: int = 1) -> Config:
     """What is asked of the server for one stream of a run."""
     return {
         "name": stream.stream_name(run),
@@ -82,11 +89,11 @@ def stream_config(stream: Stream, run: str, max_messages: int | None = None) -> 
         "deny_purge": stream.deny_purge,
         "allow_direct": stream.allow_direct,
         "allow_msg_ttl": stream.allow_message_ttl,
-        "num_replicas": 1,
+        "num_replicas": replicas,
     }
 
 
-def bucket_config(bucket: str, run: str) -> Config:
+def bucket_config(bucket: str, run: str, replicas: int = 1) -> Config:
     """A key-value bucket is a stream with one subject per key; this is the layout every NATS client knows."""
     name = bucket_name(bucket, run)
     return {
@@ -103,12 +110,12 @@ def bucket_config(bucket: str, run: str) -> Config:
         "deny_delete": True,
         "allow_rollup_hdrs": True,
         "allow_direct": True,
-        "num_replicas": 1,
+        "num_replicas": replicas,
     }
 
 
-def consumer_config(consumer: Consumer, run: str, token: str) -> Config:
-    """A durable pull consumer of one token's messages."""
+def consumer_config(consumer: Consumer, run: str, token: str, replicas: int = 1) -> Config:
+    """A durable pull consumer of one token's messages. What is acknowledged is kept as often as the messages are."""
     return {
         "durable_name": f"{consumer.name}-{token}" if token else consumer.name,
         "filter_subject": consumer.stream.subject_for(run, token),
@@ -117,6 +124,7 @@ def consumer_config(consumer: Consumer, run: str, token: str) -> Config:
         "ack_wait": int(consumer.ack_wait_seconds * NANOSECONDS),
         "max_ack_pending": consumer.max_ack_pending,
         "max_deliver": consumer.max_deliver,
+        "num_replicas": replicas,
     }
 
 

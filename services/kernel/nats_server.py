@@ -13,7 +13,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 
@@ -24,6 +24,7 @@ from .nats_binary import ServerError, find, install, installed_path, require_ver
 from .topology import MAX_PAYLOAD_BYTES
 
 if TYPE_CHECKING:
+    from .nats_cluster import Cluster
     from .nats_lock import Lock
 
 __all__ = ["NatsServer", "ServerError", "find", "free_port", "install", "installed_path", "version", "write_config"]
@@ -52,6 +53,7 @@ def write_config(
     monitor_port: int | None = None,
     sync_interval: str = SYNC_INTERVAL,
     lock: Lock | None = None,
+    cluster: Cluster | None = None,
 ) -> None:
     """Write a nats-server configuration. `monitor_port` opens its HTTP monitoring endpoint, on loopback only.
 
@@ -62,7 +64,9 @@ def write_config(
             f"a NATS server on {host} can be reached by others, so it needs TLS and credentials: make its "
             "configuration with `ludus nats config`, or listen on 127.0.0.1."
         )
-    settings = {
+    if cluster and not (cluster.certificates or is_loopback(host)):
+        raise Unsupported(f"servers of a cluster on {host} need certificates for one another: `ludus nats config`.")
+    settings: dict[str, Any] = {
         "server_name": f"ludus-{port}",
         "host": host,
         "port": port,
@@ -84,6 +88,8 @@ def write_config(
         settings |= {"https": f"{host}:{monitor_port}"} if lock else {"http": f"{HOST}:{monitor_port}"}
     if lock:
         settings |= lock.settings()
+    if cluster:
+        settings |= cluster.settings(host)
     # nats-server reads JSON as well as its own format, but not JSON's \u escapes.
     write_atomically(path, json.dumps(settings, indent=2, ensure_ascii=False).encode() + b"\n")
 

@@ -91,8 +91,7 @@ def _consuming(consumer: Consumer, owner: str, identity: str, run: str, agents: 
 def _bucket(bucket: str, identity: str, run: str) -> list[str]:
     name = bucket_name(bucket, run)
     found = [f"{API}.STREAM.INFO.KV_{name}", *_reading(f"KV_{name}")]
-    if keys := BUCKET_WRITERS[bucket].get(identity):
-        found.append(f"$KV.{name}.{keys}")
+    found += [f"$KV.{name}.{keys}" for keys in BUCKET_WRITERS[bucket].get(identity, ())]
     if identity == BUCKET_DECLARER:
         found += _declaring(f"KV_{name}")
     return found

@@ -112,7 +112,7 @@ class Puller:
         self._bus = bus
         self._stream = consumer.stream
         self._stream_name = consumer.stream.stream_name(bus.run)
-        self._config = jetstream.consumer_config(consumer, bus.run, token)
+        self._config = jetstream.consumer_config(consumer, bus.run, token, bus.replicas)
         self._name = str(self._config["durable_name"])
         self._ack_wait_seconds = consumer.ack_wait_seconds
         self._max_messages = max_messages or consumer.max_ack_pending

@@ -34,11 +34,12 @@ LONGEST_RETRY_SECONDS = 1.0
 class Session:
     """A checked connection for one run: retries, declarations, and the plain reads and writes on top of them."""
 
-    def __init__(self, link: Link, run: str, service: str, patience_seconds: float) -> None:
+    def __init__(self, link: Link, run: str, service: str, patience_seconds: float, replicas: int = 1) -> None:
         self.link = link
         self.run = run
         self.service = service
         self.patience_seconds = patience_seconds
+        self.replicas = replicas
         self._rollout_depth: int | None = None
         self._declaring = asyncio.Lock()
         self._declared_at = 0.0
@@ -47,15 +48,23 @@ class Session:
 
     @classmethod
     async def connect(
-        cls, url: str, run: str, service: str, *, patience_seconds: float = 60.0, credentials: str = ""
+        cls,
+        url: str,
+        run: str,
+        service: str,
+        *,
+        patience_seconds: float = 60.0,
+        credentials: str = "",
+        replicas: int = 1,
     ) -> Self:
         """Connect and check the server. Raises BusError (unreachable) or Unsupported (too old, without JetStream).
 
-        `credentials` is the folder of `ludus nats config`, needed for every server that is not on loopback.
+        `credentials` is the folder of `ludus nats config`, needed for every server that is not on loopback; `replicas`
+        says how many servers of a cluster keep what this service declares.
         """
         door = Door.to(url, run, service, credentials)
         link = await Link.open(url, f"ludus-{service}", patience_seconds, door)
-        bus = cls(link, run, service, patience_seconds)
+        bus = cls(link, run, service, patience_seconds, replicas)
         try:
             bus._check_version()
             await bus._check_jetstream()
@@ -108,14 +117,14 @@ class Session:
             for stream in STREAMS:
                 await self._declare_stream(stream)
             for bucket in BUCKETS:
-                config = jetstream.bucket_config(bucket, self.run)
+                config = jetstream.bucket_config(bucket, self.run, self.replicas)
                 await jetstream.declare_stream(self.link, config, may_create=self._may((BUCKET_DECLARER,)))
             self._declared_at = time.monotonic()
 
     async def _declare_stream(self, stream: Stream) -> None:
         generation = self.link.generation
         depth = self._rollout_depth if stream is ROLLOUTS else None
-        asked = jetstream.stream_config(stream, self.run, depth)
+        asked = jetstream.stream_config(stream, self.run, depth, self.replicas)
         leave = {"max_msgs"} if stream is ROLLOUTS and depth is None else set()
         may_create = self._may(stream.declarers)
         created = await jetstream.declare_stream(self.link, asked, leave=leave, may_create=may_create)

@@ -121,9 +121,9 @@ POLICIES_BUCKET = "POLICIES"
 RUN_BUCKET = "RUN"
 BUCKETS = (POLICIES_BUCKET, RUN_BUCKET)
 #: Which keys who may write; everybody may read all.
-BUCKET_WRITERS = {
-    POLICIES_BUCKET: {"learner": ">", "league": ">"},
-    RUN_BUCKET: {"league": ">", "learner": "epoch.*"},
+BUCKET_WRITERS: dict[str, dict[str, tuple[str, ...]]] = {
+    POLICIES_BUCKET: {"learner": (">",), "league": (">",)},
+    RUN_BUCKET: {"league": (">",), "learner": ("epoch.*", "rollback.*", "checkpoints.*")},
 }
 #: The service that creates the buckets.
 BUCKET_DECLARER = "league"

@@ -40,6 +40,8 @@ class Control(stubs.ControlServiceServicer):
 
     def __init__(self, league: League) -> None:
         self._league = league
+        self._lock = asyncio.Lock()
+        """one command at a time: the same one sent twice at once is one"""
 
     async def PauseRun(self, request: api.PauseRunRequest, context: Any) -> api.PauseRunResponse:
         return api.PauseRunResponse(state=await self._command("pause", request, context))
@@ -57,9 +59,10 @@ class Control(stubs.ControlServiceServicer):
         async def work() -> str:
             if request.rule:
                 return (await health.request(request.agent, request.rule, request.command_id))[1]
-            return await health.rollback(request.agent, request.checkpoint, request.reason or "asked for by a person")
+            reason = request.reason or "asked for by a person"
+            return await health.rollback(request.agent, request.checkpoint, reason, rpc.actor(context))
 
-        return api.RollbackRunResponse(message=await self._once(request, work))
+        return api.RollbackRunResponse(message=await self._once("rollback", request, context, work))
 
     async def PromoteCheckpoint(
         self, request: api.PromoteCheckpointRequest, context: Any
@@ -69,17 +72,22 @@ class Control(stubs.ControlServiceServicer):
         async def work() -> str:
             return await self._league.health.promote(request.agent, request.checkpoint)
 
-        return api.PromoteCheckpointResponse(message=await self._once(request, work))
+        return api.PromoteCheckpointResponse(message=await self._once("promote", request, context, work))
 
-    async def _once(self, request: Any, work: Callable[[], Awaitable[str]]) -> str:
+    async def _once(self, command: str, request: Any, context: Any, work: Callable[[], Awaitable[str]]) -> str:
         """Carry out what has not been carried out under this id. A kill in between repeats it, which does no harm."""
         check_command(self._league, request)
-        if request.command_id in self._league.store.record.commands_done:
-            return "done already"
-        message = await work()
-        await self._league.store.change(lambda record: remember(record, request.command_id))
-        await self._league.ctx.event("command", message, command_id=request.command_id)
+        async with self._lock:
+            if request.command_id in self._league.store.record.commands_done:
+                return "done already"
+            message = await work()
+            await self._league.store.change(lambda record: remember(record, request.command_id))
+            await self._audit(f"{command}: {message}", request, context)
         return message
+
+    async def _audit(self, message: str, request: Any, context: Any) -> None:
+        """What was done, and who asked for it."""
+        await self._league.ctx.event("command", message, command_id=request.command_id, actor=rpc.actor(context))
 
     async def GetStatus(self, request: api.GetStatusRequest, context: Any) -> api.GetStatusResponse:
         check_run(self._league, request.run)
@@ -98,16 +106,17 @@ class Control(stubs.ControlServiceServicer):
 
     async def _command(self, command: Command, request: Any, context: Any, reason: str = "") -> run.RunState:
         check_command(self._league, request)
-        store, known = self._league.store, request.command_id in self._league.store.record.commands_done
-        try:
-            record = await store.change(lambda now: carry_out(now, command, request.command_id, reason))
-        except NotPossible as error:
-            await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
-        if not known:
-            if command == "resume":
-                await self._league.health.release()
-            detail = {"command_id": request.command_id, "actor": rpc.actor(context)}
-            await self._league.ctx.event("command", f"{command} {reason}".strip(), **detail)
+        store = self._league.store
+        async with self._lock:
+            known = request.command_id in store.record.commands_done
+            try:
+                record = await store.change(lambda now: carry_out(now, command, request.command_id, reason))
+            except NotPossible as error:
+                await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+            if not known:
+                if command == "resume":
+                    await self._league.health.release()
+                await self._audit(f"{command} {reason}".strip(), request, context)
         return record.state
 
 

@@ -69,19 +69,19 @@ class HealthWatch:
         except Conflict:
             await self.wards.load()  # somebody else wrote
 
-    async def rollback(self, agent: str, checkpoint: str, reason: str) -> str:
+    async def rollback(self, agent: str, checkpoint: str, reason: str, actor: str) -> str:
         """A person's command: back to a checkpoint, or to the one the controller would choose. Raises LookupError."""
         async with self._lock:
-            return await self._rollback(self.wards.named(agent), checkpoint, reason)
+            return await self._rollback(self.wards.named(agent), checkpoint, reason, actor)
 
-    async def _rollback(self, ward: Ward, checkpoint: str, reason: str) -> str:
+    async def _rollback(self, ward: Ward, checkpoint: str, reason: str, actor: str) -> str:
         if ward.memory.phase == "rolling":
             return f"a rollback of {ward.agent} is under way already"
         if checkpoint and checkpoint not in dict(ward.memory.checkpoints):
             known = ", ".join(name for name, _ in ward.memory.checkpoints) or "none"
             raise LookupError(f"no checkpoint {checkpoint!r} of {ward.agent} is known; there are {known}")
         memory, decision = controller.decide(ward.memory, reason, self._config, wanted=checkpoint)
-        await self.wards.apply(ward, memory, decision)
+        await self.wards.apply(ward, memory, decision, actor=actor)
         return decision.message
 
     def epoch(self, agent: str) -> int:

@@ -1,24 +1,21 @@
 """Checkpoints: whole or absent, verified before anything older is let go.
 
 `checkpoints/<epoch>-<step>/` holds weights.safetensors (actor and critic), optimizer.safetensors (Adam's moments and
-the random numbers) and state.json (counters, identity, sha256 of the others); in lockstep also simulator.state, with
-which the simulator goes on. Everything is written into a hidden folder, fsynced and read back; only then the folder
-gets its name, and only after that a later step is announced as durable and older ones are let go.
+the random numbers) and state.json (counters, identity, sha256 of the others) with its signature, state.sig; in lockstep
+also simulator.state, with which the simulator goes on. Everything is written into a hidden folder, fsynced and read
+back; only then the folder gets its name, and only after that a later step is announced as durable and older ones are
+let go. Sizes, signature and sha256 are looked at in this order, before anything is parsed.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import logging
 import os
 import re
 import shutil
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 import torch
@@ -26,27 +23,36 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from ..kernel.files import sync_folder
-from ..play.architecture import ArchitectureMismatch
 from ..play.network import Actor, Critic
-from ..play.weights import CorruptWeights, Manifest, decode, encode, read_manifest, shapes_of
-from .state import Counters, State
+from ..play.weights import MAX_FILE_BYTES, CorruptWeights, Manifest, decode, encode, shapes_of
+from .description import (
+    MARK,
+    OPTIMIZER,
+    SIMULATOR,
+    STATE,
+    WEIGHTS,
+    CorruptCheckpoint,
+    Description,
+    Proof,
+    check_fit,
+    describe,
+    read_bounded,
+    read_description,
+    sha256,
+)
+from .signing import Signer
+from .state import State
+
+__all__ = ["CheckpointError", "CorruptCheckpoint", "Proof", "Saved"]
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
-WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
-SIMULATOR = "simulator.state"
-MAX_STATE_BYTES = 1 << 20
 _NAME = re.compile(r"^(\d+)-(\d+)$")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class CheckpointError(Exception):
     """A checkpoint could not be written, or none could be read. The message says what to do."""
-
-
-class CorruptCheckpoint(Exception):
-    """This checkpoint is not what was written. Older ones may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +63,15 @@ class Saved:
     epoch: int
     step: int
     pinned: bool
+    digest: str = ""
+    """sha256 of its description"""
 
 
-def write(root: Path, state: State, manifest: Manifest, *, pinned: bool = False) -> Saved:
-    """Write `state` under the epoch and step of its counters and verify it. Raises CheckpointError, leaving nothing."""
+def write(root: Path, state: State, manifest: Manifest, *, pinned: bool = False, signer: Signer | None = None) -> Saved:
+    """Write `state` under the epoch and step of its counters and verify it. Raises CheckpointError, leaving nothing.
+
+    Only what belongs to no run goes without a signature.
+    """
     counters = state.counters
     manifest = replace(manifest, epoch=counters.epoch, step=counters.step, decisions=counters.decisions)
     manifest = replace(manifest, precision=state.precision)
@@ -70,7 +81,9 @@ def write(root: Path, state: State, manifest: Manifest, *, pinned: bool = False)
     }
     if state.simulator_state:
         files[SIMULATOR] = state.simulator_state
-    files[STATE] = _describe(counters, manifest, files, pinned=pinned)
+    files[STATE] = describe(counters, manifest, files, pinned=pinned, run=signer.run if signer else "")
+    if signer:
+        files[MARK] = signer.sign(files[STATE])
     name = f"{counters.epoch}-{counters.step}"
     final, hidden = root / name, root / f".{name}.{os.getpid()}"
     try:
@@ -79,7 +92,7 @@ def write(root: Path, state: State, manifest: Manifest, *, pinned: bool = False)
         _write_folder(hidden, files)
         _verify(hidden, files)
         if final.exists():
-            _remove(final)
+            remove(final)
         hidden.rename(final)
         sync_folder(root)
     except OSError as error:
@@ -90,20 +103,20 @@ def write(root: Path, state: State, manifest: Manifest, *, pinned: bool = False)
         raise CheckpointError(
             f"checkpoint {final} could not be verified after writing: {error}. Check the disk."
         ) from error
-    return Saved(final, counters.epoch, counters.step, pinned)
+    return Saved(final, counters.epoch, counters.step, pinned, sha256(files[STATE]))
 
 
-def restore_newest(root: Path, state: State, manifest: Manifest) -> Saved | None:
+def restore_newest(root: Path, state: State, manifest: Manifest, proof: Proof | None = None) -> Saved | None:
     """Load the newest valid checkpoint into `state`; None if there has never been one.
 
-    Unreadable ones are skipped with a warning. Raises ArchitectureMismatch if the newest readable one is of another
-    network, CheckpointError if there are checkpoints and none can be read.
+    Those that cannot be read or believed are skipped with a warning. Raises ArchitectureMismatch if the newest readable
+    one is of another network, CheckpointError if there are checkpoints and none can be read.
     """
     _clean(root)
     problems = []
     for saved in saved_in(root):
         try:
-            return load(saved.path, state, manifest)
+            return load(saved.path, state, manifest, proof)
         except CorruptCheckpoint as error:
             log.warning("skipping the corrupt checkpoint %s: %s", saved.path, error)
             problems.append(f"{saved.path.name}: {error}")
@@ -115,21 +128,25 @@ def restore_newest(root: Path, state: State, manifest: Manifest) -> Saved | None
     return None
 
 
-def load(path: Path, state: State, manifest: Manifest) -> Saved:
-    """Load one checkpoint into `state`, all of it or nothing. Raises CorruptCheckpoint, ArchitectureMismatch."""
-    described = _read_state(path, manifest)
+def load(path: Path, state: State, manifest: Manifest, proof: Proof | None = None) -> Saved:
+    """Load one checkpoint into `state`, all of it or nothing. Raises CorruptCheckpoint, ArchitectureMismatch.
+
+    Without `proof` a person vouches for it: it only has to be undamaged.
+    """
+    found = read_description(path, proof)
+    check_fit(path, found.manifest, manifest)
     expected = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in state.weights().items()}
-    weights = _read_tensors(path / WEIGHTS, described, expected)
+    weights = _read_tensors(path / WEIGHTS, found, expected)
     expected = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in state.moments().items()}
     random = state.generator.get_state()
-    moments = _read_tensors(path / OPTIMIZER, described, expected | {"generator": (random.dtype, tuple(random.shape))})
-    simulator = _read_bytes(path / SIMULATOR, described) if SIMULATOR in described["files"] else b""
+    moments = _read_tensors(path / OPTIMIZER, found, expected | {"generator": (random.dtype, tuple(random.shape))})
+    simulator = _read_bytes(path / SIMULATOR, found) if SIMULATOR in found.files else b""
     state.generator.set_state(moments.pop("generator"))
     state.restore(weights | moments)
-    state.counters = Counters(**described["counters"])
+    state.counters = found.counters
     state.settle()
     state.simulator_state = simulator
-    return Saved(path, state.counters.epoch, state.counters.step, described["pinned"])
+    return Saved(path, state.counters.epoch, state.counters.step, found.pinned, found.digest)
 
 
 def load_actor(path: Path) -> tuple[Actor, Manifest]:
@@ -140,25 +157,22 @@ def load_actor(path: Path) -> tuple[Actor, Manifest]:
 
 def load_networks(path: Path) -> tuple[Actor, Critic, Manifest]:
     """Actor and critic of one checkpoint, float32 and frozen, and who they are. Raises CorruptCheckpoint."""
-    try:
-        manifest = read_manifest((path / WEIGHTS).read_bytes())
-    except (OSError, CorruptWeights) as error:
-        raise CorruptCheckpoint(f"{WEIGHTS}: {error}") from error
-    described = _read_state(path, manifest)
+    found = read_description(path)
+    manifest = found.manifest
     with torch.device("meta"):
         actor, critic = Actor(manifest.architecture), Critic(manifest.architecture)
     networks: dict[str, Actor | Critic] = {"actor": actor, "critic": critic}
     expected = {f"{kind}.{name}": one for kind, net in networks.items() for name, one in shapes_of(net).items()}
-    tensors = _read_tensors(path / WEIGHTS, described, expected)
+    tensors = _read_tensors(path / WEIGHTS, found, expected)
     for kind, network in networks.items():
         state = {name: tensors[f"{kind}.{name}"] for name in network.state_dict()}
         network.load_state_dict(state, strict=True, assign=True)
     return actor.requires_grad_(False), critic.requires_grad_(False), manifest
 
 
-def load_statistics(path: Path, manifest: Manifest) -> dict[str, Tensor]:
+def load_statistics(path: Path) -> dict[str, Tensor]:
     """The running statistics that belong to a checkpoint's networks, by name. Raises CorruptCheckpoint."""
-    data = _read_bytes(path / OPTIMIZER, _read_state(path, manifest))
+    data = _read_bytes(path / OPTIMIZER, read_description(path))
     try:
         tensors: dict[str, Tensor] = safetensors.torch.load(data)
     except SafetensorError as error:
@@ -176,67 +190,29 @@ def saved_in(root: Path) -> list[Saved]:
     return sorted(found, key=lambda saved: (saved.epoch, saved.step), reverse=True)
 
 
-def prune(root: Path, kept: int, protected: frozenset[str] = frozenset()) -> None:
-    """Remove all but the newest `kept`, those pinned or protected by name, and step 0.
+def surplus(root: Path, kept: int, protected: frozenset[str] = frozenset()) -> list[Path]:
+    """All but the newest `kept`, those pinned or protected by name, and step 0."""
+    return [
+        saved.path
+        for saved in saved_in(root)[kept:]
+        if saved.step > 0 and saved.path.name not in protected and not _is_pinned(saved.path)
+    ]
 
-    Call only after the newest has been verified.
-    """
-    for saved in saved_in(root)[kept:]:
-        if saved.step > 0 and saved.path.name not in protected and not _is_pinned(saved.path):
-            _remove(saved.path)
+
+def remove(path: Path) -> None:
+    """Out of sight first, so that a kill in between leaves no half of a checkpoint."""
+    hidden = path.with_name(f".{path.name}.old.{os.getpid()}")
+    shutil.rmtree(hidden, ignore_errors=True)
+    path.rename(hidden)
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.to("cpu") for name, tensor in tensors.items()}
 
 
-def _describe(counters: Counters, manifest: Manifest, files: dict[str, bytes], *, pinned: bool) -> bytes:
-    tree = {
-        "format": FORMAT,
-        "counters": asdict(counters),
-        "manifest": json.loads(manifest.to_json()),
-        "pinned": pinned,
-        "files": {
-            name: {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)} for name, data in files.items()
-        },
-        "written": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    return (json.dumps(tree, indent=2) + "\n").encode()
-
-
-def _read_state(path: Path, manifest: Manifest) -> dict[str, Any]:
-    """state.json, checked. An architecture other than the manifest's is the user's to resolve, so it is not skipped."""
-    try:
-        if (path / STATE).stat().st_size > MAX_STATE_BYTES:
-            raise CorruptCheckpoint(f"{STATE} is far too large")
-        tree: dict[str, Any] = json.loads((path / STATE).read_bytes())
-        found = Manifest.from_json(json.dumps(tree["manifest"]))
-        Counters(**tree["counters"])
-        wanted, counts = {WEIGHTS, OPTIMIZER}, tree["counters"].values()
-        files = set(tree["files"]) - {SIMULATOR}
-        if tree["format"] != FORMAT or files != wanted or not all(_is_count(n) for n in counts):
-            raise CorruptCheckpoint(f"{STATE} is not of format {FORMAT}")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise CorruptCheckpoint(f"{STATE} is unreadable: {error}") from error
-    if found.architecture != manifest.architecture:
-        raise ArchitectureMismatch(
-            f"checkpoint {path} belongs to another network: {manifest.architecture.difference(found.architecture)}. "
-            "Set the configuration back to it, or start a new run."
-        )
-    if (found.game, found.rules, found.observation) != (manifest.game, manifest.rules, manifest.observation):
-        raise ArchitectureMismatch(
-            f"checkpoint {path} was trained on {found.game} {found.rules} with observation {found.observation!r}, this "
-            f"run plays {manifest.game} {manifest.rules} with {manifest.observation!r}. Start a new run."
-        )
-    return tree
-
-
-def _is_count(number: Any) -> bool:
-    return isinstance(number, int | float) and number >= 0
-
-
 def _read_tensors(
-    path: Path, described: dict[str, Any], expected: dict[str, tuple[torch.dtype, tuple[int, ...]]]
+    path: Path, described: Description, expected: dict[str, tuple[torch.dtype, tuple[int, ...]]]
 ) -> dict[str, Tensor]:
     try:
         tensors, _ = decode(_read_bytes(path, described), expected)
@@ -245,16 +221,16 @@ def _read_tensors(
     return tensors
 
 
-def _read_bytes(path: Path, described: dict[str, Any]) -> bytes:
+def _read_bytes(path: Path, described: Description) -> bytes:
     """A file of the checkpoint, exactly as it was written."""
-    facts = described["files"][path.name]
+    size, digest = described.files[path.name]
     try:
-        if path.stat().st_size != facts["bytes"]:
-            raise CorruptCheckpoint(f"{path.name} has {path.stat().st_size} bytes, {facts['bytes']} were written")
-        data = path.read_bytes()
-        if hashlib.sha256(data).hexdigest() != facts["sha256"]:
+        if path.stat().st_size != size:
+            raise CorruptCheckpoint(f"{path.name} has {path.stat().st_size} bytes, {size} were written")
+        data = read_bounded(path, MAX_FILE_BYTES)
+        if sha256(data) != digest:
             raise CorruptCheckpoint(f"{path.name} does not have the sha256 written in {STATE}")
-    except (OSError, KeyError, TypeError) as error:
+    except OSError as error:
         raise CorruptCheckpoint(f"{path.name}: {error}") from error
     return data
 
@@ -262,8 +238,8 @@ def _read_bytes(path: Path, described: dict[str, Any]) -> bytes:
 def _is_pinned(path: Path) -> bool:
     """A checkpoint whose state cannot be read is not worth keeping."""
     try:
-        return bool(json.loads((path / STATE).read_bytes())["pinned"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_description(path).pinned
+    except CorruptCheckpoint:
         return False
 
 
@@ -281,14 +257,6 @@ def _verify(folder: Path, files: dict[str, bytes]) -> None:
     """Read back what was written, before it gets the name under which it is found. Raises CorruptCheckpoint."""
     if changed := [name for name, data in files.items() if (folder / name).read_bytes() != data]:
         raise CorruptCheckpoint(f"the bytes read back from {', '.join(changed)} are not those written")
-
-
-def _remove(path: Path) -> None:
-    """Out of sight first, so that a kill in between leaves no half of a checkpoint."""
-    hidden = path.with_name(f".{path.name}.old.{os.getpid()}")
-    shutil.rmtree(hidden, ignore_errors=True)
-    path.rename(hidden)
-    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _clean(root: Path) -> None:

@@ -24,6 +24,7 @@ from ..kernel.topology import ROLLOUTS
 from ..play.tuning import tune_process, tune_thread
 from ..play.weights import Manifest, to_bytes
 from . import tools
+from .archive import Archive
 from .beginning import begin_with
 from .checkpoint import CheckpointError, Saved
 from .collector import Collector
@@ -35,6 +36,7 @@ from .recovery import Recovery, settle
 from .reference import WrongReference
 from .reporter import Reporter
 from .setup import components_of, inherit, manifest_of, state_of, threads_per_operation
+from .signing import Signer
 from .slab import Slab
 from .state import State, Versions
 from .track import open_tracks
@@ -76,7 +78,8 @@ class Learner:
         self.state = self._fresh()
         self._folder = config.folder_of(config.learner.agent)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._vault = Vault(self._folder / "checkpoints", self.state, self._identity, config.learner.checkpoints_kept)
+        kept, signer = config.learner.checkpoints_kept, Signer.of(config)
+        self._vault = Vault(self._folder / "checkpoints", self.state, self._identity, kept, signer)
         self.versions = Versions(config.learner.max_lag)
         self.updater = Updater(config, self.state, self.versions, ranks)
         self.publisher = Publisher(ctx.bus, config.learner.agent)
@@ -98,9 +101,13 @@ class Learner:
         self._clock = time.monotonic()
         self._undone = 0
         self._recovery: Recovery
+        self._archive: Archive
 
     async def run(self) -> None:
         self._recovery = await Recovery.open(self._ctx.bus, self._config.agent)
+        self._archive = await Archive.open(
+            self._ctx, self._vault, self._compute, lambda: self._reporter.checkpointed(self.state.counters)
+        )
         await self._start()
         collecting = asyncio.create_task(self._collector.run(), name="collector")
         try:
@@ -128,7 +135,7 @@ class Learner:
         await ctx.bus.purge(ROLLOUTS, self._config.agent)
         await self._heed()
         pending = await self._recovery.pending()
-        saved = await self._compute(self._vault.recover)
+        saved = await self._archive.recover()
         if pending is not None:
             await self._roll_back(pending, epoch)
             self._reporter.started(self.state.counters, self._vault.durable_step)
@@ -148,7 +155,7 @@ class Learner:
             tools.begin(self.state, ctx.config, "start")
         self.versions.add(counters.step, self.state.actor)
         if saved is None:
-            saved = await self._compute(lambda: self._write_checkpoint(pinned=True))
+            saved = await self._archive.write(pinned=True)
             await ctx.event("checkpoint", f"step 0 is durable and pinned in {saved.path}")
         else:
             await ctx.event("resumed", f"going on at step {counters.step} as epoch {epoch}", checkpoint=saved.path.name)
@@ -258,7 +265,7 @@ class Learner:
         self.versions.forget()
         self.versions.add(self.state.counters.step, self.state.actor)
         await self._ctx.bus.purge(ROLLOUTS, self._config.agent)
-        await self._compute(lambda: self._write_checkpoint(pinned=False))
+        await self._archive.write(pinned=False)
         self._saved_at = time.monotonic()
         await self.publisher.publish(await self._compute(self._pack), self._manifest(), parent, turn)
         await self.publisher.health(self._health({}))
@@ -334,14 +341,9 @@ class Learner:
         started = time.monotonic()
         if self._vault.durable_step < self.state.counters.step:
             self._lap()
-            await self._compute(lambda: self._write_checkpoint(pinned=False))
+            await self._archive.write(pinned=False)
         self._saved_at = time.monotonic()
         return self._saved_at - started
-
-    def _write_checkpoint(self, *, pinned: bool) -> Saved:
-        saved = self._vault.write(pinned=pinned)
-        self._reporter.checkpointed(self.state.counters)
-        return saved
 
     # -- small things --------------------------------------------------------------------------------------------
 

@@ -10,7 +10,9 @@ from ..kernel.service import Fatal
 from ..play.architecture import ArchitectureMismatch
 from ..play.weights import Manifest, to_bytes
 from . import checkpoint
-from .checkpoint import CheckpointError, CorruptCheckpoint, Saved
+from .checkpoint import CheckpointError, CorruptCheckpoint, Proof, Saved
+from .register import Register, name_of
+from .signing import Signer
 from .state import State
 from .tools import weights_sha256
 
@@ -18,24 +20,36 @@ from .tools import weights_sha256
 class Vault:
     """Writes and finds checkpoints of `state`. `identity` is its manifest at step 0; `durable_step` the newest one."""
 
-    def __init__(self, root: Path, state: State, identity: Manifest, kept: int) -> None:
+    def __init__(self, root: Path, state: State, identity: Manifest, kept: int, signer: Signer) -> None:
         self._root = root
         self._state = state
         self._identity = identity
         self._kept = kept
+        self._signer = signer
+        self.register = Register()
+        """the run's list of them, as last seen"""
         self.durable_step = 0
         self.durable_epoch = 0
         self.protected: frozenset[str] = frozenset()
         """names of checkpoints that a rollback may go back to"""
 
+    @property
+    def _proof(self) -> Proof:
+        return Proof(self._signer, self._identity.agent, self.register)
+
     def recover(self) -> Saved | None:
         """Load the newest valid checkpoint; None if the run has none yet. Raises Fatal."""
         try:
-            saved = checkpoint.restore_newest(self._root, self._state, self._identity)
+            saved = checkpoint.restore_newest(self._root, self._state, self._identity, self._proof)
         except (CheckpointError, ArchitectureMismatch) as error:
             raise Fatal(str(error)) from error
         if saved:
             self._durable(saved)
+        elif self.register.digests:
+            raise Fatal(
+                f"the run has written checkpoints, {name_of(self.register.newest)} is the newest, and {self._root} is "
+                "empty: put the folder back (is its volume mounted?), or start a new run."
+            )
         return saved
 
     def load(self, name: str) -> Saved:
@@ -43,7 +57,7 @@ class Vault:
         path = self._root / name
         before = self._state.remember()
         try:
-            saved = checkpoint.load(path, self._state, self._identity)
+            saved = checkpoint.load(path, self._state, self._identity, self._proof)
             actor, _ = checkpoint.load_actor(path)
         except (CorruptCheckpoint, ArchitectureMismatch) as error:
             raise CheckpointError(f"checkpoint {name} cannot be loaded: {error}") from error
@@ -57,14 +71,25 @@ class Vault:
         self.durable_step, self.durable_epoch = saved.step, saved.epoch
 
     def write(self, *, pinned: bool) -> Saved:
-        """Write the state, verify it, then let go of old ones. Raises Fatal; what was there before still is."""
+        """Write the state and verify it. Raises Fatal; what was there before still is."""
         try:
-            saved = checkpoint.write(self._root, self._state, self._identity, pinned=pinned)
-            checkpoint.prune(self._root, self._kept, self.protected)
+            saved = checkpoint.write(self._root, self._state, self._identity, pinned=pinned, signer=self._signer)
         except (CheckpointError, OSError) as error:
             raise Fatal(str(error)) from error
         self._durable(saved)
         return saved
+
+    def surplus(self) -> list[Path]:
+        """Those that the newer ones have made superfluous."""
+        return checkpoint.surplus(self._root, self._kept, self.protected)
+
+    def let_go(self, paths: list[Path]) -> None:
+        """Remove them, once they are struck off the list. Raises Fatal."""
+        try:
+            for path in paths:
+                checkpoint.remove(path)
+        except OSError as error:
+            raise Fatal(f"the checkpoint {error.filename} cannot be removed: {error.strerror}") from error
 
     def start_weights(self, fresh: Callable[[], State]) -> tuple[bytes, Manifest] | None:
         """The untrained actor of step 0 and who it is; None if its checkpoint is gone. Raises Fatal if it is corrupt.
@@ -80,7 +105,7 @@ class Vault:
             return to_bytes(self._state.actor, manifest), manifest
         state = fresh()
         try:
-            checkpoint.load(start.path, state, self._identity)
+            checkpoint.load(start.path, state, self._identity, self._proof)
         except CorruptCheckpoint as error:
             raise Fatal(
                 f"the checkpoint of step 0, {start.path}, is corrupt: {error}. Restore it from a copy."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Any
 import pytest
 
 from ludus.app.cli import run as ludus
-from ludus.kernel.config import ENV_PREFIX, RunConfig
+from ludus.app.presets import preset_file
+from ludus.kernel.config import ENV_PREFIX, RunConfig, load
 from ludus.kernel.jetstream import consumer_config
 from ludus.kernel.permissions import permissions
 from ludus.kernel.service import DRAIN_SECONDS, _parser
@@ -37,12 +40,42 @@ def render(folder: Path) -> list[dict[str, Any]]:
     return [document for document in yaml.safe_load_all(done.stdout) if document]
 
 
-@pytest.fixture(scope="module", params=["dev", "prod"])
-def manifests(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    folder = tmp_path_factory.mktemp("k8s") / "out"
-    command = ["k8s", "render", "dogfight", "--preset", "quick", "--run", "duel-1", "--overlay", request.param]
+#: Game of the run and overlay, with the names of the learners.
+RUNS = {
+    ("dogfight", "dev"): {"learner": ""},
+    ("dogfight", "prod"): {"learner": ""},
+    ("pursuit", "prod"): {"learner-pursuer": "pursuer", "learner-evader": "evader"},
+}
+
+
+PRESETS = {"dogfight": "quick", "pursuit": "default"}
+
+
+def configuration(game: str) -> Path:
+    return preset_file(game, PRESETS[game])
+
+
+def rendered(folder: Path, game: str, overlay: str) -> list[dict[str, Any]]:
+    command = ["k8s", "render", game, "--preset", PRESETS[game], "--run", "duel-1", "--overlay", overlay]
     assert ludus([*command, "--deploy", str(ROOT / "deploy" / "k8s"), "--output", str(folder)]) == 0
     return render(folder)
+
+
+@pytest.fixture(scope="module", params=RUNS, ids="-".join)
+def shape(request: pytest.FixtureRequest) -> tuple[str, str]:
+    found: tuple[str, str] = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def manifests(shape: tuple[str, str], tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    return rendered(tmp_path_factory.mktemp("k8s") / "out", *shape)
+
+
+@pytest.fixture
+def services(shape: tuple[str, str]) -> dict[str, str]:
+    """The program of each workload."""
+    return {name: name for name in SERVICES - {"learner"}} | dict.fromkeys(RUNS[shape], "learner")
 
 
 def pods(manifests: list[dict[str, Any]]) -> dict[str, Any]:
@@ -51,6 +84,12 @@ def pods(manifests: list[dict[str, Any]]) -> dict[str, Any]:
         for document in manifests
         if document["kind"] in ("Deployment", "StatefulSet")
     }
+
+
+def workload(manifests: list[dict[str, Any]], name: str, kind: str = "") -> dict[str, Any]:
+    kinds = (kind,) if kind else ("Deployment", "StatefulSet")
+    (found,) = [d for d in manifests if d["metadata"]["name"] == name and d["kind"] in kinds]
+    return found
 
 
 pytestmark = kubectl
@@ -62,8 +101,8 @@ def test_every_manifest_is_valid(manifests: list[dict[str, Any]]) -> None:
             validate.validate(document, "1.31", strict=True)
 
 
-def test_every_pod_is_restricted(manifests: list[dict[str, Any]]) -> None:
-    assert pods(manifests).keys() == SERVICES | {"nats"}
+def test_every_pod_is_restricted(manifests: list[dict[str, Any]], services: dict[str, str]) -> None:
+    assert pods(manifests).keys() == services.keys() | {"nats"}
     for name, pod in pods(manifests).items():
         assert pod["securityContext"]["runAsNonRoot"], name
         assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, name
@@ -77,11 +116,13 @@ def test_every_pod_is_restricted(manifests: list[dict[str, Any]]) -> None:
             assert {"startupProbe", "livenessProbe", "readinessProbe"} <= container.keys(), name
 
 
-def test_probes_ask_what_is_served_where_it_is_served(manifests: list[dict[str, Any]]) -> None:
-    for name in SERVICES:
+def test_probes_ask_what_is_served_where_it_is_served(
+    manifests: list[dict[str, Any]], services: dict[str, str]
+) -> None:
+    for name, program in services.items():
         (container,) = pods(manifests)[name]["containers"]
-        options = _parser(name).parse_args(container["args"][1:])
-        assert container["args"][0] == f"ludus-{name}"
+        options = _parser(program).parse_args(container["args"][1:])
+        assert container["args"][0] == f"ludus-{program}"
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
         assert ports["http"] == options.http_port
         assert ports.get("grpc", options.grpc_port) == options.grpc_port
@@ -90,11 +131,12 @@ def test_probes_ask_what_is_served_where_it_is_served(manifests: list[dict[str, 
             assert container[f"{probe}Probe"]["httpGet"] == {"path": page, "port": "http", "scheme": "HTTPS"}
 
 
-def test_environment_names_keys_of_the_configuration(manifests: list[dict[str, Any]]) -> None:
-    for name in SERVICES:
+def test_environment_names_keys_of_the_configuration(manifests: list[dict[str, Any]], services: dict[str, str]) -> None:
+    for name in services:
         (container,) = pods(manifests)[name]["containers"]
         values = {entry["name"]: entry["value"] for entry in container["env"]}
         assert values["LUDUS__RUN"] == "duel-1"
+        assert int(values["LUDUS__BUS__REPLICAS"]) == workload(manifests, "nats")["spec"]["replicas"] == 3
         for variable in values.keys() - {"NATS_URL"}:
             section: Any = RunConfig
             for key in variable.removeprefix(ENV_PREFIX).lower().split("__"):
@@ -102,22 +144,47 @@ def test_environment_names_keys_of_the_configuration(manifests: list[dict[str, A
                 section = section.model_fields[key].annotation
 
 
-def test_services_are_given_time_to_drain_and_their_own_keys(manifests: list[dict[str, Any]]) -> None:
-    for name in SERVICES:
+def test_services_are_given_time_to_drain_and_their_own_keys(
+    manifests: list[dict[str, Any]], services: dict[str, str]
+) -> None:
+    for name, program in services.items():
         pod = pods(manifests)[name]
         assert pod["terminationGracePeriodSeconds"] > DRAIN_SECONDS
         secrets = [volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume]
-        assert secrets == [f"ludus-{name}-keys"]
+        assert secrets == [f"ludus-{program}-keys"]
 
 
-def test_the_configuration_is_that_of_the_run(manifests: list[dict[str, Any]]) -> None:
+def test_one_learner_for_each_agent_and_never_two(shape: tuple[str, str], manifests: list[dict[str, Any]]) -> None:
+    """Each a StatefulSet of one, which says whose it is, and whose pods no other one counts as its own."""
+    config = load(configuration(shape[0]), environment={})
+    learners = RUNS[shape]
+    if len(learners) > 1:
+        assert tuple(learners.values()) == config.agent_names
+    selectors = []
+    for name, agent in learners.items():
+        spec = workload(manifests, name, "StatefulSet")["spec"]
+        assert (spec["replicas"], spec["serviceName"]) == (1, name)
+        (container,) = spec["template"]["spec"]["containers"]
+        assert _parser("learner").parse_args(container["args"][1:]).agent == (agent or None)
+        labels = spec["template"]["metadata"]["labels"]
+        assert labels["app.kubernetes.io/name"] == "learner", "policies and budgets select by it"
+        assert labels.get("ludus/agent", "") == agent
+        selectors.append(spec["selector"]["matchLabels"])
+        assert selectors[-1].items() <= labels.items()
+    assert len({json.dumps(selector, sort_keys=True) for selector in selectors}) == len(learners)
+
+
+def test_the_configuration_is_that_of_the_run(shape: tuple[str, str], manifests: list[dict[str, Any]]) -> None:
     (found,) = [d for d in manifests if d["kind"] == "ConfigMap"]
-    assert found["data"]["run.toml"] == (ROOT / "configs" / "dogfight-quick.toml").read_text()
+    assert found["data"]["run.toml"] == configuration(shape[0]).read_text()
 
 
 def test_services_find_their_pods_and_ports(manifests: list[dict[str, Any]]) -> None:
     for service in (d for d in manifests if d["kind"] == "Service"):
-        (container,) = pods(manifests)[service["spec"]["selector"]["app.kubernetes.io/name"]]["containers"]
+        wanted = service["spec"]["selector"].items()
+        workloads = [d for d in manifests if d["kind"] in ("Deployment", "StatefulSet")]
+        (found,) = [d for d in workloads if wanted <= d["spec"]["template"]["metadata"]["labels"].items()]
+        (container,) = found["spec"]["template"]["spec"]["containers"]
         named = {port["name"]: port["containerPort"] for port in container["ports"]}
         assert {p["targetPort"]: p["port"] for p in service["spec"]["ports"]} == named
 
@@ -133,15 +200,48 @@ def test_the_scaler_follows_tickets_that_exist(manifests: list[dict[str, Any]]) 
         may = permissions("simulator", "duel-1", ["main"]).publish
         assert f"$JS.API.CONSUMER.MSG.NEXT.{TICKETS.stream_name('duel-1')}.{durable}" in may
         assert "simulator" in TICKETS.consumers
-        assert (
-            "replicas"
-            not in next(d for d in manifests if d["metadata"]["name"] == "simulator" and d["kind"] == "Deployment")[
-                "spec"
-            ]
-        )
+        assert "replicas" not in workload(manifests, "simulator")["spec"]
 
 
-def test_a_run_with_several_agents_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    command = ["k8s", "render", "pursuit", "--run", "two", "--deploy", str(ROOT / "deploy" / "k8s")]
-    assert ludus([*command, "--output", str(tmp_path)]) == 2
-    assert "2 agents" in capsys.readouterr().err
+def test_three_nats_servers_know_one_another_by_what_the_commands_make(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commands that `render` prints are carried out; their configuration fits the manifest."""
+    manifests = rendered(tmp_path / "k8s", "pursuit", "dev")
+    commands = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ludus([*next(c for c in commands if c[0] == "ludus")[1:], "--output", str(tmp_path / "keys")]) == 0
+    nats = workload(manifests, "nats", "StatefulSet")
+    (container,) = nats["spec"]["template"]["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    made = json.loads((tmp_path / "keys" / "nats.conf").read_text())
+    hosts = [f"nats-{i}.{nats['spec']['serviceName']}" for i in range(nats["spec"]["replicas"])]
+    assert made["cluster"]["routes"] == [f"nats://{host}:{ports['cluster']}" for host in hosts]
+    assert made["cluster"]["listen"] == f"0.0.0.0:{ports['cluster']}"
+    assert (made["port"], made["jetstream"]["sync_interval"]) == (ports["client"], "always")
+    assert container["args"][2:] == ["--name", "$(POD_NAME)"]
+    assert container["env"][0]["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    (secret,) = [c for c in commands if "ludus-nats-keys" in c]
+    given = {Path(word.partition("=")[2]) for word in secret if word.startswith("--from-file")}
+    assert all((tmp_path / file).is_file() for file in given)
+    named = json.dumps(made)
+    assert {file.name for file in given} == {"nats.conf", *re.findall(r"/keys/([a-z.-]+)", named)}
+    learner = permissions("learner", "duel-1", ["pursuer", "evader"])
+    granted = [user["permissions"] for user in made["authorization"]["users"]]
+    assert learner.as_config() in granted, "the consumers of both agents"
+
+
+def test_a_folder_that_names_no_learner(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "deploy" / "k8s", tmp_path / "mine")
+    (tmp_path / "mine" / "base" / "kustomization.yaml").write_text("resources: []\n")
+    command = ["k8s", "render", "pursuit", "--run", "two", "--deploy", str(tmp_path / "mine")]
+    assert ludus([*command, "--output", str(tmp_path / "out")]) == 2
+    assert "names no learner" in capsys.readouterr().err
+
+
+def test_the_gpu_component_finds_the_learner_of_every_agent(tmp_path: Path) -> None:
+    rendered(tmp_path, "pursuit", "dev")
+    tree = json.loads((tmp_path / "kustomization.yaml").read_text()) | {"components": ["deploy/components/gpu"]}
+    (tmp_path / "kustomization.yaml").write_text(json.dumps(tree))
+    found = pods(render(tmp_path))
+    for name in ("learner-pursuer", "learner-evader"):
+        assert found[name]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == 1

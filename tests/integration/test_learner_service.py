@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import resource
+import shutil
 import signal
 import sys
 import time
@@ -25,6 +26,7 @@ import pytest
 import torch
 
 from ludus.api.v1 import run_pb2 as run
+from ludus.api.v1.event_pb2 import Event
 from ludus.api.v1.health_pb2 import LearnerHealth
 from ludus.api.v1.policy_pb2 import PolicyHead, PolicyRef
 from ludus.api.v1.rollout_pb2 import Rollout
@@ -33,7 +35,8 @@ from ludus.kernel.bus import Bus, BusError, StreamFull
 from ludus.kernel.config import RunConfig, dump, load
 from ludus.kernel.nats_server import NatsServer
 from ludus.kernel.tensors import to_tensor
-from ludus.kernel.topology import HEALTH, POLICIES_BUCKET, ROLLOUTS, RUN_BUCKET
+from ludus.kernel.topology import EVENTS, HEALTH, POLICIES_BUCKET, ROLLOUTS, RUN_BUCKET
+from ludus.learner.register import Register, Registry, place_of
 from ludus.play import distribution
 from ludus.play.network import Actor
 from ludus.play.precision import resolve
@@ -180,6 +183,9 @@ class Stack:
     async def head(self) -> PolicyHead | None:
         entry = await (await self.bus.bucket(POLICIES_BUCKET)).get("main.head")
         return PolicyHead.FromString(entry.value) if entry else None
+
+    async def register(self) -> Register:
+        return await (await Registry.open(self.bus, "main")).read()
 
     async def health(self) -> LearnerHealth:
         record = await self.bus.last(HEALTH, "main")
@@ -332,11 +338,53 @@ async def test_bad_checkpoints_are_skipped_and_wrong_ones_refused(stack: Stack) 
     learner.terminate()
     await stack.exits(learner, 0)
 
+    # the list of checkpoints is that of the folder
+    assert (await stack.register()).digests.keys() == set(stack.checkpoints)
+
     # another network
     stack.configure(updates=400, network__hidden=32)
     error = await stack.exits(await stack.start("--resume"), 2)
     assert "hidden: expected 32, found 64" in error
     assert "Set the configuration back" in error
+
+
+@pytest.mark.slow
+async def test_an_old_checkpoint_put_in_the_place_of_the_newest_is_refused(stack: Stack) -> None:
+    stack.configure(updates=4000, learner__checkpoint_seconds=0.1)
+    learner = await stack.start()
+    stack.produce()
+    await stack.until("a few checkpoints", lambda: len(stack.checkpoints) >= 3)
+    folder, old = stack.folder / "checkpoints", max(stack.checkpoints, key=place_of)
+    shutil.copytree(folder / old, stack.folder / "kept")
+    await stack.until("it to be let go", lambda: old not in stack.checkpoints)
+    learner.kill()
+    await learner.wait()
+    assert old not in (await stack.register()).digests
+
+    # signed, of this run and agent, and yet not the newest: the one before is taken, and the events say so
+    newest, second, *_ = sorted(stack.checkpoints, key=place_of, reverse=True)
+    shutil.rmtree(folder / newest)
+    shutil.copytree(stack.folder / "kept", folder / newest)
+    shutil.copytree(stack.folder / "kept", folder / old)
+    learner = await stack.start("--resume")
+    await stack.until("the second life", lambda: stack.rows[-1]["epoch"] == 2)
+    assert next(row["step"] for row in stack.rows if row["epoch"] == 2) == place_of(second)[1] + 1
+    assert f"signed for learning main {old}, not for learning main {newest}" in stack.log.read_text()
+    warning = await stack.bus.last(EVENTS, "warning")
+    assert warning
+    assert f"{second} takes its place" in Event.FromString(warning.data).message
+    learner.kill()
+    await learner.wait()
+
+    # nothing but old ones, then nothing at all: no silent beginning, neither there nor at step 0
+    shutil.rmtree(folder)
+    folder.mkdir()
+    shutil.copytree(stack.folder / "kept", folder / old)
+    error = await stack.exits(await stack.start("--resume"), 2)
+    assert "none of the 1 checkpoints" in error
+    assert "not on its list" in error
+    shutil.rmtree(folder / old)
+    assert "is its volume mounted?" in await stack.exits(await stack.start("--resume"), 2)
 
 
 async def test_a_full_disk_stops_with_one_clear_message_and_nothing_half_written(stack: Stack) -> None:

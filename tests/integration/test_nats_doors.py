@@ -18,8 +18,11 @@ from nats.aio.client import Client
 from ludus.kernel.bus import Bus
 from ludus.kernel.door import Door
 from ludus.kernel.errors import BusError, Unsupported
+from ludus.kernel.intent import Intent, Slot
 from ludus.kernel.nats_server import NatsServer, write_config
 from ludus.kernel.topology import EVENTS, IDENTITIES, RESULTS, RUN_BUCKET
+from ludus.learner.recovery import Recovery
+from ludus.learner.register import Registry
 
 from .locked_kit import credentials, locked_server  # type: ignore[import-untyped]
 
@@ -40,6 +43,9 @@ WRITERS: dict[str, set[str]] = {
     "$KV.RUN_{run}.state": {"league"},
     "$KV.RUN_{run}.ledger": {"league"},
     "$KV.RUN_{run}.epoch.main": {"league", "learner"},
+    "$KV.RUN_{run}.rollback.main": {"league", "learner"},
+    "$KV.RUN_{run}.checkpoints.main": {"league", "learner"},
+    "$KV.RUN_{run}.health.main": {"league"},
     "$KV.POLICIES_{run}.main.head": {"learner", "league"},
     "$JS.ACK.TICKETS_{run}.simulator-train.1.2.3.4.5": {"simulator"},
     "$JS.ACK.TICKETS_{run}.evaluator-evaluate.1.2.3.4.5": {"evaluator"},
@@ -198,9 +204,9 @@ async def test_a_credential_of_another_run_is_of_no_use(server: NatsServer) -> N
 async def test_the_bus_works_with_what_each_may_do(server: NatsServer) -> None:
     """The league makes the streams; the others wait for it, then write and read what is theirs."""
     folder = str(credentials(server, RUN))
-    league, simulator, evaluator = [
+    league, simulator, evaluator, learner = [
         await Bus.connect(server.url, RUN, service, patience_seconds=5, credentials=folder)
-        for service in ("league", "simulator-0", "evaluator")
+        for service in ("league", "simulator-0", "evaluator", "learner")
     ]
     try:
         simulator.patience_seconds = 0.2
@@ -219,9 +225,29 @@ async def test_the_bus_works_with_what_each_may_do(server: NatsServer) -> None:
         entry = await (await simulator.bucket(RUN_BUCKET)).get("state")
         assert entry is not None
         assert entry.value == b"s"
+        await _rollback_and_checkpoint(league, learner)
     finally:
-        for bus in (league, simulator, evaluator):
+        for bus in (league, simulator, evaluator, learner):
             await bus.close()
+
+
+async def _rollback_and_checkpoint(league: Bus, learner: Bus) -> None:
+    """Controller and learner carry a rollback to its end between them; the learner lists its checkpoint."""
+    slot = Slot(await league.bucket(RUN_BUCKET), "main")
+    await slot.write(Intent("1", "main", "planned", "1-0", "restore", "a test"))
+    await slot.advance("fenced", epoch=2)
+    recovery = await Recovery.open(learner, "main")
+    assert await recovery.pending()
+    await recovery.loaded(2)
+    await recovery.verified()
+    await recovery.resumed()
+    ended = await slot.read()
+    assert ended
+    assert ended.step == "resumed"
+    registry = await Registry.open(learner, "main")
+    assert await registry.enter("2-0", "ab") == await registry.read()
+    with pytest.raises(Unsupported, match="forbids this service to publish"):
+        await (await learner.bucket(RUN_BUCKET)).put("state", b"mine")
 
 
 @pytest.mark.parametrize(

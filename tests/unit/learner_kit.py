@@ -12,6 +12,7 @@ from ludus.api.v1.policy_pb2 import PolicyRef
 from ludus.api.v1.rollout_pb2 import Rollout
 from ludus.kernel.config import RunConfig, load
 from ludus.kernel.tensors import to_tensor
+from ludus.learner.signing import Signer
 from ludus.learner.slab import Slab
 from ludus.learner.state import State, Versions
 from ludus.learner.update import Updater
@@ -26,6 +27,7 @@ CONFIG = Path(__file__).parents[2] / "configs" / "dogfight-quick.toml"
 OBS, CONTINUOUS, BINARY, HIDDEN = 7, 2, 1, 16
 ARCHITECTURE = Architecture(OBS, CONTINUOUS, BINARY, HIDDEN, 0, "relu", -1.0, -2.0, 0.0)
 MANIFEST = Manifest(ARCHITECTURE, "main", 0, 0, "dogfight", "training", "original")
+SIGNER = Signer("kit", b"a secret of the tests")
 
 
 def config(**learner: Any) -> RunConfig:

@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from ludus.app.commands.train import train
+from ludus.app.create import create
 from ludus.app.errors import CommandError, UsageError
 from ludus.app.home import Home
-from ludus.app.inherit import inherit
+from ludus.app.inherit import inherit, inherit_all
 from ludus.kernel.config import INITIAL_WEIGHTS, RunConfig, load
 from ludus.kernel.service import Fatal
 from ludus.learner import checkpoint, setup
@@ -154,12 +155,61 @@ def test_a_damaged_checkpoint_and_lost_weights(tmp_path: Path) -> None:
         inherit("old", home, config(), grow=False)
 
 
+PURSUIT = CONFIG.parent / "pursuit-alternating.toml"
+
+
+def roles(**settings: Any) -> RunConfig:
+    return load(PURSUIT, {name.replace("__", "."): value for name, value in settings.items()}.items(), environment={})
+
+
+def test_every_role_has_weights_of_its_own_to_begin_with(tmp_path: Path) -> None:
+    """Also those of another rule set that shows the same: a task to warm up on."""
+    home = Home(tmp_path)
+    task = roles(rules="navigation", agents=[{"name": "evader", "role": "evader"}])
+    identity = setup.manifest_of(task.for_agent("evader"))
+    warm = setup.state_of(task, identity.architecture)
+    folder = home.run("warm").path
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    checkpoint.write(folder / "checkpoints", warm, identity)
+
+    made, initial = inherit_all(["evader=warm"], home, roles(), grow=False)
+    run = create(home, made, "chase", initial=initial)
+    evader, pursuer = (load(run.config_file, environment={}).for_agent(role) for role in ("evader", "pursuer"))
+    assert evader.parent.startswith("warm/evader@0.0#")
+    assert pursuer.parent == ""
+    state = setup.state_of(evader, identity.architecture)
+    setup.inherit(evader, state)
+    for name, tensor in state.weights().items():
+        assert torch.equal(tensor, warm.weights()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        (["warm"], "several agents learn in this run: expected pursuer=SOURCE or evader=SOURCE"),
+        (["umpire=warm"], "expected pursuer=SOURCE or evader=SOURCE"),
+        (["evader=odd"], "unknown run 'odd'"),
+    ],
+)
+def test_it_must_be_clear_who_begins_with_what(sources: list[str], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=message):
+        inherit_all(sources, Home(tmp_path), roles(), grow=False)
+
+
+def test_nobody_begins_as_two(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    checkpointed(home, "old")
+    with pytest.raises(UsageError, match="'main' has been given a checkpoint already"):
+        inherit_all(["old", "main=old@0"], home, config(), grow=False)
+
+
 def test_nothing_is_made_when_it_is_refused(tmp_path: Path) -> None:
     home = Home(tmp_path)
     checkpointed(home, "old")
     options = argparse.Namespace(
         game="dogfight", preset="quick", config=None, run="new", seed=None, decisions=None, set=["network.hidden=24"],
-        nats_url=None, nats_port=None, detach=True, init_from="old", grow=False, guest=None,
+        nats_url=None, nats_port=None, detach=True, init_from=["old"], grow=False, guest=None,
     )  # fmt: skip
     with pytest.raises(UsageError, match="does not fit this run"):
         train(options, home, None)  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from ludus.learner.vault import Vault
 from ludus.play.architecture import ArchitectureMismatch
 from ludus.play.weights import read_manifest
 
-from .learner_kit import ARCHITECTURE, MANIFEST, batch, config, learner, slab
+from .learner_kit import ARCHITECTURE, MANIFEST, SIGNER, batch, config, learner, slab
 
 
 def fresh(seed: int = 99) -> State:
@@ -37,6 +37,11 @@ def saved_run(root: Path, steps: int) -> None:
     for step in range(steps + 1):
         checkpoint.write(root, state, MANIFEST, pinned=step == 0)
         updater.update(batch(versions, step, seed=step))
+
+
+def prune(root: Path, kept: int) -> None:
+    for path in checkpoint.surplus(root, kept):
+        checkpoint.remove(path)
 
 
 def test_a_resumed_learner_goes_on_bit_for_bit(tmp_path: Path) -> None:
@@ -58,6 +63,7 @@ def test_a_resumed_learner_goes_on_bit_for_bit(tmp_path: Path) -> None:
     assert (saved.epoch, saved.step) == (1, 3)
     assert second.counters == first.counters
     versions.add(0, learner(run)[0].actor)  # the version that played the rollouts is still remembered
+    versions.add(second.counters.step, second.actor)  # as the service does at its start
     for k in range(3, 6):
         updater.update(slabs[k])
     assert second.counters == state.counters
@@ -82,11 +88,11 @@ def test_pruning_keeps_the_newest_the_pinned_and_step_0(tmp_path: Path) -> None:
     for step in range(8):
         state.counters.step = step
         checkpoint.write(tmp_path, state, MANIFEST, pinned=step in (0, 3))
-    checkpoint.prune(tmp_path, 2)
+    prune(tmp_path, 2)
     assert names(tmp_path) == ["1-0", "1-3", "1-6", "1-7"]
     state.counters.epoch, state.counters.step = 2, 5
     checkpoint.write(tmp_path, state, MANIFEST)
-    checkpoint.prune(tmp_path, 2)
+    prune(tmp_path, 2)
     assert names(tmp_path) == ["1-0", "1-3", "1-7", "2-5"], "a later epoch is newer, whatever its step"
 
 
@@ -182,13 +188,13 @@ def test_a_file_system_without_room_leaves_no_half_checkpoint(tmp_path: Path) ->
     assert checkpoint.restore_newest(tmp_path, fresh(), MANIFEST) is not None
 
 
-@pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.safetensors", "state.json"])
+@pytest.mark.parametrize("name", ["weights.safetensors", "optimizer.safetensors", "state.json", "state.sig"])
 def test_nothing_moves_before_the_bytes_are_read_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """A disk that gives back other bytes: the older checkpoint stays the newest, and nothing is let go for the bad."""
     state = learner(config())[0]
-    vault = Vault(tmp_path, state, MANIFEST, kept=1)
+    vault = Vault(tmp_path, state, MANIFEST, kept=1, signer=SIGNER)
     state.counters.step = 7
     vault.write(pinned=False)
     seen: list[list[str]] = []
@@ -212,7 +218,7 @@ def test_nothing_moves_before_the_bytes_are_read_back(
     assert saved.step == 7
 
 
-@pytest.mark.parametrize("call", range(14))
+@pytest.mark.parametrize("call", range(16))
 def test_every_failing_system_call_leaves_the_older_checkpoint_loadable(
     tmp_path: Path, call: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,7 +241,7 @@ def test_every_failing_system_call_leaves_the_older_checkpoint_loadable(
     for name in ("mkdir", "open", "rename"):
         monkeypatch.setattr(Path, name, failing(getattr(Path, name)))
     try:
-        checkpoint.write(tmp_path, state, MANIFEST)
+        checkpoint.write(tmp_path, state, MANIFEST, signer=SIGNER)
         written = True
     except CheckpointError as error:
         written = False

@@ -27,13 +27,13 @@ import os, sys
 from pathlib import Path
 import torch
 from ludus.learner.vault import Vault
-from {kit} import ARCHITECTURE, MANIFEST, config
+from {kit} import ARCHITECTURE, MANIFEST, SIGNER, config
 from ludus.learner.state import State
 torch.set_num_threads(1)
 
 def write(root):
     state = State(ARCHITECTURE, config().learner, torch.float32, seed=1)
-    vault = Vault(root, state, MANIFEST, kept=2)
+    vault = Vault(root, state, MANIFEST, kept=2, signer=SIGNER)
     saved = vault.recover()
     state.counters.epoch = saved.epoch + 1 if saved else 1
     while True:
@@ -42,6 +42,7 @@ def write(root):
             for tensor in state.weights().values():
                 tensor += 1
         saved = vault.write(pinned=saved is None)
+        vault.let_go(vault.surplus())
         os.write(1, f"durable {{vault.durable_step}}\\n".encode())
 
 for line in sys.stdin:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from ...kernel.errors import Unsupported
+from ...kernel.nats_cluster import AUTHORITY, ROUTE, Cluster
 from ...kernel.nats_server import write_config
 from ...kernel.topology import IDENTITIES
 from ..errors import CommandError, UsageError
@@ -35,7 +36,7 @@ def config(options: argparse.Namespace, home: Home, console: Console) -> int:
     try:
         ca = authority(folder)
         if not server.exists():
-            issue(ca, server, "nats", hosts)
+            issue(ca, server, "nats", [*hosts, *(options.cluster or [])])
         agents = dict.fromkeys(options.run, options.agent or ["main"])
         seen = options.seen_as or folder
         lock = Lock(folder / CREDENTIALS, agents, seen / server.certificate.name, seen / server.key.name)
@@ -47,6 +48,7 @@ def config(options: argparse.Namespace, home: Home, console: Console) -> int:
             host=options.listen,
             monitor_port=options.monitor_port,
             lock=lock,
+            cluster=_cluster(folder, seen, options) if options.cluster else None,
         )
         for run in options.run:
             _for_run(ca, folder_of(folder / CREDENTIALS, run), run, options)
@@ -55,8 +57,19 @@ def config(options: argparse.Namespace, home: Home, console: Console) -> int:
     except OSError as error:
         raise CommandError(f"{folder} cannot be written: {error.strerror}") from error
     folders = {run: folder_of(folder / CREDENTIALS, run) for run in options.run}
-    _explain(console, folder, folders, f"tls://{hosts[0]}:{options.port}")
+    _explain(console, folder, folders, f"tls://{hosts[0]}:{options.port}", clustered=bool(options.cluster))
     return 0
+
+
+def _cluster(folder: Path, seen: Path, options: argparse.Namespace) -> Cluster:
+    """Servers that know one another by certificates of their own authority."""
+    from ...kernel.certificates import Pair, authority, issue
+
+    ca, pair = authority(folder, AUTHORITY), Pair(folder / f"{ROUTE}.pem", folder / f"{ROUTE}.key")
+    if not pair.exists():
+        issue(ca, pair, "nats", options.cluster, peer=True)
+    routes = [f"{host}:{options.cluster_port}" for host in options.cluster]
+    return Cluster(routes, options.cluster_port, seen)
 
 
 def _for_run(ca: Pair, folder: Path, run: str, options: argparse.Namespace) -> None:
@@ -78,15 +91,15 @@ def _for_run(ca: Pair, folder: Path, run: str, options: argparse.Namespace) -> N
         copy_ca(ca.certificate, person)
 
 
-def _explain(console: Console, folder: Path, credentials: dict[str, Path], url: str) -> None:
+def _explain(console: Console, folder: Path, credentials: dict[str, Path], url: str, *, clustered: bool) -> None:
     lines = [
-        f"server  nats-server --config {folder / CONFIG}",
+        f"server  nats-server --config {folder / CONFIG}{' --name NAME-OF-EACH' if clustered else ''}",
         *(
             f"run     ludus train GAME --run {run} --nats-url {url} --set bus.credentials={where}"
             for run, where in credentials.items()
         ),
-        "Keep ca.key where no service can read it; give each service its own SERVICE.* and ca.pem alone,",
-        f"and a person the folder {PEOPLE}/NAME: `ludus remote status --league HOST:PORT --credentials FOLDER`.",
+        "Keep ca.key, and route-ca.key, where no service can read them; give each service its own SERVICE.* and ca.pem",
+        f"alone, and a person the folder {PEOPLE}/NAME: `ludus remote status --league HOST:PORT --credentials FOLDER`.",
     ]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping
 
 from rich.console import Console
 
@@ -40,12 +41,11 @@ def train(options: argparse.Namespace, home: Home, console: Console) -> int:
     check_packages()
     config, guests = invite(config)
     name = choose_name(home, request)
-    initial = b""
+    initial: dict[str, bytes] = {}
     if options.init_from:
-        from ..inherit import inherit
+        from ..inherit import inherit_all
 
-        inherited = inherit(options.init_from, home, config, grow=options.grow)
-        config, initial = config.model_copy(update={"parent": inherited.parent}), inherited.data
+        config, initial = inherit_all(options.init_from, home, config, grow=options.grow)
     elif options.grow:
         raise UsageError("--grow makes the network of --init-from larger: it needs that option")
     return launch(home, config, name, guests, initial, console, detach=options.detach, nats_port=options.nats_port or 0)
@@ -56,7 +56,7 @@ def launch(
     config: RunConfig,
     name: str,
     guests: Files,
-    initial: bytes,
+    initial: Mapping[str, bytes],
     console: Console,
     *,
     detach: bool,
@@ -86,6 +86,12 @@ def _with_bus(config: RunConfig, home: Home) -> RunConfig:
     return config.model_copy(update={"bus": config.bus.model_copy(update={"url": str(stack_url)})})
 
 
+def _parents(config: RunConfig) -> dict[str, str]:
+    found = {"": config.parent} | {one.name: one.parent for one in config.agents}
+    given = [f"{name} {parent.partition('#')[0]}".strip() for name, parent in found.items() if parent]
+    return {"begins as": ", ".join(given)} if given else {}
+
+
 def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, others: list[str]) -> None:
     """What will happen and where it is kept."""
     phases = " → ".join(f"{phase.name} {percent(phase.share)}" for phase in config.league.phases)
@@ -102,7 +108,7 @@ def announce(console: Console, home: Home, config: RunConfig, run: RunFolder, ot
         "training": f"{config.game}, rules {config.rules}, preset {config.preset}, seed {config.seed}",
         "length": f"{count_text(decisions)} decisions in {updates} updates, "
         f"about {seconds_text(decisions / rate)} of training {source} ({os.cpu_count()} cores)",
-        **({"begins as": config.parent.partition("#")[0]} if config.parent else {}),
+        **_parents(config),
         **({"agents": ", ".join(config.agent_names)} if config.agents else {}),
         "opponents": opponents,
         **_guests(config),
