@@ -44,10 +44,10 @@ LAST = 5
 #: The original rolled back when captures were this near to none or to all.
 ALARM = 0.02
 #: Events of the health controller, from the mildest remedy to the last.
-CURES = ("softened", "rollback_planned", "paused_by_health")
+CURES = ("softened", "strengthening", "rollback_planned", "paused_by_health")
 #: Of a run that has come to rest.
 STILL = {"deviation": 0.08, "jump": 0.2}
-COUNTED = ("alarms", "softened", "rollbacks", "pauses")
+COUNTED = ("alarms", "softened", "strengthened", "rollbacks", "pauses")
 BOTH = ("evader", "pursuer")
 #: Steps of 0.05 s: the game's value is 0 captures with little time and 1 with much.
 CLOCKS = (400, 440, 480, 520, 600)
@@ -162,6 +162,8 @@ class Swing(NamedTuple):
     alarms: int
     """measurements for which the original would have rolled back"""
     softened: int
+    strengthened: int
+    """times that the weak side alone learned"""
     rollbacks: int
     pauses: int
 
