@@ -261,7 +261,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=[*ARMS, "compared"], default=USUAL)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--home", type=Path, help="where the runs are kept (default: nowhere)")
-    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="captures over decisions, a file per arm")
+    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="captures over decisions, per arm and together")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     options = parser.parse_args()
     arms, seeds = (["balanced"], [1]) if options.quick else (options.arms, options.seeds)
@@ -292,8 +292,9 @@ def main() -> None:
             ludus(home, "down")
     if options.plot:
         options.plot.mkdir(parents=True, exist_ok=True)
-        for arm, captured in lines.items():
-            (options.plot / f"{arm}.svg").write_text(drawing(arm, captured))
+        first = {arm: captured[f"seed {seeds[0]}"] for arm, captured in lines.items()}
+        for name, curves in (lines | {f"together-{seeds[0]}": first}).items():
+            (options.plot / f"{name}.svg").write_text(drawing(name, curves))
 
 
 if __name__ == "__main__":
