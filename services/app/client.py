@@ -85,20 +85,30 @@ def command_request(run: str, verb: str, reason: str = "") -> tuple[str, Any]:
     return requests[verb]
 
 
+def rollback_request(run: str, agent: str, checkpoint: str, reason: str) -> tuple[str, Any]:
+    """The same for a rollback. "" leaves agent or checkpoint to the controller."""
+    command_id = secrets.token_hex(8)
+    fields = {"command_id": command_id, "run": run, "agent": agent, "checkpoint": checkpoint, "reason": reason}
+    return "RollbackRun", api.RollbackRunRequest(**fields)
+
+
+def promotion_request(run: str, agent: str, checkpoint: str) -> tuple[str, Any]:
+    """The same for vouching for a checkpoint."""
+    command_id = secrets.token_hex(8)
+    request = api.PromoteCheckpointRequest(command_id=command_id, run=run, agent=agent, checkpoint=checkpoint)
+    return "PromoteCheckpoint", request
+
+
 def roll_back(run: RunFolder, agent: str, checkpoint: str, reason: str, patience_seconds: float = 10.0) -> str:
-    """Ask the controller for a rollback; what it answers. "" leaves agent or checkpoint to it. Raises CommandError."""
-    request = api.RollbackRunRequest(
-        command_id=secrets.token_hex(8), run=run.name, agent=agent, checkpoint=checkpoint, reason=reason
-    )
-    return str(_order(run, "roll back", "RollbackRun", request, patience_seconds).message)
+    """Ask the controller for a rollback; what it answers. Raises CommandError."""
+    method, request = rollback_request(run.name, agent, checkpoint, reason)
+    return str(_order(run, "roll back", method, request, patience_seconds).message)
 
 
 def promote(run: RunFolder, agent: str, checkpoint: str, patience_seconds: float = 10.0) -> str:
     """Vouch for a checkpoint; what the controller answers. Raises CommandError."""
-    request = api.PromoteCheckpointRequest(
-        command_id=secrets.token_hex(8), run=run.name, agent=agent, checkpoint=checkpoint
-    )
-    return str(_order(run, "promote a checkpoint of", "PromoteCheckpoint", request, patience_seconds).message)
+    method, request = promotion_request(run.name, agent, checkpoint)
+    return str(_order(run, "promote a checkpoint of", method, request, patience_seconds).message)
 
 
 def _order(run: RunFolder, verb: str, method: str, request: Any, patience_seconds: float) -> Any:

@@ -34,14 +34,16 @@ examples:
 """
 
 REMOTE = """Ask or command a run whose league is on another machine, with a certificate. Status takes the role viewer,
-pause and resume operator, stop admin.
+pause, resume and rollback operator, stop and promote admin.
 
 examples:
   ludus remote status duel-1 --league league.example.org:7000 --credentials ~/ludus-keys/anna
+  ludus remote rollback duel-1 --checkpoint 1-400 --league league.example.org:7000 --credentials ~/ludus-keys/anna
 """
 
 #: Those of kernel/roles.py; named here too, so that `--help` need not load gRPC.
 ROLES = ("viewer", "operator", "admin")
+REMOTE_VERBS = ("status", "pause", "resume", "rollback", "promote", "stop")
 
 
 def add_cluster(add: Any) -> None:
@@ -101,11 +103,14 @@ def _letters(parser: argparse.ArgumentParser, *, number: bool) -> None:
 
 def _remote(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("verb", choices=("status", "pause", "resume", "stop"), metavar="VERB", help="status, pause, resume or stop")
+    add("verb", choices=REMOTE_VERBS, metavar="VERB", help=f"one of {', '.join(REMOTE_VERBS)}")
     add("run", metavar="RUN", help="name of the run")
     add("--league", required=True, metavar="HOST:PORT", help="where its league listens")
     add("--credentials", type=Path, required=True, metavar="DIR", help="folder of a person, from `ludus nats config`")
-    add("--reason", default="", metavar="TEXT", help="of a stop, for the audit trail")
+    add("--reason", default="", metavar="TEXT", help="of a stop or rollback, for the audit trail")
+    text = "EPOCH-STEP, to promote or to go back to (default: the controller chooses)"
+    add("--checkpoint", default="", metavar="CHECKPOINT", help=text)
+    add("--agent", default="", metavar="NAME", help="which of several, to roll back or promote (default: the first)")
 
 
 def _nats_config(parser: argparse.ArgumentParser) -> None:

@@ -89,7 +89,7 @@ def _parser(service: str) -> argparse.ArgumentParser:
     parser.add_argument(
         "--nats-url", metavar="URL", help=f"default: bus.url of the configuration, $NATS_URL, or {DEFAULT_URL}"
     )
-    parser.add_argument("--worker", type=int, metavar="N", help="number of this worker; its name becomes SERVICE-N")
+    parser.add_argument("--worker", type=int, metavar="N", help="number of this worker, or rank; its name gets -N")
     parser.add_argument(
         "--agent", metavar="NAME", help="of a run with several: the one to serve; the name becomes SERVICE-NAME"
     )

@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 STORE = "LUDUS_RANKS_STORE"
 #: "private" says that nobody else is on the network between the ranks.
 NETWORK = "LUDUS_RANKS_NETWORK"
+#: For all of them to start, on machines that may be busy.
+ARRIVAL_SECONDS = 180.0
 POLL_SECONDS = 0.1
 END_SECONDS = 5.0
 
@@ -61,10 +63,10 @@ class Muster:
     def gather(self, argv: Sequence[str] = ()) -> Ranks:
         """Blocks until all are there. `argv` is what this program was started with. Raises RankLost, Fatal."""
         timeout = timedelta(seconds=PATIENCE_SECONDS)
-        store = self._store(argv, timeout)
-        self._report(store)
+        store = self._store(argv)
         backend = "nccl" if self._config.learner.device.startswith("cuda") else "gloo"
         try:
+            self._report(store)
             dist.init_process_group(backend, store=store, rank=self._number, world_size=self._count, timeout=timeout)
         except RuntimeError as error:
             raise RankLost(f"the ranks cannot reach one another: {error}") from error
@@ -84,12 +86,13 @@ class Muster:
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _store(self, argv: Sequence[str], timeout: timedelta) -> Store:
+    def _store(self, argv: Sequence[str]) -> Store:
         if self._host:
             port = int(self._environment.get("MASTER_PORT", "29500"))
             try:
+                arrival = timedelta(seconds=ARRIVAL_SECONDS)
                 return TCPStore(
-                    self._host, port, self._count, self._number == 0, timeout=timeout, wait_for_workers=False
+                    self._host, port, self._count, self._number == 0, timeout=arrival, wait_for_workers=False
                 )
             except RuntimeError as error:
                 raise RankLost(f"no rank 0 at {self._host}:{port}: {error}") from error
@@ -112,21 +115,23 @@ class Muster:
             self._helpers.append(subprocess.Popen(command, env={**self._environment, STORE: path}))
 
     def _report(self, store: Store) -> None:
-        """Say that this rank is there and what it is; rank 0 waits for all of them."""
+        """Say that this rank is there and what it is; rank 0 waits for all of them, the others for its word."""
         own = _fingerprint(self._config)
         store.set(f"rank-{self._number}", own)
         if self._number:
+            store.wait(["all"], timedelta(seconds=ARRIVAL_SECONDS))
             return
-        deadline, missing = time.monotonic() + PATIENCE_SECONDS, list(range(1, self._count))
+        deadline, missing = time.monotonic() + ARRIVAL_SECONDS, list(range(1, self._count))
         while missing := [number for number in missing if not store.check([f"rank-{number}"])]:
             if ended := [helper.returncode for helper in self._helpers if helper.poll() is not None]:
                 raise RankLost(f"a rank ended with exit code {ended[0]} before it was there: the log says why")
             if time.monotonic() > deadline:
-                raise RankLost(f"rank {', '.join(map(str, missing))} did not come within {PATIENCE_SECONDS:.0f} s")
+                raise RankLost(f"rank {', '.join(map(str, missing))} did not come within {ARRIVAL_SECONDS:.0f} s")
             time.sleep(POLL_SECONDS)
         for number in range(1, self._count):
             if store.get(f"rank-{number}").decode() != own:
                 raise Fatal(f"rank {number} has another version of the code, or another configuration, than rank 0")
+        store.set("all", "")
 
 
 def own_device(config: RunConfig, number: int) -> RunConfig:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -22,10 +23,13 @@ from ludus.api.v1.event_pb2 import Event
 from ludus.api.v1.health_pb2 import LearnerHealth
 from ludus.api.v1.policy_pb2 import PolicyHead, PolicyRef
 from ludus.api.v1.run_pb2 import RUN_STATE_TRAINING, RunRecord
+from ludus.app.cli import run as ludus
+from ludus.app.people import PERSON_CERTIFICATE, PERSON_KEY
 from ludus.kernel.blobs import put_blob
 from ludus.kernel.bus import Bus
 from ludus.kernel.certificates import Pair, authority, issue
 from ludus.kernel.config import dump, load
+from ludus.kernel.door import CA_FILE
 from ludus.kernel.nats_server import NatsServer, free_port
 from ludus.kernel.topology import EVENTS, HEALTH, POLICIES_BUCKET, RUN_BUCKET
 
@@ -134,6 +138,40 @@ async def house(nats_binary: Path, tmp_path: Path) -> AsyncIterator[House]:
     for bus in (made.learner, made.console):
         await bus.close()
     server.kill9()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+async def test_people_elsewhere_roll_back_and_promote_by_their_names(
+    house: House, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await house.train(40)
+
+    def remote(*words: str, who: str = "ben") -> tuple[int, str]:
+        folder = house.folder / "people" / who
+        folder.mkdir(parents=True, exist_ok=True)
+        person = house.people[who]
+        files = {PERSON_CERTIFICATE: person.certificate, PERSON_KEY: person.key, CA_FILE: house.ca.certificate}
+        for name, file in files.items():
+            shutil.copy(file, folder / name)
+        where = ["--league", f"localhost:{house.port}", "--credentials", str(folder)]
+        code = ludus(["remote", *words, *where])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    async def asked(*words: str, who: str = "ben") -> tuple[int, str]:
+        return await asyncio.to_thread(remote, *words, who=who)
+
+    assert (await asked("status", RUN))[1].startswith("duel: training")
+    assert (await asked("promote", RUN))[0] == 2
+    assert await asked("promote", RUN, "--checkpoint", "1-0") == (0, "1-0 of main is pinned\n")
+    code, said = await asked("rollback", RUN, "--checkpoint", "1-0", "--reason", "strange aim", who="vera")
+    assert code == 1
+    assert "'vera' is viewer; this takes operator" in said
+    code, said = await asked("rollback", RUN, "--checkpoint", "1-0", "--reason", "strange aim")
+    assert (code, said) == (0, "back to 1-0 (restore): strange aim\n")
+    told = [json.loads(e.detail_json)["actor"] for e in await house.events() if e.kind == "rollback_planned"]
+    assert told == ["ben (admin)"]
 
 
 def request_of(name: str, run: str = RUN) -> Any:

@@ -124,7 +124,7 @@ def test_a_rank_that_dies_is_noticed_at_once(tmp_path: Path) -> None:
         started = time.monotonic()
         with pytest.raises(RankLost, match="another rank has ended"):
             updater.update(batch(versions, 1, seed=2))
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 30
 
 
 @pytest.mark.slow

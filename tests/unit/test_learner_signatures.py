@@ -110,6 +110,11 @@ def _absurd_size(path: Path) -> None:
     os.truncate(path / "optimizer.safetensors", 1 << 42)  # sparse: nobody has to have the room
 
 
+def _pipe(path: Path) -> None:
+    (path / "state.sig").unlink()
+    os.mkfifo(path / "state.sig")
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "tampered weights": (lambda path: _flip(path / "weights.safetensors"), "sha256"),
     "tampered moments": (lambda path: _flip(path / "optimizer.safetensors"), "sha256"),
@@ -119,6 +124,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "no signature": (lambda path: (path / "state.sig").unlink(), "No such file"),
     "empty signature": (lambda path: os.truncate(path / "state.sig", 0), "96 bytes, not 0"),
     "truncated signature": (lambda path: os.truncate(path / "state.sig", MARK_BYTES - 1), "96 bytes, not 95"),
+    "a signature that nobody writes": (_pipe, "no file"),
     "huge signature": (lambda path: os.truncate(path / "state.sig", 1 << 40), "far too large"),
     "truncated manifest": (lambda path: os.truncate(path / "state.json", 100), "altered"),
     "huge manifest": (lambda path: os.truncate(path / "state.json", 1 << 40), "far too large"),
