@@ -184,6 +184,7 @@ def rows_of(name: str, guard: str, runs: Sequence[Run]) -> list[Row]:
             interval=(min(kls), max(kls))),
         row(f"{label}: updates taken back", undone, "updates", n=n),
         row(f"{label}: rollbacks", back, "rollbacks", n=n),
+        row(f"{label}: the weaker role strengthened", sum(run.count("strengthening") for run in runs), "times", n=n),
         row(f"{label}: paused for a person", sum(run.count("paused_by_health") > 0 for run in runs), "runs", n=n),
     ]  # fmt: skip
 

@@ -44,10 +44,10 @@ LAST = 5
 #: The original rolled back when captures were this near to none or to all.
 ALARM = 0.02
 #: Events of the health controller, from the mildest remedy to the last.
-CURES = ("softened", "rollback_planned", "paused_by_health")
+CURES = ("softened", "strengthening", "rollback_planned", "paused_by_health")
 #: Of a run that has come to rest.
 STILL = {"deviation": 0.08, "jump": 0.2}
-COUNTED = ("alarms", "softened", "rollbacks", "pauses")
+COUNTED = ("alarms", "softened", "strengthened", "rollbacks", "pauses")
 BOTH = ("evader", "pursuer")
 #: Steps of 0.05 s: the game's value is 0 captures with little time and 1 with much.
 CLOCKS = (400, 440, 480, 520, 600)
@@ -162,6 +162,8 @@ class Swing(NamedTuple):
     alarms: int
     """measurements for which the original would have rolled back"""
     softened: int
+    strengthened: int
+    """times that the weak side alone learned"""
     rollbacks: int
     pauses: int
 
@@ -259,7 +261,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=[*ARMS, "compared"], default=USUAL)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3, 4])
     parser.add_argument("--home", type=Path, help="where the runs are kept (default: nowhere)")
-    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="captures over decisions, a file per arm")
+    parser.add_argument("--plot", type=Path, metavar="FOLDER", help="captures over decisions, per arm and together")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     options = parser.parse_args()
     arms, seeds = (["balanced"], [1]) if options.quick else (options.arms, options.seeds)
@@ -290,8 +292,9 @@ def main() -> None:
             ludus(home, "down")
     if options.plot:
         options.plot.mkdir(parents=True, exist_ok=True)
-        for arm, captured in lines.items():
-            (options.plot / f"{arm}.svg").write_text(drawing(arm, captured))
+        first = {arm: captured[f"seed {seeds[0]}"] for arm, captured in lines.items()}
+        for name, curves in (lines | {f"together-{seeds[0]}": first}).items():
+            (options.plot / f"{name}.svg").write_text(drawing(name, curves))
 
 
 if __name__ == "__main__":

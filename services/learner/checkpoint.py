@@ -10,14 +10,12 @@ let go. Sizes, signature and sha256 are looked at in this order, before anything
 from __future__ import annotations
 
 import errno
-import json
 import logging
 import os
 import re
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 import torch
@@ -34,6 +32,7 @@ from .description import (
     STATE,
     WEIGHTS,
     CorruptCheckpoint,
+    Description,
     Proof,
     check_fit,
     describe,
@@ -42,7 +41,7 @@ from .description import (
     sha256,
 )
 from .signing import Signer
-from .state import Counters, State
+from .state import State
 
 __all__ = ["CheckpointError", "CorruptCheckpoint", "Proof", "Saved"]
 
@@ -136,19 +135,18 @@ def load(path: Path, state: State, manifest: Manifest, proof: Proof | None = Non
     """
     found = read_description(path, proof)
     check_fit(path, found.manifest, manifest)
-    described = found.tree
     expected = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in state.weights().items()}
-    weights = _read_tensors(path / WEIGHTS, described, expected)
+    weights = _read_tensors(path / WEIGHTS, found, expected)
     expected = {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in state.moments().items()}
     random = state.generator.get_state()
-    moments = _read_tensors(path / OPTIMIZER, described, expected | {"generator": (random.dtype, tuple(random.shape))})
-    simulator = _read_bytes(path / SIMULATOR, described) if SIMULATOR in described["files"] else b""
+    moments = _read_tensors(path / OPTIMIZER, found, expected | {"generator": (random.dtype, tuple(random.shape))})
+    simulator = _read_bytes(path / SIMULATOR, found) if SIMULATOR in found.files else b""
     state.generator.set_state(moments.pop("generator"))
     state.restore(weights | moments)
-    state.counters = Counters(**described["counters"])
+    state.counters = found.counters
     state.settle()
     state.simulator_state = simulator
-    return Saved(path, state.counters.epoch, state.counters.step, described["pinned"], found.digest)
+    return Saved(path, state.counters.epoch, state.counters.step, found.pinned, found.digest)
 
 
 def load_actor(path: Path) -> tuple[Actor, Manifest]:
@@ -165,7 +163,7 @@ def load_networks(path: Path) -> tuple[Actor, Critic, Manifest]:
         actor, critic = Actor(manifest.architecture), Critic(manifest.architecture)
     networks: dict[str, Actor | Critic] = {"actor": actor, "critic": critic}
     expected = {f"{kind}.{name}": one for kind, net in networks.items() for name, one in shapes_of(net).items()}
-    tensors = _read_tensors(path / WEIGHTS, found.tree, expected)
+    tensors = _read_tensors(path / WEIGHTS, found, expected)
     for kind, network in networks.items():
         state = {name: tensors[f"{kind}.{name}"] for name in network.state_dict()}
         network.load_state_dict(state, strict=True, assign=True)
@@ -174,7 +172,7 @@ def load_networks(path: Path) -> tuple[Actor, Critic, Manifest]:
 
 def load_statistics(path: Path) -> dict[str, Tensor]:
     """The running statistics that belong to a checkpoint's networks, by name. Raises CorruptCheckpoint."""
-    data = _read_bytes(path / OPTIMIZER, read_description(path).tree)
+    data = _read_bytes(path / OPTIMIZER, read_description(path))
     try:
         tensors: dict[str, Tensor] = safetensors.torch.load(data)
     except SafetensorError as error:
@@ -214,7 +212,7 @@ def _on_cpu(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _read_tensors(
-    path: Path, described: dict[str, Any], expected: dict[str, tuple[torch.dtype, tuple[int, ...]]]
+    path: Path, described: Description, expected: dict[str, tuple[torch.dtype, tuple[int, ...]]]
 ) -> dict[str, Tensor]:
     try:
         tensors, _ = decode(_read_bytes(path, described), expected)
@@ -223,16 +221,16 @@ def _read_tensors(
     return tensors
 
 
-def _read_bytes(path: Path, described: dict[str, Any]) -> bytes:
+def _read_bytes(path: Path, described: Description) -> bytes:
     """A file of the checkpoint, exactly as it was written."""
-    facts = described["files"][path.name]
+    size, digest = described.files[path.name]
     try:
-        if path.stat().st_size != facts["bytes"]:
-            raise CorruptCheckpoint(f"{path.name} has {path.stat().st_size} bytes, {facts['bytes']} were written")
+        if path.stat().st_size != size:
+            raise CorruptCheckpoint(f"{path.name} has {path.stat().st_size} bytes, {size} were written")
         data = read_bounded(path, MAX_FILE_BYTES)
-        if sha256(data) != facts["sha256"]:
+        if sha256(data) != digest:
             raise CorruptCheckpoint(f"{path.name} does not have the sha256 written in {STATE}")
-    except (OSError, KeyError, TypeError) as error:
+    except OSError as error:
         raise CorruptCheckpoint(f"{path.name}: {error}") from error
     return data
 
@@ -240,8 +238,8 @@ def _read_bytes(path: Path, described: dict[str, Any]) -> bytes:
 def _is_pinned(path: Path) -> bool:
     """A checkpoint whose state cannot be read is not worth keeping."""
     try:
-        return bool(json.loads((path / STATE).read_bytes())["pinned"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return read_description(path).pinned
+    except CorruptCheckpoint:
         return False
 
 

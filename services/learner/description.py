@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+import math
+import stat
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,10 +31,19 @@ class CorruptCheckpoint(Exception):
 class Description:
     """What state.json says."""
 
-    tree: dict[str, Any]
+    run: str
+    """empty for one that belongs to no run"""
+    counters: Counters
     manifest: Manifest
+    pinned: bool
+    files: dict[str, tuple[int, str]]
+    """bytes and sha256 by name"""
     digest: str
-    """sha256 of the file"""
+    """sha256 of state.json itself"""
+
+    @property
+    def place(self) -> str:
+        return f"{self.run} {self.manifest.agent} {self.counters.epoch}-{self.counters.step}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +54,18 @@ class Proof:
     agent: str
     register: Register
 
-    def check_mark(self, name: str, data: bytes, mark: bytes) -> None:
+    def check_mark(self, name: str, data: bytes, mark: bytes | None) -> None:
         """Before anything is parsed: signed, and one that the run has now. Raises Forged."""
+        if mark is None:
+            raise Forged("it is not signed: a new run may begin from it (--init-from), this one cannot go on from it")
         own = signed_by(data, mark) == self.signer.public
         if problem := self.register.objection(name, sha256(data), own_key=own):
             raise Forged(problem)
 
     def check_place(self, name: str, found: Description) -> None:
         """A good signature in a wrong place: one of another run, agent, epoch or step was put here. Raises Forged."""
-        counters = found.tree["counters"]
-        says = f"{found.tree.get('run')} {found.manifest.agent} {counters['epoch']}-{counters['step']}"
-        if says != (expected := f"{self.signer.run} {self.agent} {name}"):
-            raise Forged(f"it is signed for {says}, not for {expected}")
+        if found.place != (expected := f"{self.signer.run} {self.agent} {name}"):
+            raise Forged(f"it is signed for {found.place}, not for {expected}")
 
 
 def describe(counters: Counters, manifest: Manifest, files: dict[str, bytes], *, pinned: bool, run: str) -> bytes:
@@ -77,10 +88,11 @@ def read_description(path: Path, proof: Proof | None = None) -> Description:
     """
     try:
         data = read_bounded(path / STATE, MAX_STATE_BYTES)
+        mark = read_bounded(path / MARK, MARK_BYTES) if (path / MARK).exists() else None
         if proof:
-            proof.check_mark(path.name, data, read_bounded(path / MARK, MARK_BYTES))
-        elif (path / MARK).exists():
-            signed_by(data, read_bounded(path / MARK, MARK_BYTES))
+            proof.check_mark(path.name, data, mark)
+        elif mark is not None:
+            signed_by(data, mark)
         found = _parsed(data)
         if proof:
             proof.check_place(path.name, found)
@@ -90,23 +102,39 @@ def read_description(path: Path, proof: Proof | None = None) -> Description:
 
 
 def read_bounded(path: Path, most_bytes: int) -> bytes:
-    """Raises CorruptCheckpoint before it reads too much, OSError."""
-    if (size := path.stat().st_size) > most_bytes:
-        raise CorruptCheckpoint(f"{path.name} is far too large: {size} bytes where {most_bytes} are the most")
+    """A plain file. Raises CorruptCheckpoint before it reads too much or waits for somebody to write, OSError."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise CorruptCheckpoint(f"{path.name} is no file")
+    if status.st_size > most_bytes:
+        raise CorruptCheckpoint(f"{path.name} is far too large: {status.st_size} bytes where {most_bytes} are the most")
     return path.read_bytes()
 
 
 def _parsed(data: bytes) -> Description:
     try:
         tree: dict[str, Any] = json.loads(data)
-        found = Manifest.from_json(json.dumps(tree["manifest"]))
-        Counters(**tree["counters"])
-        counts, files = tree["counters"].values(), set(tree["files"]) - {SIMULATOR}
-        if tree["format"] != FORMAT or files != {WEIGHTS, OPTIMIZER} or not all(_is_count(n) for n in counts):
-            raise CorruptCheckpoint(f"{STATE} is not of format {FORMAT}")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        if tree["format"] != FORMAT or set(tree["files"]) - {SIMULATOR} != {WEIGHTS, OPTIMIZER}:
+            raise ValueError(f"it is not of format {FORMAT}")
+        files = {str(name): (facts["bytes"], facts["sha256"]) for name, facts in tree["files"].items()}
+        counters, manifest = _counters(tree["counters"]), Manifest.from_json(json.dumps(tree["manifest"]))
+        run, pinned = tree.get("run", ""), tree["pinned"]
+        if not isinstance(run, str) or not isinstance(pinned, bool):
+            raise ValueError("run or pinned is of another kind")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CorruptCheckpoint(f"{STATE} is unreadable: {error}") from error
-    return Description(tree, found, sha256(data))
+    return Description(run, counters, manifest, pinned, files, sha256(data))
+
+
+def _counters(tree: dict[str, Any]) -> Counters:
+    """Numbers of the right kind, none below 0. Raises ValueError, TypeError."""
+    counters = Counters(**tree)
+    for one in fields(counters):
+        number = getattr(counters, one.name)
+        whole = type(number) is int and number >= 0
+        if not whole and not (one.type == "float" and type(number) is float and 0 <= number < math.inf):
+            raise ValueError(f"{one.name} cannot be {number!r}")
+    return counters
 
 
 def check_fit(path: Path, found: Manifest, manifest: Manifest) -> None:
@@ -121,10 +149,6 @@ def check_fit(path: Path, found: Manifest, manifest: Manifest) -> None:
             f"checkpoint {path} was trained on {found.game} {found.rules} with observation {found.observation!r}, this "
             f"run plays {manifest.game} {manifest.rules} with {manifest.observation!r}. Start a new run."
         )
-
-
-def _is_count(number: Any) -> bool:
-    return isinstance(number, int | float) and number >= 0
 
 
 def sha256(data: bytes) -> str:

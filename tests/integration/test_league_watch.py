@@ -17,6 +17,7 @@ from ludus.kernel.bus import Bucket, Bus
 from ludus.kernel.config import load
 from ludus.kernel.context import Context
 from ludus.kernel.heartbeat import Heartbeat
+from ludus.kernel.intent import Intent
 from ludus.kernel.metrics import Metrics
 from ludus.kernel.nats_server import NatsServer
 from ludus.kernel.topology import HEALTH, RUN_BUCKET
@@ -62,9 +63,10 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def league(url: str, folder: Path, name: str) -> AsyncIterator[Context]:
+async def league(url: str, folder: Path, name: str, **health: int) -> AsyncIterator[Context]:
     """A run of its own."""
-    config = load(CONFIG, {"run": name, "directory": str(folder)}.items(), environment={})
+    settings = {"run": name, "directory": str(folder), **{f"health.{key}": value for key, value in health.items()}}
+    config = load(CONFIG, settings.items(), environment={})
     bus = await Bus.connect(url, name, "league")
     await bus.declare(rollout_depth=4)
     try:
@@ -76,10 +78,10 @@ async def league(url: str, folder: Path, name: str) -> AsyncIterator[Context]:
         await bus.close()
 
 
-async def tell(bus: Bus, epoch: int, step: int, **metrics: float) -> None:
+async def tell(bus: Bus, epoch: int, step: int, durable: int = 0, **metrics: float) -> None:
     health = LearnerHealth(
         policy=PolicyRef(agent="main", epoch=epoch, step=step, sha256="ab"), run="demo", total_steps=400,
-        metrics={"kl": 0.01} | metrics, checkpoint_epoch=1, checkpoint_step=0,
+        metrics={"kl": 0.01} | metrics, checkpoint_epoch=1, checkpoint_step=durable,
     )  # fmt: skip
     await bus.publish(HEALTH, health.SerializeToString(), token="main", msg_id=f"main.{epoch}.{step}")
 
@@ -151,3 +153,49 @@ async def test_killed_at_every_arrow(
                 break
             kills += 1
     assert kills >= 6, "every write of the protocol was the last one once"
+
+
+async def test_a_target_that_is_gone_gives_way_to_an_older_one(url: str, tmp_path: Path) -> None:
+    """And from the second rollback on stages are entered in steps."""
+    async with league(url, tmp_path, "gone", survive_updates=4, margin_updates=0, cool_down_updates=1) as ctx:
+        store = await RecordStore.open(ctx.bus)
+        await store.change(lambda _: run.RunRecord(state=run.RUN_STATE_TRAINING, next_match=1, next_ticket=1))
+        for step in range(13):
+            await tell(ctx.bus, 1, step, durable=step // 3 * 3)
+        await tell(ctx.bus, 1, 13, durable=12, kl=9.0)
+        watch, recovery = await HealthWatch.open(ctx, store), await Recovery.open(ctx.bus, "main")
+        refused = await until_pending(watch, recovery)
+        await recovery.aborted("the folder is empty")
+        taken = await until_pending(watch, recovery)
+        assert (refused.checkpoint, taken.checkpoint) == ("1-9", "1-6")
+        assert taken.epoch > refused.epoch
+        await carry_out(recovery, taken)
+        await watch.look()
+        ward = watch.wards.named("main")
+        assert ward.memory.phase == "probation"
+        assert dict(ward.memory.checkpoints)["1-9"] == "quarantined"
+        assert not store.record.reentry.updates
+        await tell(ctx.bus, taken.epoch, 7, durable=6, kl=9.0)
+        again = await until_pending(watch, recovery)
+        assert again.remedy == "restore", "so soon after a rollback it is another collapse"
+        await carry_out(recovery, again)
+        await watch.look()
+        await tell(ctx.bus, again.epoch, 7, durable=6, kl=9.0)
+        last = await until_pending(watch, recovery)
+        assert (last.remedy, last.cause) == ("older_reset", "kl")
+        assert store.record.reentry.updates == ctx.config.health.reentry_updates
+
+
+async def until_pending(watch: HealthWatch, recovery: Recovery) -> Intent:
+    for _ in range(MOST_TURNS):
+        await watch.look()
+        intent = await recovery.pending()
+        if intent is not None and intent.step == "fenced":
+            return intent
+    raise AssertionError("nothing is asked of the learner")
+
+
+async def carry_out(recovery: Recovery, intent: Intent) -> None:
+    await recovery.loaded(intent.epoch)
+    await recovery.verified()
+    await recovery.resumed()

@@ -25,13 +25,15 @@ from ludus.api.v1.run_pb2 import RunRecord
 from ludus.kernel.config import ConfigError, RunConfig, load
 from ludus.league.commands import carry_out
 from ludus.league.ledger import State, fold_bytes
+from ludus.learner.description import OPTIMIZER, STATE, WEIGHTS, CorruptCheckpoint, describe, read_description
 from ludus.learner.slab import Refused
 from ludus.learner.slab import decode as decode_rollout
+from ludus.learner.state import Counters
 from ludus.play.intake import check_ticket
 from ludus.play.network import Actor
 from ludus.play.weights import CorruptWeights, decode, encode, shapes_of
 
-from ..unit.learner_kit import ARCHITECTURE, message, slab
+from ..unit.learner_kit import ARCHITECTURE, MANIFEST, message, slab
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,6 +94,10 @@ def decoders(folder: Path) -> list[Decoder]:
         file.write_bytes(data)
         load(file, environment={})
 
+    def checkpoint(data: bytes) -> None:
+        (folder / STATE).write_bytes(data)
+        read_description(folder)
+
     return [
         Decoder("rollout", rollout, lambda d: decode_rollout(d, "learning", "main", ARCHITECTURE), (Refused,)),
         Decoder("weights", *_weights(actor), (CorruptWeights,)),
@@ -100,7 +106,12 @@ def decoders(folder: Path) -> list[Decoder]:
         Decoder("command", services_pb2.StopRunRequest(run="a", command_id="b").SerializeToString(), command,
                 (DecodeError, ValueError)),
         Decoder("config", (ROOT / "configs" / "dogfight-quick.toml").read_bytes(), configuration, (ConfigError,)),
+        Decoder("checkpoint", _description(), checkpoint, (CorruptCheckpoint,)),
     ]  # fmt: skip
+
+
+def _description() -> bytes:
+    return describe(Counters(1, 7), MANIFEST, dict.fromkeys((WEIGHTS, OPTIMIZER), b"x"), pinned=False, run="fuzz")
 
 
 def _config() -> RunConfig:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from .bad_bytes import Decoder, decoders, mutate  # type: ignore[import-untyped]
 
-NAMES = ("rollout", "weights", "ticket", "result", "command", "config")
+NAMES = ("rollout", "weights", "ticket", "result", "command", "config", "checkpoint")
 #: A soak of all decoders together; reading configurations is slow, so they get a hundredth.
 SOAK_MESSAGES = 1_000_000
 

@@ -110,15 +110,21 @@ def _absurd_size(path: Path) -> None:
     os.truncate(path / "optimizer.safetensors", 1 << 42)  # sparse: nobody has to have the room
 
 
+def _pipe(path: Path) -> None:
+    (path / "state.sig").unlink()
+    os.mkfifo(path / "state.sig")
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "tampered weights": (lambda path: _flip(path / "weights.safetensors"), "sha256"),
     "tampered moments": (lambda path: _flip(path / "optimizer.safetensors"), "sha256"),
     "tampered manifest": (lambda path: _edit(path, lambda tree: tree["counters"].update(decisions=7)), "altered"),
     "tampered by other layout alone": (lambda path: _edit(path, lambda tree: None), "altered"),
     "tampered signature": (lambda path: _flip(path / "state.sig"), "altered"),
-    "no signature": (lambda path: (path / "state.sig").unlink(), "No such file"),
+    "no signature": (lambda path: (path / "state.sig").unlink(), "it is not signed"),
     "empty signature": (lambda path: os.truncate(path / "state.sig", 0), "96 bytes, not 0"),
     "truncated signature": (lambda path: os.truncate(path / "state.sig", MARK_BYTES - 1), "96 bytes, not 95"),
+    "a signature that nobody writes": (_pipe, "no file"),
     "huge signature": (lambda path: os.truncate(path / "state.sig", 1 << 40), "far too large"),
     "truncated manifest": (lambda path: os.truncate(path / "state.json", 100), "altered"),
     "huge manifest": (lambda path: os.truncate(path / "state.json", 1 << 40), "far too large"),
