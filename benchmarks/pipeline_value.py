@@ -27,6 +27,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import torch
 from rows import Row, row, show
 
 from ludus.api.v1.policy_pb2 import PolicyRef
@@ -159,6 +160,7 @@ def main() -> None:
     settings = {"decisions": decisions, "league.snapshot_updates": 25}
     settings |= {f"game_parameters.{key}": value for key, value in layout.items()}
     starts = [EXAM_SEED + pair for pair in range(matches // 2)]
+    torch.set_num_threads(1)  # small products: several threads only wait for each other
     with contextlib.ExitStack() as stack:
         home = options.home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ludus-pipeline-")))
         try:

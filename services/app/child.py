@@ -46,9 +46,15 @@ class ChildSpec:
 
 
 def _give_way(pid: int, niceness: int) -> None:
-    """So much less urgent than whoever supervises it. One that is already gone needs no priority."""
+    """So much less urgent than whoever supervises it. One that is already gone needs no priority.
+
+    Linux may share out time among sessions first, and every service has a session of its own: that counts by the nice
+    value of the session (sched(7), autogroup).
+    """
     with suppress(ProcessLookupError):
         os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
+    with suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,8 @@ class Child:
             log.error("%s: cannot be started: %s", self.name, error)
             self.delay()
             return
-        _give_way(self._process.pid, self.spec.niceness)
+        if self.spec.niceness:
+            _give_way(self._process.pid, self.spec.niceness)
         self.identity = Identity.of(self._process.pid) or Identity(self._process.pid, time.time())
         self._save()
         log.info("%s: started as process %d", self.name, self.identity.pid)

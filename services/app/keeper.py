@@ -33,7 +33,7 @@ LINGER_SECONDS = 120.0
 
 #: On shared cores the learner goes first, since all else waits: its threads meet after every step, and one that has
 #: to queue behind a game holds up the other. Measuring takes what is left.
-NICENESS = {"simulator": 5, "evaluator": 10}
+NICENESS = {"simulator": 3, "evaluator": 5}
 
 #: (run, service, resume) -> command line
 Argv = Callable[[RunFolder, str, bool], Sequence[str]]

@@ -54,8 +54,10 @@ class Proof:
     agent: str
     register: Register
 
-    def check_mark(self, name: str, data: bytes, mark: bytes) -> None:
+    def check_mark(self, name: str, data: bytes, mark: bytes | None) -> None:
         """Before anything is parsed: signed, and one that the run has now. Raises Forged."""
+        if mark is None:
+            raise Forged("it is not signed: a new run may begin from it (--init-from), this one cannot go on from it")
         own = signed_by(data, mark) == self.signer.public
         if problem := self.register.objection(name, sha256(data), own_key=own):
             raise Forged(problem)
@@ -86,10 +88,11 @@ def read_description(path: Path, proof: Proof | None = None) -> Description:
     """
     try:
         data = read_bounded(path / STATE, MAX_STATE_BYTES)
+        mark = read_bounded(path / MARK, MARK_BYTES) if (path / MARK).exists() else None
         if proof:
-            proof.check_mark(path.name, data, read_bounded(path / MARK, MARK_BYTES))
-        elif (path / MARK).exists():
-            signed_by(data, read_bounded(path / MARK, MARK_BYTES))
+            proof.check_mark(path.name, data, mark)
+        elif mark is not None:
+            signed_by(data, mark)
         found = _parsed(data)
         if proof:
             proof.check_place(path.name, found)

@@ -1,14 +1,16 @@
 """A policy examined here and now: against one opponent after the other, in one regime after the other.
 
-Every policy sees its own observation layout. All regimes are played in one batch of slots: nothing is built twice.
+Every policy sees its own observation layout. All pairings share one batch of slots: nothing is built twice, and no slot
+waits for the longest match of a pairing.
 """
 
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import torch
@@ -32,8 +34,8 @@ from .bank import PolicyBank
 from .duel import Contender
 from .tuning import like_services
 
-#: Matches played side by side.
-SLOTS = 256
+#: Matches played side by side, and decisions between two looks at what has ended.
+SLOTS, STEPS = 256, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +76,31 @@ def examine(
     `parameters`: those the candidate was trained with. Raises ValueError for a game, rule set, parameter, bot or regime
     that is not known.
     """
-    game_spec = spec(game_name)
+    game_spec, matches = spec(game_name), 2 * len(seeds)
     conditions = {regime: json.dumps(in_regime(game_spec, rules, parameters, regime)) for regime in regimes}
-    arena = _arena(game_name, rules, parameters, [candidate, *opponents], min(SLOTS, 2 * len(seeds)))
-    for regime, text in conditions.items():
-        for opponent in opponents:
-            ticket = Ticket(
-                ticket_id=f"{regime}: {opponent.name}",
-                purpose=PURPOSE_EVALUATE,
-                game=game_name,
-                rules=rules,
-                parameters_json=text,
-                players=[_entry(candidate), _entry(opponent)],
-                matches=2 * len(seeds),
-                seeds=seeds,
-                deterministic=True,
-                regime=regime,
-            )
-            yield _paper(regime, opponent.name, _played(arena, ticket))
+    pairings = list(product(conditions, opponents))
+    arena = _arena(game_name, rules, parameters, [candidate, *opponents], min(SLOTS, matches * len(pairings)))
+    for number, (regime, opponent) in enumerate(pairings):
+        ticket = Ticket(
+            ticket_id=str(number),
+            purpose=PURPOSE_EVALUATE,
+            game=game_name,
+            rules=rules,
+            parameters_json=conditions[regime],
+            players=[_entry(candidate), _entry(opponent)],
+            matches=matches,
+            seeds=seeds,
+            deterministic=True,
+            regime=regime,
+        )
+        arena.offer(ticket)
+    found: list[list[MatchResult]] = [[] for _ in pairings]
+    waiting = deque(zip(pairings, found, strict=True))
+    for result in _played(arena):
+        found[int(result.ticket_id)].append(result)
+        while waiting and len(waiting[0][1]) == matches:
+            (regime, opponent), results = waiting.popleft()
+            yield _paper(regime, opponent.name, results)
 
 
 def _arena(
@@ -112,14 +121,14 @@ def _entry(player: Contender) -> Player:
     return Player(bot=player.bot) if player.bot else Player(policy=player.ref)
 
 
-def _played(arena: Arena, ticket: Ticket) -> list[MatchResult]:
-    results: list[MatchResult] = []
-    arena.offer(ticket)
+def _played(arena: Arena) -> Iterator[MatchResult]:
+    """All that is queued, as the matches end."""
     with torch.inference_mode(), like_services():
         arena.fill()
-        while arena.playing:
-            results += arena.step()
-    return results
+    while arena.playing:
+        with torch.inference_mode(), like_services():
+            ended = [result for _ in range(STEPS) for result in arena.step()]
+        yield from ended
 
 
 def _paper(regime: str, opponent: str, results: Sequence[MatchResult]) -> Paper:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from ludus.app.home import Home, read_json
@@ -76,6 +77,8 @@ def test_a_run_is_stopped_goes_on_and_says_why_it_fails(
     wait_for("two updates", home, lambda: step() >= 2)
     now = status(home)
     assert now["stack"]["state"] == "up"
+    nice = [psutil.Process(run.heartbeat(name)["pid"]).nice() for name in ("learner", "simulator-0", "evaluator")]
+    assert nice[0] < nice[1] < nice[2], "all give way to the learner, measuring most of all"
     assert now["run"]["answering"] is True
     assert {one["state"] for one in now["run"]["services"]} <= {"ready", "waiting"}
     assert now["run"]["kl"] is not None

@@ -121,7 +121,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
     "tampered manifest": (lambda path: _edit(path, lambda tree: tree["counters"].update(decisions=7)), "altered"),
     "tampered by other layout alone": (lambda path: _edit(path, lambda tree: None), "altered"),
     "tampered signature": (lambda path: _flip(path / "state.sig"), "altered"),
-    "no signature": (lambda path: (path / "state.sig").unlink(), "No such file"),
+    "no signature": (lambda path: (path / "state.sig").unlink(), "it is not signed"),
     "empty signature": (lambda path: os.truncate(path / "state.sig", 0), "96 bytes, not 0"),
     "truncated signature": (lambda path: os.truncate(path / "state.sig", MARK_BYTES - 1), "96 bytes, not 95"),
     "a signature that nobody writes": (_pipe, "no file"),
