@@ -37,8 +37,6 @@ class Breach(NamedTuple):
     first: int
     last: int
     """steps"""
-    failed: bool
-    """not only suspicious"""
 
 
 class Plan(NamedTuple):
@@ -74,7 +72,7 @@ class Memory:
     back_step: int = -1
     """where the last rollback has gone on; -1 if there was none"""
     breaches: tuple[Breach, ...] = ()
-    """of every signal that is not all clean"""
+    """of every signal that has failed of late"""
     calm: int = 0
     failed: tuple[tuple[str, int], ...] = ()
     """signal, step: evidence of the last updates"""

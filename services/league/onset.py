@@ -1,7 +1,7 @@
-"""When a collapse began: of every signal since when it has been breached. Pure.
+"""When a collapse began: of every signal since when it has failed. Pure.
 
-Signals are kept apart, because one that only looks suspicious for a long time says nothing of where another one began
-to fail: training would go back much too far.
+Signals are kept apart, so that one says nothing of where another one began. Suspicion does not count at all: some of it
+is there for most of a run (a critic that explains nothing of short episodes): training would go back to its beginning.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ REJECTED = "rejected"
 
 def noted(breaches: tuple[Breach, ...], look: Look, calm_updates: int) -> tuple[Breach, ...]:
     """After a look. A signal is forgotten when it has been within its limits for a while."""
-    now = {one.rule.signal: False for one in look.firings} | ({REJECTED: False} if look.rejected else {})
-    now |= {one.rule.signal: True for one in look.firings if one.rule.verdict != "suspect"}
+    now = [one.rule.signal for one in look.firings if one.rule.verdict != "suspect"]
+    now += [REJECTED] if look.rejected else []
     known = {one.signal: one for one in breaches if look.step - one.last < calm_updates}
-    for signal, failed in now.items():
-        before = known.get(signal, Breach(signal, look.step, look.step, failed=False))
-        known[signal] = before._replace(last=look.step, failed=before.failed or failed)
+    for signal in now:
+        known[signal] = known.get(signal, Breach(signal, look.step, look.step))._replace(last=look.step)
     return tuple(known.values())
 
 
@@ -42,5 +41,5 @@ def cause_of(memory: Memory) -> str:
 
 
 def ill_since(memory: Memory) -> int | None:
-    """Since when anything has failed; None if nothing has, of late."""
-    return min((one.first for one in memory.breaches if one.failed), default=None)
+    """Since when anything has failed; None if nothing has, of late. Updates that were taken back have done no harm."""
+    return min((one.first for one in memory.breaches if one.signal != REJECTED), default=None)
