@@ -164,7 +164,11 @@ def _cooling(memory: Memory, config: HealthConfig) -> bool:
 
 
 def _suspicious(memory: Memory, look: Look) -> bool:
-    drifting = any(one.rule.verdict == "suspect" and one.rule.signal == "kl" for one in look.firings)
+    since = look.step - memory.soft_step if memory.soft_step >= 0 else -1
+    drifting = any(
+        one.rule.verdict == "suspect" and one.rule.signal == "kl" and not 0 <= since < one.rule.window
+        for one in look.firings
+    )
     return drifting or (look.rejected and len(memory.rejects) >= REJECTS)
 
 
@@ -172,7 +176,7 @@ def _soften(memory: Memory) -> tuple[Memory, Decision]:
     """Rung 2: smaller steps. Once for one piece of evidence: the window must fill again before the next."""
     now = memory.overrides
     gentler = Overrides(max(LEAST_RATE, now.rate / SOFTER), min(16.0, now.kl * SOFTER), max(0.5, now.epochs / SOFTER))
-    softened = replace(memory, phase="softened", overrides=gentler, rejects=(), calm=0)
+    softened = replace(memory, phase="softened", overrides=gentler, rejects=(), calm=0, soft_step=memory.step)
     if gentler == now:
         return softened, Decision()
     return softened, Decision("softened", f"learning rate x{gentler.rate:.2g}, KL penalty x{gentler.kl:.2g}")

@@ -71,6 +71,8 @@ class Memory:
     """of the last rollback or change of stage"""
     back_step: int = -1
     """where the last rollback has gone on; -1 if there was none"""
+    soft_step: int = -1
+    """of the last softening; -1 if there was none"""
     breaches: tuple[Breach, ...] = ()
     """of every signal that has failed of late"""
     calm: int = 0

@@ -199,6 +199,14 @@ def lived(memory: Memory, until: int, *suspects: str) -> Memory:
     return memory
 
 
+def test_one_window_of_evidence_softens_once() -> None:
+    memory, window, told = controller.Memory(), firing("kl_high").rule.window, []
+    for step in range(1, 2 * window + 1):
+        memory, decision = controller.observe(memory, Look(1, step, 0, False, "1-0", "a", [firing("kl_high")]), CONFIG)
+        told += [step] if decision.kind == "softened" else []
+    assert told == [1, 1 + window]
+
+
 def test_suspicion_does_not_send_a_collapse_far_back() -> None:
     start, _ = controller.observe(Memory(), Look(1, 0, 0, False, "1-0", "a"), CONFIG)
     memory = lived(start, 60, "kl_high", "critic_blind")
