@@ -130,7 +130,8 @@ def image_of(binary: Path) -> str:
     """An image of the binary and the libraries that it needs, each at the path it has here."""
     found = subprocess.run(["ldd", str(binary)], capture_output=True, text=True, check=False)
     libraries = re.findall(r"(/\S+) \(0x", found.stdout) if found.returncode == 0 else []
-    name = f"ludus-test:{hashlib.sha256(binary.read_bytes()).hexdigest()[:16]}"
+    # the path too: the same binary of another checkout or home is found there alone
+    name = f"ludus-test:{hashlib.sha256(str(binary).encode() + binary.read_bytes()).hexdigest()[:16]}"
     if subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False).returncode:
         subprocess.run(
             ["docker", "import", "-", name], input=_packed(binary, libraries), check=True, capture_output=True
