@@ -44,8 +44,9 @@ class RedisServer:
         return [find_redis(), *(text for key, value in options.items() for text in (f"--{key}", str(value)))]
 
     def start(self) -> None:
+        command = self.command()
         with (self.folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen(self.command(), stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + START_SECONDS
         while not is_ready(self.port):
             assert self._process.poll() is None, (self.folder / "redis.log").read_text()

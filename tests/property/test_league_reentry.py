@@ -50,7 +50,7 @@ def test_the_old_share_falls_from_its_beginning_to_nothing(began: int, target: i
 
 def test_after_a_second_rollback_the_matches_of_a_new_stage_come_step_by_step() -> None:
     """At first it is only `do_nothing`, then half of the matches are against `dogfighter`."""
-    league = World(load(DISASTER, [("decisions", 4096 * 200)], environment={}))
+    league = World(load(DISASTER, [("decisions", 2048 * 200)], environment={}))
     league.turn()
     league.record = reenter(league.record, 0, 40)
     shares = {step: fighters(league, step) for step in (99, 100, 120, 140)}
