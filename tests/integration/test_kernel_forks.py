@@ -26,7 +26,7 @@ for _ in range({FORKS}):
         time.sleep(0.01)
         os._exit(0)
     ends.append(os.waitpid(child, 0)[1])
-print(sum(end != 0 for end in ends))
+print(sum(end != 0 for end in ends), flush=True)
 os._exit(0)
 """
 
