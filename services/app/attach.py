@@ -134,7 +134,7 @@ def conclude(run: RunFolder, console: Console, view: Json) -> int:
     if view["state"] == "stopped":
         console.print(f"\n{run.name} was stopped. Go on: ludus resume {run.name}", highlight=False)
         return 0
-    summary = _wait_for_report(run)
+    summary = wait_for_report(run)
     console.print()
     if not summary:
         console.print(f"{run.name} is finished, but its report is missing: see ludus logs {run.name} evaluator")
@@ -143,7 +143,8 @@ def conclude(run: RunFolder, console: Console, view: Json) -> int:
     return 0
 
 
-def _wait_for_report(run: RunFolder) -> Json:
+def wait_for_report(run: RunFolder) -> Json:
+    """What the evaluator writes soon after the end; empty if it does not."""
     deadline = time.monotonic() + REPORT_SECONDS
     while not (summary := run.summary()) and time.monotonic() < deadline:
         time.sleep(0.2)
