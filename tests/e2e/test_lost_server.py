@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ludus.kernel import jetstream
-from ludus.kernel.bus import Bus
 from ludus.kernel.topology import RESULTS, ROLLOUTS
 
-from ..integration.cluster_kit import NEEDS_LINUX, RUN, Cluster
+from ..integration.cluster_kit import NEEDS_LINUX, RUN, Cluster, leader, three_servers
 from .conftest import Cli  # type: ignore[import-untyped]
 from .test_locked import SMALL  # type: ignore[import-untyped]
 
@@ -21,15 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), NEEDS_LINUX]
 
 @pytest.fixture
 def cluster(nats_binary: Path, tmp_path: Path) -> Iterator[Cluster]:
-    made = Cluster(tmp_path, nats_binary)
-    for name in ("n1", "n2", "n3"):
-        made.start(name)
-    yield made
-    made.end()
-
-
-async def leader(bus: Bus, stream: str) -> str:
-    return str((await jetstream.call(bus.link, f"STREAM.INFO.{stream}"))["cluster"]["leader"])
+    with three_servers(tmp_path, nats_binary) as made:
+        yield made
 
 
 async def test_a_run_survives_the_loss_of_a_server(ludus: Cli, cluster: Cluster) -> None:

@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ludus.app.cli import run as ludus
+from ludus.kernel import jetstream
 from ludus.kernel.bus import Bus
 from ludus.kernel.nats_server import answers, free_port
 
@@ -75,3 +78,22 @@ class Cluster:
         for server in self.running.values():
             server.kill()
             server.wait(10)
+
+
+@contextmanager
+def three_servers(folder: Path, binary: Path) -> Iterator[Cluster]:
+    """All of them started, and ended afterwards."""
+    made = Cluster(folder, binary)
+    for name in ("n1", "n2", "n3"):
+        made.start(name)
+    yield made
+    made.end()
+
+
+async def leader(bus: Bus, stream: str) -> str:
+    """Name of the server that leads a stream; empty while none does."""
+
+    async def ask() -> str:
+        return str((await jetstream.call(bus.link, f"STREAM.INFO.{stream}"))["cluster"].get("leader", ""))
+
+    return await bus.retry("asking who leads", ask)

@@ -23,7 +23,7 @@ from ludus.kernel.nats_cluster import ROUTE
 from ludus.kernel.nats_server import answers
 from ludus.kernel.topology import BUCKETS, CONSUMERS, RESULTS, ROLLOUTS, RUN_BUCKET, STREAMS, TICKETS
 
-from .cluster_kit import HOSTS, NEEDS_LINUX, RUN, Cluster
+from .cluster_kit import HOSTS, NEEDS_LINUX, RUN, Cluster, leader, three_servers
 
 pytestmark = [
     pytest.mark.slow,
@@ -34,11 +34,8 @@ pytestmark = [
 
 @pytest.fixture
 def cluster(nats_binary: Path, tmp_path: Path) -> Iterator[Cluster]:
-    made = Cluster(tmp_path, nats_binary)
-    for name in ("n1", "n2", "n3"):
-        made.start(name)
-    yield made
-    made.end()
+    with three_servers(tmp_path, nats_binary) as made:
+        yield made
 
 
 @pytest.fixture
@@ -47,13 +44,6 @@ async def league(cluster: Cluster) -> AsyncIterator[Bus]:
     await made.declare(rollout_depth=4)
     yield made
     await made.close()
-
-
-async def leader(bus: Bus, stream: str) -> str:
-    async def ask() -> str:
-        return str((await jetstream.call(bus.link, f"STREAM.INFO.{stream}"))["cluster"].get("leader", ""))
-
-    return await bus.retry("asking who leads", ask)
 
 
 async def publish(bus: Bus, acknowledged: dict[str, int], stop: asyncio.Event) -> float:
