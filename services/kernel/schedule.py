@@ -81,6 +81,15 @@ class RandomisationStage(Section):
         return self.from_update if self.from_update is not None else (self.from_progress or 0.0) * total_updates
 
 
+class CanaryConfig(Section):
+    """How a new phase, pool of bots or level of randomisation is tried before all matches are of it."""
+
+    share: float = Field(0.25, ge=0, le=1, description="of training matches that are of the new one at first; 0: all")
+    updates: int = Field(4, ge=0, description="so long at first, but at most a quarter of its length")
+    retry_updates: int = Field(20, ge=1, description="updates before the next attempt if health took it back; likewise")
+    attempts: int = Field(3, ge=1, description="after so many that were taken back it is entered in steps instead")
+
+
 class GuestConfig(Section):
     """A policy from elsewhere. In a hand-written file its path alone is enough; the rest is filled in."""
 
@@ -104,6 +113,7 @@ class LeagueConfig(Section):
     randomisation: tuple[RandomisationStage, ...] = Field(
         (), description="levels of domain randomisation in training, whatever the phase; empty: as game_parameters say"
     )
+    canary: CanaryConfig = CanaryConfig()  # type: ignore[call-arg]
     curriculum: CurriculumConfig = CurriculumConfig()  # type: ignore[call-arg]
     exploiters: ExploitersConfig = ExploitersConfig()  # type: ignore[call-arg]
     snapshot_updates: int = Field(25, ge=1, description="the learner joins the pool every so many updates")

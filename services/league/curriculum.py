@@ -1,18 +1,19 @@
 """Whose turn it is to learn, on which level, as a pure state machine: `step(rules, state, event) -> state, effects`.
 
 Alternation and phase warm-up are those of AMS-DRL self-play (see docs/games/pursuit.md). A change of level is a
-transaction: versions are kept, a small share of the matches is played on the new level, and the next evaluation widens
-that to all of them or takes it back.
+transaction (`trial`): versions are kept, a small share of the matches is played on the new level, and the next
+evaluation widens that to all of them or takes it back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ..kernel.config import RunConfig
 from ..kernel.curriculum import CurriculumConfig, Share
 from ..kernel.wilson import wilson_interval
+from .trial import Outcome, Terms, Trial, begin, drawn, elapse, judge, ripe
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,12 @@ class Rules:
     def top(self) -> int:
         return max(0, len(self.config.ladder) - 1)
 
+    @property
+    def terms(self) -> Terms:
+        """Of the trial of a level. Between two of them time is counted in evaluations."""
+        advance = self.config.advance
+        return Terms(advance.canary_share, advance.canary_updates, advance.retry_evaluations)
+
     def phase_updates(self, phase: int) -> int:
         """Length of the phase with this number, from 0."""
         one = self.config.alternation
@@ -54,15 +61,12 @@ class State:
     """all matches are played on it, or on earlier ones for replay"""
     level_step: float = 0.0
     """mean step of the agents when it began"""
-    canary: bool = False
-    """the next level is being tried"""
-    canary_step: float = 0.0
+    trial: Trial = field(default_factory=Trial)
+    """of the next level"""
     base: Mapping[str, float] | None = None
     """panel win rates before the trial"""
     calm: int = 0
     """evaluations in a row with a small gap"""
-    hold: int = 0
-    """evaluations to wait before the next trial"""
     looked: int = -1
     """step of the last evaluation that was looked at"""
     panel: Mapping[str, float] | None = None
@@ -100,6 +104,13 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Ill:
+    """Health took training back, or softened it, while a level was tried."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Changed:
     """What people are told. `kind`: "turn", "level_trial", "level", "level_reverted" or "warm_start"."""
 
@@ -107,13 +118,15 @@ class Changed:
     message: str
 
 
-Event = Progress | Measured
+Event = Progress | Measured | Ill
 
 
 def step(rules: Rules, state: State, event: Event, now: float = 0.0) -> tuple[State, list[Changed]]:
     """The next state. `now`: mean step of the agents at an evaluation."""
     if isinstance(event, Measured):
         return _measured(rules, state, event, now)
+    if isinstance(event, Ill):
+        return _settle(rules, state, now, event.reason) if state.trial.on else (state, [])
     state, warmed = _warm(rules, state, event)
     state, level = _by_time(rules, state, event)
     state, turned = _alternate(rules, state, event)
@@ -130,7 +143,7 @@ def learning(rules: Rules, state: State, done: frozenset[str] = frozenset()) -> 
 def level_of(rules: Rules, state: State, draw: float, replay: float) -> int:
     """Level of a training match, by two numbers in [0, 1)."""
     advance = rules.config.advance
-    if state.canary and draw < advance.canary_share:
+    if drawn(rules.terms, state.trial, draw):
         return state.level + 1
     if state.level and draw >= 1 - advance.replay_share:
         return int(replay * state.level)
@@ -144,11 +157,11 @@ def _measured(rules: Rules, state: State, event: Measured, now: float) -> tuple[
     if event.step <= state.looked:
         return state, []
     state = replace(state, looked=event.step, panel=dict(event.panel), calm=_calm(rules, state, event))
-    if state.canary:
-        ripe = event.step >= state.canary_step + rules.config.advance.canary_updates
-        return _judge(rules, state, event, now) if ripe else (state, [])
-    if state.hold:
-        return replace(state, hold=state.hold - 1), []
+    if state.trial.on:
+        believed = ripe(rules.terms, state.trial, event.step)
+        return _settle(rules, state, now, _fallen(rules, state, event)) if believed else (state, [])
+    if state.trial.hold:
+        return replace(state, trial=elapse(state.trial, 1)), []
     if state.level < rules.top and _gate(rules, state, event):
         return _try(rules, state, now)
     return state, []
@@ -173,7 +186,7 @@ def _gate(rules: Rules, state: State, event: Measured) -> bool:
 def _by_time(rules: Rules, state: State, event: Progress) -> tuple[State, list[Changed]]:
     limit = rules.config.advance.decisions
     unknown = state.panel is None and rules.config.advance.canary_share > 0
-    if limit is None or unknown or state.canary or state.hold or state.level >= rules.top:
+    if limit is None or unknown or state.trial.on or state.trial.hold or state.level >= rules.top:
         return state, []
     if event.mean - state.level_step < rules.updates(limit):
         return state, []
@@ -181,27 +194,39 @@ def _by_time(rules: Rules, state: State, event: Progress) -> tuple[State, list[C
 
 
 def _try(rules: Rules, state: State, now: float) -> tuple[State, list[Changed]]:
-    """The transaction begins; without a canary it ends at once."""
-    if not rules.config.advance.canary_share:
-        return _widen(rules, state, now)
-    state = replace(state, canary=True, canary_step=now, base=state.panel, calm=0)
-    share = rules.config.advance.canary_share
-    return state, [Changed("level_trial", f"{_name(rules, state.level + 1)} is tried on {share:.0%} of the matches")]
+    trial, outcome = begin(rules.terms, state.trial, now)
+    return _changed(rules, replace(state, trial=trial, base=state.panel, calm=0), now, outcome)
 
 
-def _judge(rules: Rules, state: State, event: Measured, now: float) -> tuple[State, list[Changed]]:
+def _fallen(rules: Rules, state: State, event: Measured) -> str:
+    """What speaks against the level; empty if nothing does."""
     drop, base = rules.config.advance.revert_drop, state.base or {}
     fallen = [agent for agent, rate in event.panel.items() if base.get(agent, rate) - rate > drop]
-    if not fallen:
+    return f"{', '.join(fallen)} fell by more than {drop:.0%} on the panel" if fallen else ""
+
+
+def _settle(rules: Rules, state: State, now: float, failure: str) -> tuple[State, list[Changed]]:
+    trial, outcome = judge(rules.terms, state.trial, now, failed=bool(failure))
+    return _changed(rules, replace(state, trial=trial), now, outcome, failure)
+
+
+def _changed(
+    rules: Rules, state: State, now: float, outcome: Outcome, failure: str = ""
+) -> tuple[State, list[Changed]]:
+    """What follows from the outcome of a trial, or of its beginning."""
+    if outcome == "widened":
         return _widen(rules, state, now)
-    state = replace(state, canary=False, base=None, calm=0, hold=rules.config.advance.retry_evaluations, level_step=now)
-    names = ", ".join(fallen)
-    message = f"{_name(rules, state.level + 1)} is taken back: {names} fell by more than {drop:.0%} on the panel"
-    return state, [Changed("level_reverted", message)]
+    if outcome == "tried":
+        message = f"{_name(rules, state.level + 1)} is tried on {rules.terms.share:.0%} of the matches"
+        return state, [Changed("level_trial", message)]
+    if outcome == "reverted":
+        message = f"{_name(rules, state.level + 1)} is taken back: {failure}"
+        return replace(state, base=None, calm=0, level_step=now), [Changed("level_reverted", message)]
+    return state, []
 
 
 def _widen(rules: Rules, state: State, now: float) -> tuple[State, list[Changed]]:
-    state = replace(state, level=state.level + 1, level_step=now, canary=False, base=None, calm=0)
+    state = replace(state, level=state.level + 1, level_step=now, base=None, calm=0)
     found = [Changed("level", f"{_name(rules, state.level)} begins")]
     warm, alternation = rules.config.advance.warm_start, rules.config.alternation
     if warm is not None:

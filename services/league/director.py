@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from ..api.v1 import run_pb2 as run
 from ..kernel.players import version_id
-from . import alarm, balance, exploiters, gate, levels, lockstep, reentry
+from . import alarm, balance, exploiters, gate, levels, lockstep, schedule
 from .examiner import evaluate, evaluate_on_schedule, evaluate_regimes, gaps, order_again
-from .phases import Stage, randomisation_at, stage_at, stage_began
 from .plan import Plan
 from .pool import admit_version
 from .tickets import training_shortage
@@ -52,16 +51,12 @@ def _train(turn: Turn) -> None:
     if turn.plan.config.lockstep and not lockstep.is_due(turn):
         _wait(turn)
         return
-    stage = stage_at(turn.plan.config.league.phases, turn.view.step, turn.plan.config.total_updates)
-    if turn.record.phase != stage.name:
-        turn.record.phase = stage.name
-        turn.announce("phase", f"{stage.name} begins", scripted_share=stage.scripted_share)
-    _randomise(turn)
-    turn.record.stage_step = _stage_step(turn)
+    schedule.follow(turn)
     _snapshot(turn)
     _end_learning(turn)
     exploiters.follow(turn)
     levels.follow(turn)
+    turn.record.trial_failure = ""
     balance.follow(turn)
     if turn.view.over:
         _end_training(turn)
@@ -71,9 +66,9 @@ def _train(turn: Turn) -> None:
     alarm.look(turn)
     gate.follow(turn)
     if turn.plan.config.lockstep:
-        lockstep.order(turn, stage)
+        lockstep.order(turn)
     else:
-        _order_training(turn, stage)
+        _order_training(turn)
 
 
 def _wait(turn: Turn) -> None:
@@ -83,20 +78,6 @@ def _wait(turn: Turn) -> None:
     else:
         order_again(turn)
         gate.follow(turn)
-
-
-def _randomise(turn: Turn) -> None:
-    """In every phase alike; matches in play keep the level they began with."""
-    config, step = turn.plan.config, turn.view.step
-    level = randomisation_at(config.league.randomisation, step, config.total_updates)
-    if turn.record.randomisation != level:
-        turn.record.randomisation = level
-        turn.announce("randomisation", f"{level or 'as configured'} begins", update=step)
-
-
-def _stage_step(turn: Turn) -> int:
-    config = turn.plan.config
-    return stage_began(config.league.phases, config.league.randomisation, turn.view.step, config.total_updates)
 
 
 def _snapshot(turn: Turn) -> None:
@@ -124,18 +105,18 @@ def _end_learning(turn: Turn) -> None:
         turn.record.learning[:] = [name for name, seen in turn.view.agents.items() if seen.final is None]
 
 
-def _order_training(turn: Turn, stage: Stage) -> None:
+def _order_training(turn: Turn) -> None:
     view = turn.view
     for _ in range(training_shortage(turn.plan.config, view.training_waiting, view.training_undelivered)):
         number, bot = turn.printer.next_ticket, levels.practice_bot(turn)
         agent = turn.chooser(number)
-        own, level = reentry.stage_of(turn, stage, number)
-        own = balance.gentler(turn, agent, own)
+        stage, randomisation = schedule.of_ticket(turn, number)
+        stage = balance.gentler(turn, agent, stage)
         if agent in view.exploiters:
             players = turn.match(agent, exploiters.opponent(turn, agent, number))
         else:
-            players = turn.lineup(agent, own, view.standings, number, bot)
-        turn.publish([turn.printer.training(players, own.name, level, levels.level(turn, number))])
+            players = turn.lineup(agent, stage, view.standings, number, bot)
+        turn.publish([turn.printer.training(players, stage.name, randomisation, levels.level(turn, number))])
 
 
 def _end_training(turn: Turn) -> None:

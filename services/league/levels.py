@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import fields
 
 from ..api.v1.run_pb2 import CurriculumState
 from ..games.conditions import DEFAULT_REGIME
@@ -11,11 +11,12 @@ from ..kernel.curriculum import Share
 from ..kernel.panel import EVALUATE
 from ..kernel.players import NOBODY, agent_of, orient, version_id, version_of
 from . import curriculum
-from .curriculum import Changed, Event, Measured, Progress, State
+from .curriculum import Changed, Event, Ill, Measured, Progress, State
 from .evaluation import remaining_in
 from .exams import Exam, opponents, target
 from .pool import admit_version
 from .seeds import unit
+from .trial import message_of, trial_of
 from .turn import Turn
 
 
@@ -24,9 +25,9 @@ def state_of(turn: Turn) -> State:
     if not turn.record.HasField("curriculum"):
         return State()
     stored = turn.record.curriculum
-    known = {name: getattr(stored, name) for name in CurriculumState.DESCRIPTOR.fields_by_name}
+    known = {name: getattr(stored, name) for name in _NAMES}
     known |= {name: dict(known[name]) or None for name in ("base", "panel")}
-    return State(**known)
+    return State(**known | {"trial": trial_of(stored.trial)})
 
 
 def follow(turn: Turn) -> None:
@@ -37,17 +38,25 @@ def follow(turn: Turn) -> None:
     state, changes = state_of(turn), list[Changed]()
     done = frozenset(final.agent for final in turn.view.finals)
     progress = Progress({head.agent: head.step for head in turn.view.heads}, done)
-    events: list[Event] = [*_evaluations(turn, state), progress]
+    illness = [Ill(turn.record.trial_failure)] if turn.record.trial_failure else []
+    events: list[Event] = [*illness, *_evaluations(turn, state), progress]
     for event in events:
         state, found = curriculum.step(rules, state, event, progress.mean)
         changes += found
-    if changes and not keep_everybody(turn):
+    if any(change.kind != "level_reverted" for change in changes) and not keep_everybody(turn):
         return
-    known = {name: value for name, value in asdict(state).items() if value is not None}
-    turn.record.curriculum.CopyFrom(CurriculumState(**known))
+    if state.trial.on and any(change.kind == "level_trial" for change in changes):
+        turn.ask_for_checkpoints()
+    turn.record.curriculum.CopyFrom(stored_as(state))
     turn.record.learning[:] = curriculum.learning(rules, state, done)
     for change in changes:
         turn.announce(change.kind, change.message)
+
+
+def stored_as(state: State) -> CurriculumState:
+    """For the record."""
+    known = {name: value for name in _NAMES if (value := getattr(state, name)) is not None}
+    return CurriculumState(**known | {"trial": message_of(state.trial)})
 
 
 def keep_everybody(turn: Turn) -> bool:
@@ -126,3 +135,6 @@ def won(turn: Turn, exam: Exam, version: str = "") -> Share:
         wins += pair.wins if first == own else pair.losses
         matches += pair.matches
     return Share(wins, matches)
+
+
+_NAMES = [one.name for one in fields(State) if one.name != "trial"]

@@ -9,8 +9,7 @@ record: a league that dies has either decided on a window or has not, and never 
 from __future__ import annotations
 
 from ..api.v1.lockstep_pb2 import Orders
-from . import levels
-from .phases import Stage
+from . import levels, schedule
 from .tickets import lockstep_shortage
 from .turn import Turn
 
@@ -22,14 +21,15 @@ def is_due(turn: Turn) -> bool:
     return turn.view.window >= due and turn.view.step < turn.plan.config.total_updates
 
 
-def order(turn: Turn, stage: Stage) -> None:
+def order(turn: Turn) -> None:
     """Write the orders of the window that is due into the record."""
     config, record, standings = turn.plan.config, turn.record, turn.view.training
     printer = turn.printer_from(record.orders.next_ticket, record.orders.next_match)
     tickets = []
     for _ in range(lockstep_shortage(config, printer.next_match - 1 - standings.results)):
-        players = turn.lineup(turn.chooser(printer.next_ticket), stage, standings, printer.next_ticket)
-        on_level = levels.level(turn, printer.next_ticket)
-        tickets.append(printer.training(players, stage.name, record.randomisation, on_level))
+        number = printer.next_ticket
+        stage, randomisation = schedule.of_ticket(turn, number)
+        players = turn.lineup(turn.chooser(number), stage, standings, number)
+        tickets.append(printer.training(players, stage.name, randomisation, levels.level(turn, number)))
     record.orders.CopyFrom(Orders(window=turn.view.window, tickets=tickets,
                                   next_match=printer.next_match, next_ticket=printer.next_ticket))  # fmt: skip

@@ -66,17 +66,17 @@ def stage_at(phases: Sequence[PhaseConfig], step: int, total_updates: int) -> St
     return Stage(phases[-1], 1.0)
 
 
-def stage_began(
-    phases: Sequence[PhaseConfig], randomisation: Sequence[RandomisationStage], step: int, total_updates: int
-) -> int:
-    """The update with which phase, bots or level of randomisation last became what they are at `step`."""
+def stage_starts(
+    phases: Sequence[PhaseConfig], randomisation: Sequence[RandomisationStage], total_updates: int
+) -> tuple[int, ...]:
+    """The updates with which phase, bots or level of randomisation become different, ascending, and 0 before them."""
 
     def key(update: int) -> tuple[str, tuple[str, ...], str]:
         stage = stage_at(phases, update, total_updates)
         return stage.name, stage.bots, randomisation_at(randomisation, update, total_updates)
 
     near = {int(bound) + k for bound in _bounds(phases, randomisation, total_updates) for k in (0, 1)}
-    return max((at for at in near if 0 < at <= step and key(at) != key(at - 1)), default=0)
+    return (0, *sorted(at for at in near if at > 0 and key(at) != key(at - 1)))
 
 
 def _bounds(

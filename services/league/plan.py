@@ -14,8 +14,8 @@ from ..kernel.curriculum import merged
 from ..kernel.guests import guests_of
 from ..kernel.panel import DETERMINISTIC, SAMPLED, with_other_play
 from ..kernel.players import version_id
+from . import curriculum, stages
 from .cast import Cast, cast_of, guests_against
-from .curriculum import Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Plan:
     bots: tuple[str, ...]
     """every scripted bot of the game: the panel"""
     cast: Cast
-    curriculum: Rules
+    curriculum: curriculum.Rules
+    stages: stages.Rules
     guests: Mapping[str, PolicyRef] = field(default_factory=dict)
     """policies from elsewhere by name: on the panel too"""
     alone: bool = False
@@ -60,8 +61,8 @@ def make_plan(config: RunConfig) -> Plan:
     _somebody_to_meet(config, cast)
     if config.evaluator.gate.enabled and (spec.seats == 1 or cast.fixed or len(cast.agents) > 1):
         raise ConfigError("evaluator.gate.enabled: expected a run with one agent that can meet itself")
-    curriculum = _curriculum(config, spec, cast)
-    return Plan(config, bots, cast, curriculum, guests, alone=spec.seats == 1, regimes=_conditions(config, spec))
+    ladder, calendar = _curriculum(config, spec, cast), stages.Rules.of(config)
+    return Plan(config, bots, cast, ladder, calendar, guests, spec.seats == 1, _conditions(config, spec))
 
 
 def _somebody_to_meet(config: RunConfig, cast: Cast) -> None:
@@ -79,7 +80,7 @@ def _somebody_to_meet(config: RunConfig, cast: Cast) -> None:
                 )
 
 
-def _curriculum(config: RunConfig, spec: GameSpec, cast: Cast) -> Rules:
+def _curriculum(config: RunConfig, spec: GameSpec, cast: Cast) -> curriculum.Rules:
     """Tries every level on the game, and finds the agents that are named. Raises ConfigError."""
     wanted, key = config.league.curriculum, "league.curriculum"
     for index, level in enumerate(wanted.ladder):
@@ -103,7 +104,7 @@ def _curriculum(config: RunConfig, spec: GameSpec, cast: Cast) -> Rules:
     if warm is not None:
         with _blame(f"{key}.advance.warm_start.bot"):
             registry.expect("bot", warm.bot, cast.bots_against(warm.agent))
-    return Rules.of(config)
+    return curriculum.Rules.of(config)
 
 
 def _conditions(config: RunConfig, spec: GameSpec) -> tuple[str, ...]:

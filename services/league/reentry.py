@@ -1,15 +1,11 @@
 """A stage that was collapsed in twice is entered in steps: at first most matches are still of the stage before. Pure.
 
-Stages are what follows the clock of updates: phases, their pools of bots, levels of randomisation. Levels of the
-curriculum are tried on a part of the matches anyway (`curriculum`).
+Stages are what follows the clock of updates: phases, their pools of bots, levels of randomisation (`stages`).
 """
 
 from __future__ import annotations
 
 from ..api.v1.run_pb2 import RunRecord
-from .phases import Stage, randomisation_at, stage_at
-from .seeds import unit
-from .turn import Turn
 
 #: Share of the matches that are of the stage before when a stage is entered. It falls to nothing in a straight line.
 OLD_SHARE = 0.7
@@ -22,15 +18,6 @@ def old_share(record: RunRecord, step: int) -> float:
         return 0.0
     age = step - max(record.stage_step, again.step)
     return OLD_SHARE * (1 - age / again.updates) if 0 <= age < again.updates else 0.0
-
-
-def stage_of(turn: Turn, stage: Stage, ticket: int) -> tuple[Stage, str]:
-    """Stage and level of randomisation of the ticket of this number."""
-    record, config = turn.record, turn.plan.config
-    if unit(config.seed, "reentry", ticket) >= old_share(record, turn.view.step):
-        return stage, record.randomisation
-    before, total = record.stage_step - 1, config.total_updates
-    return stage_at(config.league.phases, before, total), randomisation_at(config.league.randomisation, before, total)
 
 
 def reenter(record: RunRecord, step: int, updates: int) -> RunRecord:

@@ -18,6 +18,7 @@ from .memory import Decision, Memory, Plan
 from .reentry import reenter
 from .store import RecordStore
 from .targets import step_of, target_of
+from .trial import fail
 from .wards import Ward, Wards
 
 #: A learner that has not resumed by then is not going to: a person is asked.
@@ -74,8 +75,8 @@ class Rollbacks:
         await self._ctx.event("rollback_fenced", f"{ward.agent}: epoch {epoch}, back to {intent.checkpoint}")
 
     def _fenced(self, record: run.RunRecord, agent: str, step: int, remedy: str) -> run.RunRecord:
-        """Where a plain return was not enough, stages are entered in steps from now on."""
-        changed = retire(record, agent, step)
+        """What was being tried is taken back. Where a plain return was not enough, stages are entered in steps."""
+        changed = fail(retire(record, agent, step), f"{agent} was rolled back")
         return changed if remedy == "restore" else reenter(changed, step, self._config.reentry_updates)
 
     async def _conclude(self, ward: Ward, intent: Intent) -> None:

@@ -22,9 +22,9 @@ from .guests import admit_guests
 from .keeper import Keeper, LedgerGap
 from .ledger import fresh_state
 from .mirror import Mirror, connect
-from .phases import stage_at
 from .plan import make_plan
 from .rater import Rater
+from .stages import in_force
 from .status import build_status
 from .store import RecordStore
 from .training import TrainingLedger
@@ -207,7 +207,7 @@ class League:
 
     def _report(self, record: RunRecord, view: View, snapshots: int) -> None:
         total = self.ctx.config.total_updates
-        stage = stage_at(self.ctx.config.league.phases, view.step, total)
+        stage = in_force(self._plan.stages, record, view.step).stage
         self._gauges.directed(record, view, stage, total, snapshots)
         self.ctx.beat(phase=record.phase, randomisation=record.randomisation, run_state=state_name(record.state))
 

@@ -9,7 +9,7 @@ from ..api.v1.health_pb2 import LearnerHealth
 from ..api.v1.standings_pb2 import Standings
 from ..kernel.config import RunConfig
 from ..kernel.panel import regression_text, regressions
-from .phases import stage_at
+from .stages import Rules, in_force
 
 
 def build_status(
@@ -25,7 +25,7 @@ def build_status(
     """`progress` is the share of updates made; `eta_seconds` is 0 when there is nothing to tell it from."""
     health, total = healths[0], config.total_updates
     step = sum(one.policy.step for one in healths) / len(healths)
-    stage = stage_at(config.league.phases, int(step), total)
+    stage = in_force(Rules.of(config), record, int(step)).stage
     return run.RunStatus(
         run=config.run,
         game=config.game,

@@ -75,6 +75,10 @@ class Turn:
             self.effects.append(Keep(policy))
         return True
 
+    def ask_for_checkpoints(self) -> None:
+        """A change is about to be tried: every learner saves itself as it is before what the change brings arrives."""
+        self.record.checkpoint_step = self.view.step
+
     def chooser(self, ticket: int) -> str:
         """Who chooses an opponent for the ticket of this number: the agents that learn take turns, exploiters as often
         as their share says."""

@@ -16,6 +16,7 @@ from ..kernel.service import Context
 from . import controller, memory
 from .memory import PHASES, Decision, Memory
 from .store import RecordStore
+from .trial import fail
 
 
 @dataclass
@@ -69,6 +70,8 @@ class Wards:
         if decision.kind:
             detail = {"agent": ward.agent, "step": new.step, "fingerprint": controller.fingerprint_of(new)}
             await self._ctx.event(decision.kind, f"{ward.agent}: {decision.message}", **detail, **evidence)
+        if decision.kind == "softened":
+            await self._store.change(lambda record: fail(record, f"training of {ward.agent} was softened"))
         if decision.pause:
             await self._pause(f"{ward.agent}: {new.reason}")
 

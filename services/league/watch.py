@@ -142,4 +142,5 @@ def stage_of(record: RunRecord) -> str:
     """Name of the stage that the run is in: another one may collapse in another way."""
     level = f"level {record.curriculum.level}" if record.curriculum.level else ""
     since = f"from {record.stage_step}" if record.stage_step else ""
-    return "/".join(filter(None, (record.phase, record.randomisation, level, since)))
+    trial = f"trying {record.stages.trying}" if record.stages.trial.on else ""
+    return "/".join(filter(None, (record.phase, record.randomisation, level, since, trial)))

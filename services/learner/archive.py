@@ -45,6 +45,11 @@ class Archive:
             await self._ctx.event("warning", message)
         return saved
 
+    async def asked(self, step: int) -> bool:
+        """Whether the league wants a checkpoint of this update: it is about to try a change."""
+        record = await self._ctx.run_record()
+        return record is not None and self._vault.durable_step < record.checkpoint_step <= step
+
     async def write(self, *, pinned: bool) -> Saved:
         """On the disk, then on the list; what it replaces is struck off the list, then removed. Raises Fatal."""
         vault = self._vault

@@ -291,7 +291,8 @@ class Learner:
             await self._finish(report)
         else:
             await self.publisher.health(self._health(report.metrics))
-            if time.monotonic() - self._saved_at >= self._config.checkpoint_seconds:
+            overdue = time.monotonic() - self._saved_at >= self._config.checkpoint_seconds
+            if overdue or await self._archive.asked(counters.step):
                 report.wall_seconds["checkpoint"] = await self._save()
         self._reporter.published(report, counters, self._vault.durable_step)
         self._beat()

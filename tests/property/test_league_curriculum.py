@@ -8,7 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from pydantic import ValidationError
 
 from ludus.kernel.curriculum import CurriculumConfig, Share
-from ludus.league.curriculum import Changed, Measured, Progress, Rules, State, learning, level_of, step
+from ludus.league.curriculum import Changed, Ill, Measured, Progress, Rules, State, learning, level_of, step
+from ludus.league.trial import Trial
 
 AGENTS = ("pursuer", "evader")
 BATCH, TOTAL = 100, 400
@@ -44,12 +45,12 @@ class Machine(RuleBasedStateMachine):
     def progress(self) -> Progress:
         return Progress(dict(self.steps), frozenset(agent for agent in AGENTS if self.steps[agent] >= TOTAL))
 
-    def take(self, event: Progress | Measured) -> list[Changed]:
+    def take(self, event: Progress | Measured | Ill) -> list[Changed]:
         before = self.state
         self.state, changes = step(self.rules, before, event, self.progress().mean)
         assert 0 <= self.state.level - before.level <= 1, "one level at a time, never back"
         if before.level != self.state.level and self.rules.config.advance.canary_share:
-            assert before.canary, "no level without a trial"
+            assert before.trial.on, "no level without a trial"
         if self.state.turn != before.turn and before.turn and not any(one.kind == "level" for one in changes):
             made = self.steps[before.turn] - before.phase_begin
             over = made >= self.rules.phase_updates(before.phase) or self.steps[before.turn] >= TOTAL
@@ -74,8 +75,17 @@ class Machine(RuleBasedStateMachine):
         if any(one.kind == "level_reverted" for one in changes):
             assert before.base is not None
             assert any(before.base[agent] - rate > 0.15 for agent, rate in zip(AGENTS, panel, strict=True))
-            assert not self.state.canary
-            assert self.state.hold
+            assert not self.state.trial.on
+            assert self.state.trial.hold
+            assert self.state.trial.failures == before.trial.failures + 1
+
+    @rule()
+    def fall_ill(self) -> None:
+        before = self.state
+        changes = self.take(Ill("main was rolled back"))
+        assert [one.kind for one in changes] == ["level_reverted"] * before.trial.on
+        assert self.state.level == before.level
+        assert not self.state.trial.on
 
     @invariant()
     def somebody_learns_and_matches_have_a_level(self) -> None:
@@ -90,7 +100,7 @@ class Machine(RuleBasedStateMachine):
             assert len(chosen) == 1
         for draw in (0.0, 0.5, 0.99):
             level = level_of(self.rules, self.state, draw, draw)
-            assert 0 <= level <= self.state.level + self.state.canary <= self.rules.top
+            assert 0 <= level <= self.state.level + self.state.trial.on <= self.rules.top
 
 
 TestMachine = Machine.TestCase
@@ -153,7 +163,10 @@ def test_on_a_new_level_one_agent_practises_against_a_bot_and_learns_first() -> 
 def test_matches_are_spread_over_the_trial_the_level_and_those_before() -> None:
     machine = rules(levels=LEVELS, advance={"decisions": 1, "canary_share": 0.1, "replay_share": 0.2})
     draws = [(k + 0.5) / 1000 for k in range(1000)]
-    on = [level_of(machine, State(level=2, canary=True), draw, (37 * k % 1000) / 1000) for k, draw in enumerate(draws)]
+    on = [
+        level_of(machine, State(level=2, trial=Trial(on=True)), draw, (37 * k % 1000) / 1000)
+        for k, draw in enumerate(draws)
+    ]
     assert [on.count(level) for level in (2, 3)] == [700, 100]
     assert on.count(0) + on.count(1) == 200
     assert abs(on.count(0) - on.count(1)) <= 10

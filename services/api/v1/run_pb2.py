@@ -28,7 +28,7 @@ from ludus.api.v1 import policy_pb2 as ludus_dot_api_dot_v1_dot_policy__pb2
 from ludus.api.v1 import standings_pb2 as ludus_dot_api_dot_v1_dot_standings__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16ludus/api/v1/run.proto\x12\x0cludus.api.v1\x1a\x19ludus/api/v1/health.proto\x1a\x1bludus/api/v1/lockstep.proto\x1a\x19ludus/api/v1/policy.proto\x1a\x1cludus/api/v1/standings.proto\"\x88\x08\n\tRunRecord\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.ludus.api.v1.RunState\x12\r\n\x05phase\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nnext_match\x18\x04 \x01(\x04\x12\x13\n\x0bnext_ticket\x18\x05 \x01(\x04\x12\x0c\n\x04pool\x18\x06 \x03(\t\x12\x1a\n\x12last_snapshot_step\x18\x07 \x01(\x04\x12\x1c\n\x14last_evaluation_step\x18\x08 \x01(\x04\x12\x15\n\rcommands_done\x18\t \x03(\t\x12\r\n\x05\x65poch\x18\n \x01(\x04\x12J\n\x12\x65valuation_matches\x18\x0b \x03(\x0b\x32..ludus.api.v1.RunRecord.EvaluationMatchesEntry\x12$\n\x06orders\x18\x0c \x01(\x0b\x32\x14.ludus.api.v1.Orders\x12\x15\n\rrandomisation\x18\x14 \x01(\t\x12\x10\n\x08learning\x18\x1e \x03(\t\x12\x42\n\x0esnapshot_steps\x18\x1f \x03(\x0b\x32*.ludus.api.v1.RunRecord.SnapshotStepsEntry\x12\x31\n\ncurriculum\x18  \x01(\x0b\x32\x1d.ludus.api.v1.CurriculumState\x12\x11\n\tchampions\x18( \x03(\t\x12%\n\x04gate\x18) \x01(\x0b\x32\x17.ludus.api.v1.GateState\x12\x39\n\tregressed\x18* \x03(\x0b\x32&.ludus.api.v1.RunRecord.RegressedEntry\x12;\n\nexploiters\x18\x32 \x03(\x0b\x32\'.ludus.api.v1.RunRecord.ExploitersEntry\x12\x12\n\nstage_step\x18< \x01(\x04\x12&\n\x07reentry\x18= \x01(\x0b\x32\x15.ludus.api.v1.Reentry\x12+\n\x07\x62\x61lance\x18> \x01(\x0b\x32\x1a.ludus.api.v1.BalanceState\x1a\x38\n\x16\x45valuationMatchesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x34\n\x12SnapshotStepsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x30\n\x0eRegressedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aO\n\x0f\x45xploitersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.ludus.api.v1.ExploiterState:\x02\x38\x01\"(\n\x07Reentry\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12\x0f\n\x07updates\x18\x02 \x01(\x04\"m\n\x0c\x42\x61lanceState\x12\x0c\n\x04weak\x18\x01 \x01(\t\x12\r\n\x05\x62\x65gan\x18\x02 \x01(\x04\x12\x10\n\x08stronger\x18\x03 \x01(\t\x12\x0e\n\x06streak\x18\x04 \x01(\r\x12\x0e\n\x06looked\x18\x05 \x01(\x04\x12\x0e\n\x06\x66utile\x18\x06 \x01(\x08\"\xa0\x01\n\x0e\x45xploiterState\x12\x12\n\nbeginnings\x18\x01 \x01(\r\x12&\n\x05start\x18\x02 \x01(\x0b\x32\x17.ludus.api.v1.PolicyRef\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x12\n\nbegin_step\x18\x04 \x01(\x04\x12\x0c\n\x04wins\x18\x05 \x01(\x04\x12\x0f\n\x07matches\x18\x06 \x01(\x04\x12\x10\n\x08promoted\x18\x07 \x01(\r\"/\n\tGateState\x12\x11\n\tcandidate\x18\x01 \x01(\t\x12\x0f\n\x07ordered\x18\x02 \x01(\x04\"\xa7\x03\n\x0f\x43urriculumState\x12\r\n\x05level\x18\x01 \x01(\r\x12\x12\n\nlevel_step\x18\x02 \x01(\x01\x12\x0e\n\x06\x63\x61nary\x18\x03 \x01(\x08\x12\x13\n\x0b\x63\x61nary_step\x18\x04 \x01(\x01\x12\x35\n\x04\x62\x61se\x18\x05 \x03(\x0b\x32\'.ludus.api.v1.CurriculumState.BaseEntry\x12\x0c\n\x04\x63\x61lm\x18\x06 \x01(\r\x12\x0c\n\x04hold\x18\x07 \x01(\r\x12\x0e\n\x06looked\x18\x08 \x01(\x12\x12\x37\n\x05panel\x18\t \x03(\x0b\x32(.ludus.api.v1.CurriculumState.PanelEntry\x12\x0f\n\x07warming\x18\n \x01(\t\x12\x12\n\nwarm_until\x18\x0b \x01(\x12\x12\x0c\n\x04turn\x18\x0c \x01(\t\x12\r\n\x05phase\x18\r \x01(\r\x12\x13\n\x0bphase_begin\x18\x0e \x01(\x12\x1a+\n\tBaseEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a,\n\nPanelEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"e\n\rServiceStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\"\n\x1aheartbeat_age_milliseconds\x18\x03 \x01(\x04\x12\x10\n\x08restarts\x18\x04 \x01(\r\"\xef\x02\n\tRunStatus\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0c\n\x04game\x18\x02 \x01(\t\x12\'\n\x06record\x18\x03 \x01(\x0b\x32\x17.ludus.api.v1.RunRecord\x12+\n\x06health\x18\x04 \x01(\x0b\x32\x1b.ludus.api.v1.LearnerHealth\x12\x10\n\x08progress\x18\x05 \x01(\x01\x12\x13\n\x0b\x65ta_seconds\x18\x06 \x01(\x01\x12*\n\tstandings\x18\x07 \x01(\x0b\x32\x17.ludus.api.v1.Standings\x12\x10\n\x08warnings\x18\x08 \x03(\t\x12\x17\n\x0ftickets_waiting\x18\t \x01(\x04\x12\x16\n\x0escripted_share\x18\n \x01(\x01\x12\x17\n\x0f\x65lapsed_seconds\x18\x0b \x01(\x01\x12\x15\n\rrandomisation\x18\x14 \x01(\t\x12+\n\x06\x61gents\x18\x1e \x03(\x0b\x32\x1b.ludus.api.v1.LearnerHealth*\xca\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RUN_STATE_STARTING\x10\x01\x12\x16\n\x12RUN_STATE_TRAINING\x10\x02\x12\x14\n\x10RUN_STATE_PAUSED\x10\x03\x12\x18\n\x14RUN_STATE_EVALUATING\x10\x04\x12\x16\n\x12RUN_STATE_FINISHED\x10\x05\x12\x15\n\x11RUN_STATE_STOPPED\x10\x06\x12\x14\n\x10RUN_STATE_FAILED\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16ludus/api/v1/run.proto\x12\x0cludus.api.v1\x1a\x19ludus/api/v1/health.proto\x1a\x1bludus/api/v1/lockstep.proto\x1a\x19ludus/api/v1/policy.proto\x1a\x1cludus/api/v1/standings.proto\"\xe2\x08\n\tRunRecord\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.ludus.api.v1.RunState\x12\r\n\x05phase\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nnext_match\x18\x04 \x01(\x04\x12\x13\n\x0bnext_ticket\x18\x05 \x01(\x04\x12\x0c\n\x04pool\x18\x06 \x03(\t\x12\x1a\n\x12last_snapshot_step\x18\x07 \x01(\x04\x12\x1c\n\x14last_evaluation_step\x18\x08 \x01(\x04\x12\x15\n\rcommands_done\x18\t \x03(\t\x12\r\n\x05\x65poch\x18\n \x01(\x04\x12J\n\x12\x65valuation_matches\x18\x0b \x03(\x0b\x32..ludus.api.v1.RunRecord.EvaluationMatchesEntry\x12$\n\x06orders\x18\x0c \x01(\x0b\x32\x14.ludus.api.v1.Orders\x12\x15\n\rrandomisation\x18\x14 \x01(\t\x12\x10\n\x08learning\x18\x1e \x03(\t\x12\x42\n\x0esnapshot_steps\x18\x1f \x03(\x0b\x32*.ludus.api.v1.RunRecord.SnapshotStepsEntry\x12\x31\n\ncurriculum\x18  \x01(\x0b\x32\x1d.ludus.api.v1.CurriculumState\x12\x11\n\tchampions\x18( \x03(\t\x12%\n\x04gate\x18) \x01(\x0b\x32\x17.ludus.api.v1.GateState\x12\x39\n\tregressed\x18* \x03(\x0b\x32&.ludus.api.v1.RunRecord.RegressedEntry\x12;\n\nexploiters\x18\x32 \x03(\x0b\x32\'.ludus.api.v1.RunRecord.ExploitersEntry\x12\x12\n\nstage_step\x18< \x01(\x04\x12&\n\x07reentry\x18= \x01(\x0b\x32\x15.ludus.api.v1.Reentry\x12+\n\x07\x62\x61lance\x18> \x01(\x0b\x32\x1a.ludus.api.v1.BalanceState\x12(\n\x06stages\x18? \x01(\x0b\x32\x18.ludus.api.v1.StageState\x12\x17\n\x0f\x63heckpoint_step\x18@ \x01(\x04\x12\x15\n\rtrial_failure\x18\x41 \x01(\t\x1a\x38\n\x16\x45valuationMatchesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x34\n\x12SnapshotStepsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a\x30\n\x0eRegressedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aO\n\x0f\x45xploitersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.ludus.api.v1.ExploiterState:\x02\x38\x01\"B\n\x05Trial\x12\n\n\x02on\x18\x01 \x01(\x08\x12\r\n\x05\x62\x65gun\x18\x02 \x01(\x01\x12\x10\n\x08\x66\x61ilures\x18\x03 \x01(\r\x12\x0c\n\x04hold\x18\x04 \x01(\r\"P\n\nStageState\x12\"\n\x05trial\x18\x01 \x01(\x0b\x32\x13.ludus.api.v1.Trial\x12\x0e\n\x06trying\x18\x02 \x01(\x04\x12\x0e\n\x06looked\x18\x03 \x01(\x04\"(\n\x07Reentry\x12\x0c\n\x04step\x18\x01 \x01(\x04\x12\x0f\n\x07updates\x18\x02 \x01(\x04\"m\n\x0c\x42\x61lanceState\x12\x0c\n\x04weak\x18\x01 \x01(\t\x12\r\n\x05\x62\x65gan\x18\x02 \x01(\x04\x12\x10\n\x08stronger\x18\x03 \x01(\t\x12\x0e\n\x06streak\x18\x04 \x01(\r\x12\x0e\n\x06looked\x18\x05 \x01(\x04\x12\x0e\n\x06\x66utile\x18\x06 \x01(\x08\"\xa0\x01\n\x0e\x45xploiterState\x12\x12\n\nbeginnings\x18\x01 \x01(\r\x12&\n\x05start\x18\x02 \x01(\x0b\x32\x17.ludus.api.v1.PolicyRef\x12\r\n\x05\x65poch\x18\x03 \x01(\x04\x12\x12\n\nbegin_step\x18\x04 \x01(\x04\x12\x0c\n\x04wins\x18\x05 \x01(\x04\x12\x0f\n\x07matches\x18\x06 \x01(\x04\x12\x10\n\x08promoted\x18\x07 \x01(\r\"/\n\tGateState\x12\x11\n\tcandidate\x18\x01 \x01(\t\x12\x0f\n\x07ordered\x18\x02 \x01(\x04\"\xcb\x03\n\x0f\x43urriculumState\x12\r\n\x05level\x18\x01 \x01(\r\x12\x12\n\nlevel_step\x18\x02 \x01(\x01\x12\x0e\n\x06\x63\x61nary\x18\x03 \x01(\x08\x12\x13\n\x0b\x63\x61nary_step\x18\x04 \x01(\x01\x12\x35\n\x04\x62\x61se\x18\x05 \x03(\x0b\x32\'.ludus.api.v1.CurriculumState.BaseEntry\x12\x0c\n\x04\x63\x61lm\x18\x06 \x01(\r\x12\x0c\n\x04hold\x18\x07 \x01(\r\x12\x0e\n\x06looked\x18\x08 \x01(\x12\x12\x37\n\x05panel\x18\t \x03(\x0b\x32(.ludus.api.v1.CurriculumState.PanelEntry\x12\x0f\n\x07warming\x18\n \x01(\t\x12\x12\n\nwarm_until\x18\x0b \x01(\x12\x12\x0c\n\x04turn\x18\x0c \x01(\t\x12\r\n\x05phase\x18\r \x01(\r\x12\x13\n\x0bphase_begin\x18\x0e \x01(\x12\x12\"\n\x05trial\x18\x0f \x01(\x0b\x32\x13.ludus.api.v1.Trial\x1a+\n\tBaseEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\x1a,\n\nPanelEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"e\n\rServiceStatus\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\"\n\x1aheartbeat_age_milliseconds\x18\x03 \x01(\x04\x12\x10\n\x08restarts\x18\x04 \x01(\r\"\xef\x02\n\tRunStatus\x12\x0b\n\x03run\x18\x01 \x01(\t\x12\x0c\n\x04game\x18\x02 \x01(\t\x12\'\n\x06record\x18\x03 \x01(\x0b\x32\x17.ludus.api.v1.RunRecord\x12+\n\x06health\x18\x04 \x01(\x0b\x32\x1b.ludus.api.v1.LearnerHealth\x12\x10\n\x08progress\x18\x05 \x01(\x01\x12\x13\n\x0b\x65ta_seconds\x18\x06 \x01(\x01\x12*\n\tstandings\x18\x07 \x01(\x0b\x32\x17.ludus.api.v1.Standings\x12\x10\n\x08warnings\x18\x08 \x03(\t\x12\x17\n\x0ftickets_waiting\x18\t \x01(\x04\x12\x16\n\x0escripted_share\x18\n \x01(\x01\x12\x17\n\x0f\x65lapsed_seconds\x18\x0b \x01(\x01\x12\x15\n\rrandomisation\x18\x14 \x01(\t\x12+\n\x06\x61gents\x18\x1e \x03(\x0b\x32\x1b.ludus.api.v1.LearnerHealth*\xca\x01\n\x08RunState\x12\x19\n\x15RUN_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12RUN_STATE_STARTING\x10\x01\x12\x16\n\x12RUN_STATE_TRAINING\x10\x02\x12\x14\n\x10RUN_STATE_PAUSED\x10\x03\x12\x18\n\x14RUN_STATE_EVALUATING\x10\x04\x12\x16\n\x12RUN_STATE_FINISHED\x10\x05\x12\x15\n\x11RUN_STATE_STOPPED\x10\x06\x12\x14\n\x10RUN_STATE_FAILED\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,34 +47,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CURRICULUMSTATE_BASEENTRY']._serialized_options = b'8\001'
   _globals['_CURRICULUMSTATE_PANELENTRY']._loaded_options = None
   _globals['_CURRICULUMSTATE_PANELENTRY']._serialized_options = b'8\001'
-  _globals['_RUNSTATE']._serialized_start=2453
-  _globals['_RUNSTATE']._serialized_end=2655
+  _globals['_RUNSTATE']._serialized_start=2729
+  _globals['_RUNSTATE']._serialized_end=2931
   _globals['_RUNRECORD']._serialized_start=154
-  _globals['_RUNRECORD']._serialized_end=1186
-  _globals['_RUNRECORD_EVALUATIONMATCHESENTRY']._serialized_start=945
-  _globals['_RUNRECORD_EVALUATIONMATCHESENTRY']._serialized_end=1001
-  _globals['_RUNRECORD_SNAPSHOTSTEPSENTRY']._serialized_start=1003
-  _globals['_RUNRECORD_SNAPSHOTSTEPSENTRY']._serialized_end=1055
-  _globals['_RUNRECORD_REGRESSEDENTRY']._serialized_start=1057
-  _globals['_RUNRECORD_REGRESSEDENTRY']._serialized_end=1105
-  _globals['_RUNRECORD_EXPLOITERSENTRY']._serialized_start=1107
-  _globals['_RUNRECORD_EXPLOITERSENTRY']._serialized_end=1186
-  _globals['_REENTRY']._serialized_start=1188
-  _globals['_REENTRY']._serialized_end=1228
-  _globals['_BALANCESTATE']._serialized_start=1230
-  _globals['_BALANCESTATE']._serialized_end=1339
-  _globals['_EXPLOITERSTATE']._serialized_start=1342
-  _globals['_EXPLOITERSTATE']._serialized_end=1502
-  _globals['_GATESTATE']._serialized_start=1504
-  _globals['_GATESTATE']._serialized_end=1551
-  _globals['_CURRICULUMSTATE']._serialized_start=1554
-  _globals['_CURRICULUMSTATE']._serialized_end=1977
-  _globals['_CURRICULUMSTATE_BASEENTRY']._serialized_start=1888
-  _globals['_CURRICULUMSTATE_BASEENTRY']._serialized_end=1931
-  _globals['_CURRICULUMSTATE_PANELENTRY']._serialized_start=1933
-  _globals['_CURRICULUMSTATE_PANELENTRY']._serialized_end=1977
-  _globals['_SERVICESTATUS']._serialized_start=1979
-  _globals['_SERVICESTATUS']._serialized_end=2080
-  _globals['_RUNSTATUS']._serialized_start=2083
-  _globals['_RUNSTATUS']._serialized_end=2450
+  _globals['_RUNRECORD']._serialized_end=1276
+  _globals['_RUNRECORD_EVALUATIONMATCHESENTRY']._serialized_start=1035
+  _globals['_RUNRECORD_EVALUATIONMATCHESENTRY']._serialized_end=1091
+  _globals['_RUNRECORD_SNAPSHOTSTEPSENTRY']._serialized_start=1093
+  _globals['_RUNRECORD_SNAPSHOTSTEPSENTRY']._serialized_end=1145
+  _globals['_RUNRECORD_REGRESSEDENTRY']._serialized_start=1147
+  _globals['_RUNRECORD_REGRESSEDENTRY']._serialized_end=1195
+  _globals['_RUNRECORD_EXPLOITERSENTRY']._serialized_start=1197
+  _globals['_RUNRECORD_EXPLOITERSENTRY']._serialized_end=1276
+  _globals['_TRIAL']._serialized_start=1278
+  _globals['_TRIAL']._serialized_end=1344
+  _globals['_STAGESTATE']._serialized_start=1346
+  _globals['_STAGESTATE']._serialized_end=1426
+  _globals['_REENTRY']._serialized_start=1428
+  _globals['_REENTRY']._serialized_end=1468
+  _globals['_BALANCESTATE']._serialized_start=1470
+  _globals['_BALANCESTATE']._serialized_end=1579
+  _globals['_EXPLOITERSTATE']._serialized_start=1582
+  _globals['_EXPLOITERSTATE']._serialized_end=1742
+  _globals['_GATESTATE']._serialized_start=1744
+  _globals['_GATESTATE']._serialized_end=1791
+  _globals['_CURRICULUMSTATE']._serialized_start=1794
+  _globals['_CURRICULUMSTATE']._serialized_end=2253
+  _globals['_CURRICULUMSTATE_BASEENTRY']._serialized_start=2164
+  _globals['_CURRICULUMSTATE_BASEENTRY']._serialized_end=2207
+  _globals['_CURRICULUMSTATE_PANELENTRY']._serialized_start=2209
+  _globals['_CURRICULUMSTATE_PANELENTRY']._serialized_end=2253
+  _globals['_SERVICESTATUS']._serialized_start=2255
+  _globals['_SERVICESTATUS']._serialized_end=2356
+  _globals['_RUNSTATUS']._serialized_start=2359
+  _globals['_RUNSTATUS']._serialized_end=2726
 # @@protoc_insertion_point(module_scope)

@@ -31,7 +31,7 @@ RUN_STATE_STOPPED: RunState
 RUN_STATE_FAILED: RunState
 
 class RunRecord(_message.Message):
-    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders", "randomisation", "learning", "snapshot_steps", "curriculum", "champions", "gate", "regressed", "exploiters", "stage_step", "reentry", "balance")
+    __slots__ = ("state", "phase", "reason", "next_match", "next_ticket", "pool", "last_snapshot_step", "last_evaluation_step", "commands_done", "epoch", "evaluation_matches", "orders", "randomisation", "learning", "snapshot_steps", "curriculum", "champions", "gate", "regressed", "exploiters", "stage_step", "reentry", "balance", "stages", "checkpoint_step", "trial_failure")
     class EvaluationMatchesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -83,6 +83,9 @@ class RunRecord(_message.Message):
     STAGE_STEP_FIELD_NUMBER: _ClassVar[int]
     REENTRY_FIELD_NUMBER: _ClassVar[int]
     BALANCE_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_STEP_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_FAILURE_FIELD_NUMBER: _ClassVar[int]
     state: RunState
     phase: str
     reason: str
@@ -106,7 +109,32 @@ class RunRecord(_message.Message):
     stage_step: int
     reentry: Reentry
     balance: BalanceState
-    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ..., randomisation: _Optional[str] = ..., learning: _Optional[_Iterable[str]] = ..., snapshot_steps: _Optional[_Mapping[str, int]] = ..., curriculum: _Optional[_Union[CurriculumState, _Mapping]] = ..., champions: _Optional[_Iterable[str]] = ..., gate: _Optional[_Union[GateState, _Mapping]] = ..., regressed: _Optional[_Mapping[str, str]] = ..., exploiters: _Optional[_Mapping[str, ExploiterState]] = ..., stage_step: _Optional[int] = ..., reentry: _Optional[_Union[Reentry, _Mapping]] = ..., balance: _Optional[_Union[BalanceState, _Mapping]] = ...) -> None: ...
+    stages: StageState
+    checkpoint_step: int
+    trial_failure: str
+    def __init__(self, state: _Optional[_Union[RunState, str]] = ..., phase: _Optional[str] = ..., reason: _Optional[str] = ..., next_match: _Optional[int] = ..., next_ticket: _Optional[int] = ..., pool: _Optional[_Iterable[str]] = ..., last_snapshot_step: _Optional[int] = ..., last_evaluation_step: _Optional[int] = ..., commands_done: _Optional[_Iterable[str]] = ..., epoch: _Optional[int] = ..., evaluation_matches: _Optional[_Mapping[str, int]] = ..., orders: _Optional[_Union[_lockstep_pb2.Orders, _Mapping]] = ..., randomisation: _Optional[str] = ..., learning: _Optional[_Iterable[str]] = ..., snapshot_steps: _Optional[_Mapping[str, int]] = ..., curriculum: _Optional[_Union[CurriculumState, _Mapping]] = ..., champions: _Optional[_Iterable[str]] = ..., gate: _Optional[_Union[GateState, _Mapping]] = ..., regressed: _Optional[_Mapping[str, str]] = ..., exploiters: _Optional[_Mapping[str, ExploiterState]] = ..., stage_step: _Optional[int] = ..., reentry: _Optional[_Union[Reentry, _Mapping]] = ..., balance: _Optional[_Union[BalanceState, _Mapping]] = ..., stages: _Optional[_Union[StageState, _Mapping]] = ..., checkpoint_step: _Optional[int] = ..., trial_failure: _Optional[str] = ...) -> None: ...
+
+class Trial(_message.Message):
+    __slots__ = ("on", "begun", "failures", "hold")
+    ON_FIELD_NUMBER: _ClassVar[int]
+    BEGUN_FIELD_NUMBER: _ClassVar[int]
+    FAILURES_FIELD_NUMBER: _ClassVar[int]
+    HOLD_FIELD_NUMBER: _ClassVar[int]
+    on: bool
+    begun: float
+    failures: int
+    hold: int
+    def __init__(self, on: bool = ..., begun: _Optional[float] = ..., failures: _Optional[int] = ..., hold: _Optional[int] = ...) -> None: ...
+
+class StageState(_message.Message):
+    __slots__ = ("trial", "trying", "looked")
+    TRIAL_FIELD_NUMBER: _ClassVar[int]
+    TRYING_FIELD_NUMBER: _ClassVar[int]
+    LOOKED_FIELD_NUMBER: _ClassVar[int]
+    trial: Trial
+    trying: int
+    looked: int
+    def __init__(self, trial: _Optional[_Union[Trial, _Mapping]] = ..., trying: _Optional[int] = ..., looked: _Optional[int] = ...) -> None: ...
 
 class Reentry(_message.Message):
     __slots__ = ("step", "updates")
@@ -159,7 +187,7 @@ class GateState(_message.Message):
     def __init__(self, candidate: _Optional[str] = ..., ordered: _Optional[int] = ...) -> None: ...
 
 class CurriculumState(_message.Message):
-    __slots__ = ("level", "level_step", "canary", "canary_step", "base", "calm", "hold", "looked", "panel", "warming", "warm_until", "turn", "phase", "phase_begin")
+    __slots__ = ("level", "level_step", "canary", "canary_step", "base", "calm", "hold", "looked", "panel", "warming", "warm_until", "turn", "phase", "phase_begin", "trial")
     class BaseEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -188,6 +216,7 @@ class CurriculumState(_message.Message):
     TURN_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
     PHASE_BEGIN_FIELD_NUMBER: _ClassVar[int]
+    TRIAL_FIELD_NUMBER: _ClassVar[int]
     level: int
     level_step: float
     canary: bool
@@ -202,7 +231,8 @@ class CurriculumState(_message.Message):
     turn: str
     phase: int
     phase_begin: int
-    def __init__(self, level: _Optional[int] = ..., level_step: _Optional[float] = ..., canary: bool = ..., canary_step: _Optional[float] = ..., base: _Optional[_Mapping[str, float]] = ..., calm: _Optional[int] = ..., hold: _Optional[int] = ..., looked: _Optional[int] = ..., panel: _Optional[_Mapping[str, float]] = ..., warming: _Optional[str] = ..., warm_until: _Optional[int] = ..., turn: _Optional[str] = ..., phase: _Optional[int] = ..., phase_begin: _Optional[int] = ...) -> None: ...
+    trial: Trial
+    def __init__(self, level: _Optional[int] = ..., level_step: _Optional[float] = ..., canary: bool = ..., canary_step: _Optional[float] = ..., base: _Optional[_Mapping[str, float]] = ..., calm: _Optional[int] = ..., hold: _Optional[int] = ..., looked: _Optional[int] = ..., panel: _Optional[_Mapping[str, float]] = ..., warming: _Optional[str] = ..., warm_until: _Optional[int] = ..., turn: _Optional[str] = ..., phase: _Optional[int] = ..., phase_begin: _Optional[int] = ..., trial: _Optional[_Union[Trial, _Mapping]] = ...) -> None: ...
 
 class ServiceStatus(_message.Message):
     __slots__ = ("service", "state", "heartbeat_age_milliseconds", "restarts")
