@@ -159,12 +159,15 @@ async def test_a_target_that_is_gone_gives_way_to_an_older_one(url: str, tmp_pat
     """And from the second rollback on stages are entered in steps."""
     async with league(url, tmp_path, "gone", survive_updates=4, margin_updates=0, cool_down_updates=1) as ctx:
         store = await RecordStore.open(ctx.bus)
-        await store.change(lambda _: run.RunRecord(state=run.RUN_STATE_TRAINING, next_match=1, next_ticket=1))
+        trial = run.StageState(trial=run.Trial(on=True), trying=12)
+        begun = run.RunRecord(state=run.RUN_STATE_TRAINING, next_match=1, next_ticket=1, stages=trial)
+        await store.change(lambda _: begun)
         for step in range(13):
             await tell(ctx.bus, 1, step, durable=step // 3 * 3)
         await tell(ctx.bus, 1, 13, durable=12, kl=9.0)
         watch, recovery = await HealthWatch.open(ctx, store), await Recovery.open(ctx.bus, "main")
         refused = await until_pending(watch, recovery)
+        assert store.record.trial_failure == "main was rolled back", "what was being tried is at fault"
         await recovery.aborted("the folder is empty")
         taken = await until_pending(watch, recovery)
         assert (refused.checkpoint, taken.checkpoint) == ("1-9", "1-6")
