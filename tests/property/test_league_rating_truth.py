@@ -67,6 +67,7 @@ def test_openskill_is_no_worse_than_the_live_rating_on_its_best_scale() -> None:
         rated = SYSTEMS["openskill"](played, 0)
         found = np.array([rated[str(k)].elo for k in range(known.SNAPSHOTS)])
         found -= found.mean()
+        assert found @ truth > 0, "whoever is stronger has the higher rating"
         scaled = {str(k): mu * (found @ truth) / (found @ found) for k, mu in enumerate(found)}
         errors.append(known.error_of(scaled))
     assert mean(errors) <= known.TARGET_ELO_16
