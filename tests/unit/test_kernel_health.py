@@ -19,8 +19,8 @@ from ludus.kernel.metric_table import CAUSES, METRICS
 NAN = float("nan")
 SCRAPE_SECONDS = 5
 HEALTHY = {
-    "kl": 0.01, "kl_previous": 0.01, "target_kl": 0.045, "log_ratio_p99": 0.3, "clip_fraction": 0.1, "gradient_norm": 0.4,
-    "update_norm": 0.1, "value_loss": 0.02, "explained_variance": 0.7, "reward_mean": 0.5,
+    "kl": 0.01, "kl_previous": 0.01, "target_kl": 0.045, "log_ratio_p99": 0.3, "clip_fraction": 0.1,
+    "gradient_norm": 0.4, "update_norm": 0.1, "value_loss": 0.02, "explained_variance": 0.7, "reward_mean": 0.5,
     "action_std_0": 0.3, "action_std_1": 0.25,
 }  # fmt: skip
 
