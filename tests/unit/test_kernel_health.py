@@ -119,7 +119,7 @@ def series() -> list[dict[str, float]]:
     ill |= {step: {"kl_previous": 0.1} for step in (76, 78, 80)}
     ill |= {step: {"explained_variance": -0.1} for step in range(82, 104)}
     ill |= {step: {"reward_mean": -3.0} for step in range(106, 112)}
-    ill |= {step: {"kl": 0.06} for step in range(120, 134)}
+    ill |= {step: {"kl_previous": 0.06} for step in range(120, 134)}
     for step, values in ill.items():
         rows[step] |= values
     return rows
