@@ -4,7 +4,7 @@ Trains through the four services; beside it, on the same game and cores, a plain
 (`peers/plain_dogfight_ppo.py`): with the same observation, rewards and hyper-parameters, and with textbook ones.
 
 A level is reached at the first measurement that shows it: deterministic play, starts never trained on, both seats.
-Seconds are those of training; Ludus' evaluator takes its share of the cores meanwhile, the peer is measured while its
+Seconds are those of training. Nobody is measured meanwhile: Ludus' checkpoints are when it is over, the peer while its
 clock stands still. The last measurement of every run has Wilson intervals.
 
     python benchmarks/time_to_skill.py                      # 3 seeds of the default preset, the peer with one seed
@@ -50,16 +50,27 @@ def train(home: Path, preset: str, seed: int, extra: list[str]) -> tuple[Path, f
     return home / "runs" / run, time.monotonic() - started
 
 
-def curve_of(folder: Path, summary: dict[str, Any]) -> list[Point]:
-    """What the evaluator measured, at the decisions and seconds at which the version was made."""
-    lines = (folder / "metrics.jsonl").read_text().splitlines()
-    made = {entry["step"]: (entry["decisions"], entry["elapsed_seconds"]) for entry in map(json.loads, lines)}
-    points = []
-    for candidate in summary["candidates"]:
-        decisions, seconds = made.get(candidate["step"], (0, 0.0))
-        counts = {one["opponent"]: (one["wins"], one["n"]) for one in candidate["rows"] if one["n"]}
-        points.append((decisions, seconds, counts))
-    return points
+def curve_of(home: Path, folder: Path, matches: int) -> list[Point]:
+    """What each checkpoint wins, at the decisions and seconds at which it was written."""
+    made = {entry["step"]: entry for entry in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())}
+    steps = {int(checkpoint.name.partition("-")[2]) for checkpoint in (folder / "checkpoints").iterdir()}
+    return [
+        (made[step]["decisions"], made[step]["elapsed_seconds"], measured(home, f"{folder.name}@{step}", matches))
+        for step in sorted(steps & made.keys())
+    ]
+
+
+def measured(home: Path, policy: str, matches: int) -> dict[str, tuple[int, int]]:
+    """Wins and matches of one checkpoint against everybody, played when training is over."""
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        ludus(home, "evaluate", policy, "--matches", str(matches), "--json", file.name)
+        found = json.loads(Path(file.name).read_text())["regimes"][0]["rows"]
+    return {one["opponent"]: (one["wins"], one["n"]) for one in found}
+
+
+def final_of(summary: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    """What the run's own evaluation says of its last version."""
+    return {one["opponent"]: (one["wins"], one["n"]) for one in summary["candidates"][-1]["rows"] if one["n"]}
 
 
 def peer_curve(arguments: list[str]) -> list[Point]:
@@ -110,7 +121,9 @@ def rows_of_run(home: Path, preset: str, seed: int, extra: list[str], targets: b
     config = json.loads((folder / "config.json").read_text())
     rules, weights = config["rules"], config["game_parameters"].get("rewards", {})
     name = f"ludus {preset}, seed {seed}"
-    found = rows_of(name, curve_of(folder, summary), targets, TARGET_SECONDS[rules])
+    curve = curve_of(home, folder, 100 if targets else 20)
+    curve[-1] = (*curve[-1][:2], final_of(summary))
+    found = rows_of(name, curve, targets, TARGET_SECONDS[rules])
     found.append(row(f"{name}: command to report", wall_seconds, "s", n=1))
     task = ["--rules", rules, "--decisions", str(summary["decisions"])]
     return found, task + [part for term, weight in weights.items() for part in ("--reward", f"{term}={weight}")]
@@ -128,7 +141,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows there")
     options = parser.parse_args()
     preset, seeds = ("quick", options.seeds[:1]) if options.quick else (options.preset, options.seeds)
-    finer = [] if options.quick else ["evaluator.every_updates=60", "evaluator.matches_per_opponent=100"]
+    apart = ["evaluator.every_updates=1000000", "learner.checkpoint_seconds=4", "learner.checkpoints_kept=1000"]
     final = [] if options.quick else ["evaluator.final_matches_per_opponent=400"]
     rows: list[Row] = []
     task: list[str] = []
@@ -136,7 +149,7 @@ def main() -> None:
         home = Path(folder)
         try:
             for seed in seeds:
-                found, task = rows_of_run(home, preset, seed, [*finer, *final, *options.set], not options.quick)
+                found, task = rows_of_run(home, preset, seed, [*apart, *final, *options.set], not options.quick)
                 rows += found
                 show(rows, options.json)
         finally:

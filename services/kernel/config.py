@@ -112,7 +112,7 @@ class LearnerConfig(Section):
     )
     reward_scale: float = Field(0.2, gt=0)
     correction: Literal["none", "vtrace"] = Field(
-        "none", description="of rollouts by older versions: vtrace weighs returns and losses by importance"
+        "vtrace", description="of rollouts by older versions: vtrace weighs returns and losses by importance"
     )
     max_lag: int = Field(4, ge=0, description="rollouts of versions more steps behind are dropped and counted")
     buffer_slabs: int = Field(4, ge=1, description="depth of the ROLLOUTS stream; producers wait when it is full")

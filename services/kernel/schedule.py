@@ -33,6 +33,9 @@ class Ramp(Section):
 #: newest version of another agent, which learns from the match too.
 Sampler = Literal["live", "uniform", "latest", "pfsp", "pfsp-variance", "pfsp-linear", "peers", "exploitable"]
 
+#: A sampler, or several with their shares.
+Shares = Sampler | Literal["mixed"] | dict[Sampler, Ramp]
+
 
 class BotPool(Section):
     from_progress: float = Field(0.0, ge=0, le=1, description="share of the phase after which this pool is used")
@@ -44,7 +47,10 @@ class PhaseConfig(Section):
     share: float = Field(gt=0, le=1, description="of all updates")
     scripted_share: Ramp = Field(Ramp(start=0, end=0), description="share of matches against scripted bots")
     bots: tuple[BotPool, ...] = Field((), description="who they are; none in games without scripted bots")
-    opponents: Sampler | Literal["mixed"] | dict[Sampler, Ramp] = Field(
+    bots_drawn: Shares = Field(
+        "uniform", description="sampler of the bots, or samplers with their shares, e.g. {uniform = 0.5, pfsp = 0.5}"
+    )
+    opponents: Shares = Field(
         "mixed", description="sampler of the pool, or samplers with their shares, e.g. {peers = 0.4, exploitable = 0.6}"
     )
 
@@ -56,10 +62,17 @@ class PhaseConfig(Section):
 
     @model_validator(mode="after")
     def _drawn_by_somebody(self) -> PhaseConfig:
-        if isinstance(self.opponents, dict):
-            ends = [end for ramp in self.opponents.values() for end in (ramp.start, ramp.end)]
-            if not self.opponents or min(ends) < 0 or not max(ends) > 0:
-                raise ValueError("the shares of the opponents' samplers must be at least 0, and one of them above 0")
+        for key, shares in (("opponents", self.opponents), ("bots_drawn", self.bots_drawn)):
+            if isinstance(shares, dict):
+                ends = [end for ramp in shares.values() for end in (ramp.start, ramp.end)]
+                if not shares or min(ends) < 0 or not max(ends) > 0:
+                    raise ValueError(f"{key}: the shares of its samplers must be at least 0, and one of them above 0")
+        return self
+
+    @model_validator(mode="after")
+    def _bots_are_not_live(self) -> PhaseConfig:
+        if "live" in (self.bots_drawn if isinstance(self.bots_drawn, dict) else [self.bots_drawn]):
+            raise ValueError(f"bots_drawn: phase {self.name!r} draws bots by 'live', which is for agents that learn")
         return self
 
 

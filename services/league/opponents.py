@@ -44,12 +44,17 @@ def draw_opponent(
     if not pool and not bots:
         raise ValueError(f"phase {stage.name!r} has neither bots nor a pool to draw from")
     if bots and (not pool or unit(seed, "scripted", ticket) < stage.scripted_share):
-        name = bots[int(unit(seed, "bot", ticket) * len(bots))]
-        return guests.get(name) or bot_id(name)
+        ids = [guests.get(name) or bot_id(name) for name in bots]
+        return _drawn(stage.bots_drawn, learner, ids, state, unit(seed, "bot", ticket))
     if live and unit(seed, "live", ticket) < stage.live_share:
         return live[int(unit(seed, "live agent", ticket) * len(live))]
-    probabilities = weights(stage.opponents, [record_of(state, learner, member) for member in pool])
-    return pool[choose(probabilities, unit(seed, "opponent", ticket))]
+    return _drawn(stage.opponents, learner, pool, state, unit(seed, "opponent", ticket))
+
+
+def _drawn(shares: Mapping[str, float], learner: str, candidates: Sequence[str], state: State, ticket: float) -> str:
+    """One of the candidates, by what samplers make of the learner's matches against them. `ticket`: in [0, 1)."""
+    probabilities = weights(shares, [record_of(state, learner, candidate) for candidate in candidates])
+    return candidates[choose(probabilities, ticket)]
 
 
 def record_of(state: State, learner: str, opponent: str) -> Record:

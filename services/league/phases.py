@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..kernel.schedule import PhaseConfig, RandomisationStage
+from ..kernel.schedule import PhaseConfig, RandomisationStage, Shares
 from .matchmaking import MIXED
 
 #: The sampler that draws another agent's live seat.
@@ -32,17 +32,21 @@ class Stage:
     @property
     def opponents(self) -> dict[str, float]:
         """Shares of the samplers that draw from the pool. Where all are live: the latest version, if none can be."""
-        pool = {name: share for name, share in self._shares().items() if name != LIVE}
+        pool = {name: share for name, share in self._shares(self.phase.opponents).items() if name != LIVE}
         return pool or {"latest": 1.0}
+
+    @property
+    def bots_drawn(self) -> dict[str, float]:
+        """Shares of the samplers that draw from the bots."""
+        return self._shares(self.phase.bots_drawn)
 
     @property
     def live_share(self) -> float:
         """Share of the matches between agents in which both learn."""
-        shares = self._shares()
+        shares = self._shares(self.phase.opponents)
         return shares.get(LIVE, 0.0) / (sum(shares.values()) or 1.0)
 
-    def _shares(self) -> dict[str, float]:
-        chosen = self.phase.opponents
+    def _shares(self, chosen: Shares) -> dict[str, float]:
         if isinstance(chosen, str):
             return dict(MIXED) if chosen == "mixed" else {chosen: 1.0}
         return {name: share.at(self.progress) for name, share in chosen.items()}

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ludus.kernel.schedule import BotPool, PhaseConfig, Ramp
+from ludus.league.ledger import Pair, PairKey, State
 from ludus.league.matchmaking import (
     LEFT_RECTIFY,
     MIXED,
@@ -24,6 +25,7 @@ from ludus.league.matchmaking import (
     weights,
     win_rate,
 )
+from ludus.league.opponents import TRAIN, draw_opponent
 from ludus.league.phases import Stage
 
 leads = st.floats(-2000, 2000)
@@ -110,6 +112,29 @@ def test_shares_follow_a_schedule() -> None:
 def test_shares_that_draw_nobody_are_refused(shares: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=r"opponents|sampler"):
         PhaseConfig(name="self-play", share=1, scripted_share=0, bots=(BotPool(bots=("ace",)),), opponents=shares)
+
+
+def test_bots_are_drawn_evenly_or_by_what_they_still_win() -> None:
+    def drawn(bots_drawn: object) -> Counter[str]:
+        bots = (BotPool(bots=("ace", "chaser")),)
+        phase = PhaseConfig(name="curriculum", share=1, scripted_share=1, bots=bots, bots_drawn=bots_drawn)  # type: ignore[arg-type]
+        pairs = {
+            PairKey(TRAIN, "main", f"bot:{name}"): Pair(1000, recent_score=score) for name, score in scores.items()
+        }
+        state = State(pairs=pairs)
+        return Counter(draw_opponent(Stage(phase, 0.0), "main", [], state, 1, ticket) for ticket in range(4000))
+
+    scores = {"ace": 0.5, "chaser": 1.0}
+    assert abs(drawn("uniform")["bot:ace"] - 2000) < 130  # four standard deviations of 4000 fair draws
+    assert drawn("pfsp")["bot:ace"] > 0.93 * 4000  # all of it but half of the uniform floor, and some noise
+    mixed = drawn({"uniform": 0.5, "pfsp": 0.5})["bot:ace"] / 4000
+    assert 0.70 < mixed < 0.76
+
+
+@pytest.mark.parametrize("shares", ["live", {"live": 1.0}, {"uniform": 0}, {}])
+def test_samplers_that_find_no_bot_are_refused(shares: object) -> None:
+    with pytest.raises(ValueError, match="bots_drawn"):
+        PhaseConfig(name="curriculum", share=1, bots=(BotPool(bots=("ace",)),), bots_drawn=shares)  # type: ignore[arg-type]
 
 
 def test_pfsp_numbers_by_hand() -> None:

@@ -19,8 +19,8 @@ from ludus.kernel.metric_table import CAUSES, METRICS
 NAN = float("nan")
 SCRAPE_SECONDS = 5
 HEALTHY = {
-    "kl": 0.01, "target_kl": 0.045, "log_ratio_p99": 0.3, "clip_fraction": 0.1, "gradient_norm": 0.4,
-    "update_norm": 0.1, "value_loss": 0.02, "explained_variance": 0.7, "reward_mean": 0.5,
+    "kl": 0.01, "kl_previous": 0.01, "target_kl": 0.045, "log_ratio_p99": 0.3, "clip_fraction": 0.1,
+    "gradient_norm": 0.4, "update_norm": 0.1, "value_loss": 0.02, "explained_variance": 0.7, "reward_mean": 0.5,
     "action_std_0": 0.3, "action_std_1": 0.25,
 }  # fmt: skip
 
@@ -63,9 +63,9 @@ def test_windows_count_and_forget() -> None:
     assert fired(rule("kl_explosion"), [0.44, 0.46], target_kl=0.045) == [False, True]
     evaluator = Evaluator([high])
     for _ in range(2):
-        evaluator.look({"kl": 0.2, "target_kl": 0.045})
+        evaluator.look({"kl_previous": 0.2, "target_kl": 0.045})
     evaluator.forget()
-    assert evaluator.look({"kl": 0.2, "target_kl": 0.045}) == []
+    assert evaluator.look({"kl_previous": 0.2, "target_kl": 0.045}) == []
 
 
 def test_baselines_are_of_the_samples_before() -> None:
@@ -111,15 +111,15 @@ def series() -> list[dict[str, float]]:
     noise = random.Random(7)
     rows = [{name: value * noise.uniform(0.9, 1.1) for name, value in HEALTHY.items()} for _ in range(160)]
     ill = {
-        50: {"kl": 0.5}, 54: {"kl": NAN}, 58: {"log_ratio_p99": 6.0}, 60: {"action_std_1": 0.005},
+        50: {"kl": 0.5}, 54: {"kl": NAN, "kl_previous": NAN}, 58: {"log_ratio_p99": 6.0}, 60: {"action_std_1": 0.005},
         62: {"action_std_0": NAN}, 64: {"gradient_norm": 60.0}, 66: {"update_norm": 9.0}, 68: {"value_loss": 5.0},
         70: {"reward_mean": NAN},
     }  # fmt: skip
     ill |= {step: {"clip_fraction": 0.7} for step in (72, 73, 74)}
-    ill |= {step: {"kl": 0.1} for step in (76, 78, 80)}
+    ill |= {step: {"kl_previous": 0.1} for step in (76, 78, 80)}
     ill |= {step: {"explained_variance": -0.1} for step in range(82, 104)}
     ill |= {step: {"reward_mean": -3.0} for step in range(106, 112)}
-    ill |= {step: {"kl": 0.06} for step in range(120, 134)}
+    ill |= {step: {"kl_previous": 0.06} for step in range(120, 134)}
     for step, values in ill.items():
         rows[step] |= values
     return rows

@@ -179,10 +179,18 @@ class Trap(Nothing):
 
 
 class TrapInMoments(Trap):
-    """Until the optimizer has forgotten."""
+    """Until the optimizer has forgotten: it has made fewer steps than the run updates when an epoch begins."""
+
+    def __init__(self) -> None:
+        self._forgotten = False
+
+    def begins(self, at: Moment, slabs: list[Slab]) -> list[Slab]:
+        if at.since == 0:
+            self._forgotten = int(at.state.optimizer.steps) < at.state.counters.step
+        return super().begins(at, slabs)
 
     def cured(self, at: Moment) -> bool:
-        return int(at.state.optimizer.steps) < at.state.counters.step
+        return self._forgotten
 
 
 class TrapOfRate(Trap):

@@ -22,6 +22,7 @@ from ..constants import (
 )
 from .angles import HALF_PI, unit_vector, wrap_angle
 from .layout import Fighter, Physics, Seat, shortest
+from .limits import at_least, at_most, clamp
 
 NOSE_DOWN = -HALF_PI
 PER_WALL_MARGIN = 1.0 / WALL_MARGIN
@@ -30,7 +31,7 @@ PER_WALL_MARGIN = 1.0 / WALL_MARGIN
 @wp.func
 def wall_push(inside: float):
     """Metres per tick at depth `inside` into a soft wall."""
-    depth = wp.clamp(inside * PER_WALL_MARGIN, 0.0, 1.0)
+    depth = clamp(inside * PER_WALL_MARGIN, 0.0, 1.0)
     return depth * depth * WALL_STRENGTH * DT
 
 
@@ -38,7 +39,7 @@ def wall_push(inside: float):
 def clamp_speed(speed: float, lost_hp: int, p: Physics):
     """Damage lowers the top speed, never below the lowest."""
     top = p.max_speed * (1.0 - SPEED_LOSS_PER_HP * float(lost_hp))
-    return wp.clamp(speed, p.min_speed, wp.max(top, p.min_speed))
+    return clamp(speed, p.min_speed, at_least(top, p.min_speed))
 
 
 @wp.func
@@ -57,9 +58,9 @@ def bound(f: Fighter, p: Physics):
     if f.y <= GROUND_Y:
         f.alive = 0
     if f.y > WALL_HIGH:
-        depth = wp.clamp((f.y - WALL_HIGH) * PER_WALL_MARGIN, 0.0, 1.0)
-        f.speed = wp.max(f.speed - depth * depth * CEILING_DRAIN * DT, CEILING_SLOWEST)
-        f.y = wp.min(f.y, ARENA_HEIGHT)
+        depth = clamp((f.y - WALL_HIGH) * PER_WALL_MARGIN, 0.0, 1.0)
+        f.speed = at_least(f.speed - depth * depth * CEILING_DRAIN * DT, CEILING_SLOWEST)
+        f.y = at_most(f.y, ARENA_HEIGHT)
     return f
 
 
@@ -72,11 +73,11 @@ def move(f: Fighter, p: Physics):
         return bound(f, p)
     if wp.abs(f.x) > WALL_X:
         f.x = f.x - wp.sign(f.x) * wall_push(wp.abs(f.x) - WALL_X)
-        f.x = wp.clamp(f.x, -ARENA_HALF_WIDTH, ARENA_HALF_WIDTH)
+        f.x = clamp(f.x, -ARENA_HALF_WIDTH, ARENA_HALF_WIDTH)
     if f.y < WALL_MARGIN:
-        f.y = wp.max(f.y + wall_push(WALL_MARGIN - f.y), 0.0)
+        f.y = at_least(f.y + wall_push(WALL_MARGIN - f.y), 0.0)
     if f.y > WALL_HIGH:
-        f.y = wp.min(f.y - wall_push(f.y - WALL_HIGH), ARENA_HEIGHT)
+        f.y = at_most(f.y - wall_push(f.y - WALL_HIGH), ARENA_HEIGHT)
     return f
 
 
@@ -85,7 +86,7 @@ def fall(f: Fighter, p: Physics):
     """A stalled tick: the nose drops, nothing answers."""
     f.stall_ticks = f.stall_ticks - 1
     turn = STALL_TURN_RATE * DT
-    f = point_nose(f, f.yaw + wp.clamp(wrap_angle(NOSE_DOWN - f.yaw), -turn, turn))
+    f = point_nose(f, f.yaw + clamp(wrap_angle(NOSE_DOWN - f.yaw), -turn, turn))
     f.speed = f.speed - p.gravity * f.nose_y * DT
     f.speed = f.speed - p.drag_coeff * f.speed * DT
     f.speed = clamp_speed(f.speed, p.max_hp - f.hp, p)
@@ -101,7 +102,7 @@ def fall(f: Fighter, p: Physics):
 @wp.func
 def turn_rate(f: Fighter, p: Physics):
     """rad/s; slower when fast and when damaged. The scale ends at the undamaged top speed."""
-    t = wp.clamp((f.speed - p.min_speed) / (p.max_speed - p.min_speed), 0.0, 1.0)
+    t = clamp((f.speed - p.min_speed) / (p.max_speed - p.min_speed), 0.0, 1.0)
     rate = p.max_turn_rate + t * (p.min_turn_rate - p.max_turn_rate)
     return rate * (1.0 - TURN_LOSS_PER_HP * float(p.max_hp - f.hp))
 
@@ -109,10 +110,10 @@ def turn_rate(f: Fighter, p: Physics):
 @wp.func
 def fly(f: Fighter, seat: Seat, p: Physics):
     """A tick in control, under the action in force."""
-    turn = wp.clamp(seat.yaw, -1.0, 1.0) * turn_rate(f, p) * DT
+    turn = clamp(seat.yaw, -1.0, 1.0) * turn_rate(f, p) * DT
     f = point_nose(f, f.yaw + turn)
     f.speed = f.speed - p.turn_bleed_coeff * wp.abs(turn) * f.speed
-    f.speed = f.speed + (wp.clamp(seat.throttle, 0.0, 1.0) * p.max_thrust - p.drag_coeff * f.speed) * DT
+    f.speed = f.speed + (clamp(seat.throttle, 0.0, 1.0) * p.max_thrust - p.drag_coeff * f.speed) * DT
     f.speed = f.speed - p.gravity * f.nose_y * DT
     f.speed = clamp_speed(f.speed, p.max_hp - f.hp, p)
     f = move(f, p)

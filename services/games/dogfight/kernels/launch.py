@@ -18,6 +18,7 @@ from .layout import (
     load_fighter,
     load_physics,
 )
+from .limits import finite
 from .outlet import Outlet, show
 from .reward import judge, pay, separation
 from .sight import observe
@@ -50,11 +51,6 @@ def show_match(
         remember(history, i, m.decisions, row0, row1, f0, f1, p)
     show(seen, history, i, 0, m.decisions, row0, p, rules)
     show(seen, history, i, 1, m.decisions, row1, p, rules)
-
-
-@wp.func
-def finite(value: float):
-    return wp.where(wp.isfinite(value), value, 0.0)
 
 
 @wp.func
@@ -93,7 +89,7 @@ def step_kernel(
     """
     i = wp.tid()
     m = matches[i]
-    p = load_physics(physics, i, rules)
+    p = physics[i]
     f0 = load_fighter(fighters, i, 0)
     f1 = load_fighter(fighters, i, 1)
     seat0 = take_action(seats, actions, i, 0)

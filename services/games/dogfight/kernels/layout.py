@@ -142,11 +142,12 @@ class Rules:
 
 @wp.func
 def load_physics(physics: wp.array(dtype=Physics), i: int, rules: Rules):
-    """The stored numbers, the scratch fields made good."""
+    """The stored numbers, the scratch fields made good, in the array too: a step reads them there."""
     p = physics[i]
     p.cone_cosine = wp.cos(p.rear_aspect_cone)
     p.wrap_at = wp.where(rules.competition > 0, ARENA_HALF_WIDTH, OUT_OF_REACH)
     p.competition = rules.competition
+    physics[i] = p
     return p
 
 
