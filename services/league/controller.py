@@ -29,7 +29,7 @@ LADDER: tuple[tuple[Remedy, Overrides], ...] = (
 )
 SOFTER = 1.5
 LEAST_RATE = 0.01
-RECOVERY = 1.05
+RECOVERY = 1.25
 REJECTS, REJECT_WINDOW = 3, 10
 #: Two signals are of one event if they fire within so many updates.
 TOGETHER_UPDATES = 5
