@@ -370,10 +370,13 @@ def check(tree: Mapping[str, Any], source: str) -> RunConfig:
 
 
 def _explain(tree: Mapping[str, Any], problem: Any) -> str:
-    where = [part for part in problem["loc"] if not str(part).startswith("function-")]
+    # Beside keys pydantic names what it tried: validators (function-…) and the members of a union (literal[…], dict[…]).
+    where = [part for part in problem["loc"] if not str(part).startswith("function-") and "[" not in str(part)]
     key = ".".join(map(str, where)) or "configuration"
     if problem["type"] == "extra_forbidden":
         known = _keys_of(where[:-1])
+        if not known:
+            return f"unknown key {key!r}"
         near = get_close_matches(str(where[-1]), known, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return f"unknown key {key!r}: expected one of {', '.join(known)}.{hint}"
@@ -384,14 +387,16 @@ def _explain(tree: Mapping[str, Any], problem: Any) -> str:
 
 
 def _keys_of(path: list[Any]) -> list[str]:
-    """The keys that the section at `path` knows."""
+    """The keys that the section at `path` knows; none where one of several types is meant, and nobody knows which."""
     section: Any = RunConfig
     for part in path:
         if isinstance(part, int):
             continue
+        if part not in getattr(section, "model_fields", {}):
+            return []
         annotation = section.model_fields[part].annotation
         section = next((arg for arg in getattr(annotation, "__args__", ()) if isinstance(arg, type)), annotation)
-    return list(section.model_fields)
+    return list(getattr(section, "model_fields", {}))
 
 
 def dump(config: RunConfig) -> str:

@@ -53,15 +53,18 @@ def booked(state: State, match: int, opponent: m.Player, outcome: int, sequence:
 # --- domain randomisation by update -------------------------------------------------------------------
 
 
-def tickets_at(update: int) -> list[m.Ticket]:
-    """What the director orders for training with the learner at an update, from a record of long before."""
+def ordered(update: int, before: run.RunRecord | None = None) -> tuple[run.RunRecord, list[m.Ticket]]:
+    """What the director writes down and orders for training with the learner at an update, in a run in that stage."""
     genesis = PolicyRef(agent="main", epoch=1, step=0, sha256="0")
     head = PolicyRef(agent="main", epoch=1, step=update, sha256="h")
     record = run.RunRecord(state=run.RUN_STATE_TRAINING, next_match=1, next_ticket=1, pool=["main@1.0"])
+    if before is not None:
+        record.stage_step = before.stage_step
+        record.stages.CopyFrom(before.stages)
     view = View(agents={"main": Seen(head, genesis)}, catalog={"main@1.0": genesis})
-    _, effects = step(PLAN, record, view)
+    after, effects = step(PLAN, record, view)
     found = [effect.ticket for effect in effects if isinstance(effect, Publish)]
-    return [ticket for ticket in found if ticket.pool == "train"]
+    return after, [ticket for ticket in found if ticket.pool == "train"]
 
 
 @pytest.mark.parametrize(
@@ -75,8 +78,12 @@ def test_randomisation_is_updated_in_every_phase_and_stands_in_every_ticket(
     progress: float, phase: str, level: str
 ) -> None:
     """It was looked at in the first two phases only: where 'full' was due in the third, it never came."""
-    tickets = tickets_at(round(progress * FULL.total_updates))
-    assert tickets
+    update = round(progress * FULL.total_updates)
+    record, tried = ordered(update)
+    assert {(phase, level)} <= {(ticket.phase, ticket.randomisation) for ticket in tried}, (
+        "from a record of long before"
+    )
+    _, tickets = ordered(update + FULL.league.canary.updates, record)
     assert {(ticket.phase, ticket.randomisation) for ticket in tickets} == {(phase, level)}
     assert {f'"randomisation": "{level}"' in ticket.parameters_json for ticket in tickets} == {True}
 

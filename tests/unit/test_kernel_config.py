@@ -75,6 +75,10 @@ def test_defaults_fill_what_is_left_out() -> None:
             {"league__phases": [{**PHASE, "nmae": 1}]},
             r"unknown key 'league\.phases\.0\.nmae': .* Did you mean 'name'\?",
         ),
+        (
+            {"league__phases": [{**PHASE, "opponents": {"pfsp": {"strat": 0.5, "end": 0.5}}}]},
+            r"missing key 'league\.phases\.0\.opponents\.pfsp\.start'; unknown key 'league\.phases\.0\.opponents\.pfsp\.strat'",
+        ),
     ],
 )
 def test_a_wrong_key_is_named_with_what_was_expected(changes: dict[str, Any], message: str) -> None:
