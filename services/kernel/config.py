@@ -370,7 +370,7 @@ def check(tree: Mapping[str, Any], source: str) -> RunConfig:
 
 
 def _explain(tree: Mapping[str, Any], problem: Any) -> str:
-    # Beside keys pydantic names what it tried: validators (function-…) and the members of a union (literal[…], dict[…]).
+    # Beside keys pydantic names what it tried: validators (function-…) and members of a union (literal[…], dict[…]).
     where = [part for part in problem["loc"] if not str(part).startswith("function-") and "[" not in str(part)]
     key = ".".join(map(str, where)) or "configuration"
     if problem["type"] == "extra_forbidden":
