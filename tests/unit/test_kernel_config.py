@@ -77,7 +77,7 @@ def test_defaults_fill_what_is_left_out() -> None:
         ),
         (
             {"league__phases": [{**PHASE, "opponents": {"pfsp": {"strat": 0.5, "end": 0.5}}}]},
-            r"missing key 'league\.phases\.0\.opponents\.pfsp\.start'; unknown key 'league\.phases\.0\.opponents\.pfsp\.strat'",
+            r"missing key 'league\.phases\.0\.opponents\.pfsp\.start'; unknown key .*opponents\.pfsp\.strat",
         ),
     ],
 )
