@@ -11,13 +11,13 @@ import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from .agents import AgentConfig
+from .explain import explain
 from .measuring import EvaluatorConfig
 from .remedies import HealthConfig
 from .schedule import (
@@ -365,38 +365,8 @@ def check(tree: Mapping[str, Any], source: str) -> RunConfig:
     try:
         return RunConfig.model_validate(tree)
     except ValidationError as error:
-        lines = [_explain(tree, problem) for problem in error.errors()]
+        lines = [explain(RunConfig, problem) for problem in error.errors()]
         raise ConfigError(f"{source}: " + "; ".join(lines)) from error
-
-
-def _explain(tree: Mapping[str, Any], problem: Any) -> str:
-    # Beside keys pydantic names what it tried: validators (function-…) and members of a union (literal[…], dict[…]).
-    where = [part for part in problem["loc"] if not str(part).startswith("function-") and "[" not in str(part)]
-    key = ".".join(map(str, where)) or "configuration"
-    if problem["type"] == "extra_forbidden":
-        known = _keys_of(where[:-1])
-        if not known:
-            return f"unknown key {key!r}"
-        near = get_close_matches(str(where[-1]), known, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        return f"unknown key {key!r}: expected one of {', '.join(known)}.{hint}"
-    if problem["type"] == "missing":
-        return f"missing key {key!r}"
-    found = f", found {problem['input']!r}" if not isinstance(problem["input"], dict) else ""
-    return f"{key}: {problem['msg'].removeprefix('Value error, ')}{found}"
-
-
-def _keys_of(path: list[Any]) -> list[str]:
-    """The keys that the section at `path` knows; none where one of several types is meant, and nobody knows which."""
-    section: Any = RunConfig
-    for part in path:
-        if isinstance(part, int):
-            continue
-        if part not in getattr(section, "model_fields", {}):
-            return []
-        annotation = section.model_fields[part].annotation
-        section = next((arg for arg in getattr(annotation, "__args__", ()) if isinstance(arg, type)), annotation)
-    return list(getattr(section, "model_fields", {}))
 
 
 def dump(config: RunConfig) -> str:
