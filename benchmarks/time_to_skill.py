@@ -50,13 +50,15 @@ def train(home: Path, preset: str, seed: int, extra: list[str]) -> tuple[Path, f
     return home / "runs" / run, time.monotonic() - started
 
 
-def curve_of(home: Path, folder: Path, matches: int) -> list[Point]:
-    """What each checkpoint wins, at the decisions and seconds at which it was written."""
+def curve_of(home: Path, folder: Path, summary: dict[str, Any], matches: int) -> list[Point]:
+    """What each checkpoint wins, at its decisions and seconds. The last one has been measured by the run itself."""
     made = {entry["step"]: entry for entry in map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())}
     steps = {int(checkpoint.name.partition("-")[2]) for checkpoint in (folder / "checkpoints").iterdir()}
+    *earlier, last = sorted(steps & made.keys())
+    counts = [measured(home, f"{folder.name}@{step}", matches) for step in earlier] + [final_of(summary)]
     return [
-        (made[step]["decisions"], made[step]["elapsed_seconds"], measured(home, f"{folder.name}@{step}", matches))
-        for step in sorted(steps & made.keys())
+        (made[step]["decisions"], made[step]["elapsed_seconds"], wins)
+        for step, wins in zip([*earlier, last], counts, strict=True)
     ]
 
 
@@ -121,8 +123,7 @@ def rows_of_run(home: Path, preset: str, seed: int, extra: list[str], targets: b
     config = json.loads((folder / "config.json").read_text())
     rules, weights = config["rules"], config["game_parameters"].get("rewards", {})
     name = f"ludus {preset}, seed {seed}"
-    curve = curve_of(home, folder, 100 if targets else 20)
-    curve[-1] = (*curve[-1][:2], final_of(summary))
+    curve = curve_of(home, folder, summary, 100 if targets else 20)
     found = rows_of(name, curve, targets, TARGET_SECONDS[rules])
     found.append(row(f"{name}: command to report", wall_seconds, "s", n=1))
     task = ["--rules", rules, "--decisions", str(summary["decisions"])]

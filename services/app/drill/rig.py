@@ -48,7 +48,6 @@ SETTINGS: dict[str, Any] = {
     "learner.threads": 1,
     "learner.track.tensorboard": "off",
     "learner.batch_decisions": BATCH,
-    "learner.correction": "vtrace",
     "learner.minibatch": 256,
     "learner.epochs": 3,
     "learner.learning_rate": RATE,
