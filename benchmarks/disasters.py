@@ -81,8 +81,8 @@ def won(run: Run) -> float:
 
 
 def exploded(run: Run) -> bool:
-    """Ten times the target in a committed update."""
-    return max(run.series("kl"), default=0.0) > 10 * TARGET_KL
+    """A committed update took the policy ten times the target away from the version before."""
+    return max(run.series("kl_previous"), default=0.0) > 10 * TARGET_KL
 
 
 def grew(run: Run) -> bool:
@@ -114,8 +114,8 @@ def last_capture(run: Run) -> float:
 
 
 DISASTERS = {
-    "shift": Disaster("dogfight", exploded, "wins against the pilots", won, "kl"),
-    "randomised": Disaster("dogfight", lambda run: won(run) <= 0.2, "wins against the pilots", won, "kl"),
+    "shift": Disaster("dogfight", exploded, "wins against the pilots", won, "kl_previous"),
+    "randomised": Disaster("dogfight", lambda run: won(run) <= 0.2, "wins against the pilots", won, "kl_previous"),
     "growth": Disaster("dogfight", grew, "wins against the pilots", won, "gradient_norm"),
     "domination": Disaster("pursuit", dominated, "captures at the end", last_capture, "captures", "pursuer"),
 }
@@ -172,7 +172,7 @@ def rows_of(name: str, guard: str, runs: Sequence[Run]) -> list[Row]:
     label = f"{name}, guard {guard}"
     mean = statistics.mean(worths) if worths else float("nan")
     spread = (min(worths), max(worths)) if worths else None
-    kls = [max(run.series("kl"), default=float("nan")) for run in runs]
+    kls = [max(run.series("kl_previous"), default=float("nan")) for run in runs]
     undone = sum(run.count("update_undone") for run in runs)
     back = sum(run.count("rollback") for run in runs)
     return [
@@ -180,7 +180,7 @@ def rows_of(name: str, guard: str, runs: Sequence[Run]) -> list[Row]:
             at_most=True),
         row(f"{label}: {disaster.worth_name}, mean (interval: lowest, highest)", mean, "rate", n=len(worths),
             interval=spread),
-        row(f"{label}: largest KL, median (interval: lowest, highest)", statistics.median(kls), "nats", n=n,
+        row(f"{label}: largest KL of an update, median (lowest, highest)", statistics.median(kls), "nats", n=n,
             interval=(min(kls), max(kls))),
         row(f"{label}: updates taken back", undone, "updates", n=n),
         row(f"{label}: rollbacks", back, "rollbacks", n=n),
@@ -199,7 +199,7 @@ def drawing(name: str, runs: dict[str, Run]) -> str:
         else:
             points = [(float(k), max(1e-4, value)) for k, value in enumerate(run.series(disaster.curve))]
         curves.append(Line(label, points))
-    title = {"kl": "KL of an update", "gradient_norm": "Norm of the gradient"}.get(disaster.curve, "Captures")
+    title = {"kl_previous": "KL of an update", "gradient_norm": "Norm of the gradient"}.get(disaster.curve, "Captures")
     flat = disaster.curve == "captures"
     text = plot(f"{name}: {title}", curves, x_label="updates", percent=flat, logarithmic=not flat, width=WIDE)
     head, end, body = text.partition(">")
@@ -233,6 +233,7 @@ def main() -> None:
                     seen |= found
                 show(rows, options.json)
                 if options.plots:
+                    options.plots.mkdir(parents=True, exist_ok=True)
                     (options.plots / f"disaster-{name}.svg").write_text(drawing(name, seen))
         finally:
             ludus(home, "down")

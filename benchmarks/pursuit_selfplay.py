@@ -3,9 +3,9 @@
 Arms: the default game (60 s, a pursuer wins it); the balanced one (23 s) with both sides learning at once; the recipe
 of the balanced game under other clocks; and the comparison of protocols, in which every side makes half a million
 decisions: both at once, with and without scripts and a falling rate, and the original protocol, one side at a time
-with the other frozen, with and without short first phases, against a pool instead of the newest version, and with
-scripts and a falling rate. All with the health controller, which may roll back one side or both; `-unwatched` is
-without it.
+with the other frozen, with and without short first phases, against a pool instead of the newest version, with scripts
+and a falling rate, and with the original's monitor of captures (capture_monitor.py), which rolls back the side that
+learns, or both (`-bilateral`), whenever captures are at most .25 or at least .75. All with the health controller.
 
 Per seed: the share of captures between the newest versions in every measurement (deterministic play, starts never
 trained on), what the controller did, and, where there are exploiters, a warm-started one of each final policy with a
@@ -30,14 +30,16 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from capture_monitor import Monitor, Point, meetings
+from pursuit_arms import ARMS, BAND, COMPARISON, USUAL, Arm
 from rows import Row, row, show
 
 from ludus.evaluator.page.plot import WIDE, Line, plot
-from ludus.kernel.players import version_of
 from ludus.kernel.wilson import wilson_interval
 
 LAST = 5
@@ -48,75 +50,12 @@ CURES = ("softened", "strengthening", "rollback_planned", "paused_by_health")
 #: Of a run that has come to rest.
 STILL = {"deviation": 0.08, "jump": 0.2}
 COUNTED = ("alarms", "softened", "strengthened", "rollbacks", "pauses")
-BOTH = ("evader", "pursuer")
-#: Steps of 0.05 s: the game's value is 0 captures with little time and 1 with much.
-CLOCKS = (400, 440, 480, 520, 600)
-SHORT = ["--decisions", "1000000", "--set", "evaluator.every_updates=6", "--set", "evaluator.matches_per_opponent=2"]
-COMPARED = [
-    *("--decisions", "500000", "--set", "evaluator.every_updates=4", "--set", "evaluator.matches_per_opponent=2"),
-    *("--set", "evaluator.final_matches_per_opponent=100", "--set", "evaluator.other_play_matches_per_opponent=0"),
-    *("--set", "evaluator.share=0.5"),
-]
-#: Where both learn and some matches are against scripts, batches are larger than asked for: this makes half a million.
-OVERFULL = ["--decisions", "380000"]
-TURNS = "league.curriculum.alternation"
-#: The original's phases: 500,000 of its steps, of which an action is held for four here; so are the short first ones.
-PHASES = [*COMPARED, "--set", f"{TURNS}.phase_decisions=125000"]
-WARMUP = ["--set", f"{TURNS}.warmup_decisions=[25000, 25000, 50000, 50000, 75000, 75000]"]
-#: The controller's numbers for 61 updates: else there is nothing to go back to but step 0.
-WATCHED = [
-    *("--set", "health.survive_updates=8", "--set", "health.margin_updates=2", "--set", "health.calm_updates=5"),
-    *("--set", "health.cool_down_updates=12", "--set", "health.probation_updates=12"),
-]
-UNWATCHED = ["--set", "health.controller=false"]
-CONSTANT = ["--set", 'learner.learning_rate_schedule="constant"']
-FALLING = ["--set", 'learner.learning_rate_schedule="linear"']
-#: Phases whose opponents are these, without scripts.
-PLAIN = 'league.phases=[{{name = "self-play", share = 1.0, opponents = {}}}]'
-SCRIPTS = (
-    'league.phases=[{name = "self-play", share = 1.0, opponents = "latest", scripted_share = 0.2, '
-    'bots = [{ bots = ["lion", "proportional_navigation", "circler", "flee"] }]}]'
-)
-NO_WARMUP = ["--set", f"{TURNS}.warmup_decisions=[]"]
 
 
-class Arm(NamedTuple):
-    arguments: list[str]
-    exploited: tuple[str, ...] = ()
-    """roles of the exploiters"""
-
-
-ARMS = {
-    "default": Arm([], ("evader",)),
-    "balanced": Arm(["--preset", "balanced"], BOTH),
-}
-USUAL = list(ARMS)
-PROTOCOLS = {
-    "simultaneous": ["--preset", "balanced", *COMPARED, *OVERFULL],
-    "simultaneous-plain": ["--preset", "balanced", *COMPARED, *CONSTANT, "--set", PLAIN.format("{live = 1.0}")],
-    "alternating": ["--preset", "alternating", *PHASES, *WARMUP],
-    "alternating-cold": ["--preset", "alternating", *PHASES, *NO_WARMUP],
-    "alternating-pool": ["--preset", "alternating", *PHASES, *WARMUP, "--set", PLAIN.format('"mixed"')],
-    "alternating-scripts": ["--preset", "alternating", *PHASES, *WARMUP, *FALLING, "--set", SCRIPTS],
-}
-ARMS |= {name: Arm([*arguments, *WATCHED]) for name, arguments in PROTOCOLS.items()}
-ARMS |= {f"{name}-unwatched": Arm([*arguments, *UNWATCHED]) for name, arguments in PROTOCOLS.items()}
-ARMS |= {
-    f"clock-{clock}": Arm(["--preset", "balanced", *SHORT, "--set", f"game_parameters.physics.max_steps={clock}"])
-    for clock in CLOCKS
-}
-
-
-class Point(NamedTuple):
-    """The newest versions against one another."""
-
-    step: float
-    wins: int
-    n: int
-
-    @property
-    def rate(self) -> float:
-        return self.wins / self.n
+def train(home: Path, run: str, arm: Arm, arguments: list[str]) -> dict[str, Any]:
+    """The summary of a run of this arm."""
+    with Monitor(home, run, *BAND, bilateral=arm.monitor == "both") if arm.monitor else nullcontext():
+        return summary(home, run, arguments)
 
 
 def ludus(home: Path, *arguments: str) -> None:
@@ -139,13 +78,8 @@ def events(home: Path, run: str) -> list[dict[str, Any]]:
 
 def captures(found: dict[str, Any]) -> list[Point]:
     """In the order of training; versions of step 0 are left out: they stay on the panel for good."""
-    points = []
-    for candidate in found["candidates"]:
-        for one in candidate["rows"]:
-            if candidate["policy"].startswith("pursuer@") and one["opponent"].startswith("evader@"):
-                steps = version_of(candidate["policy"])[2], version_of(one["opponent"])[2]
-                points += [Point(sum(steps) / 2, one["wins"], one["n"])] if min(steps) and one["n"] else []
-    return sorted(points)
+    points = [point for point in meetings(found["candidates"]) if min(point.steps)]
+    return sorted(points, key=lambda point: (point.step, point.wins, point.n))
 
 
 def largest_jump(rates: list[float]) -> float:
@@ -266,7 +200,7 @@ def main() -> None:
     options = parser.parse_args()
     arms, seeds = (["balanced"], [1]) if options.quick else (options.arms, options.seeds)
     if "compared" in arms:
-        arms = [*(arm for arm in arms if arm != "compared"), *PROTOCOLS, *(f"{arm}-unwatched" for arm in PROTOCOLS)]
+        arms = [*(arm for arm in arms if arm != "compared"), *COMPARISON]
     short = ["--decisions", "65536", "--set", "evaluator.final_matches_per_opponent=20"] if options.quick else []
     rows: list[Row] = []
     lines: dict[str, dict[str, list[tuple[float, float]]]] = {arm: {} for arm in arms}
@@ -277,8 +211,8 @@ def main() -> None:
                 swings: list[Swing] = []
                 for seed in seeds:
                     run, name = f"{arm}-{seed}", f"{arm}, seed {seed}"
-                    train = ["train", "pursuit", "--seed", str(seed), "--run", run, *ARMS[arm].arguments, *short]
-                    found = summary(home, run, train)
+                    arguments = ["train", "pursuit", "--seed", str(seed), "--run", run, *ARMS[arm].arguments, *short]
+                    found = train(home, run, ARMS[arm], arguments)
                     per_step = found["decisions"] / max(1, found["steps"]) / 1e6
                     lines[arm][f"seed {seed}"] = [(point.step * per_step, point.rate) for point in captures(found)]
                     rows += rows_of(name, found, events(home, run))
@@ -293,8 +227,8 @@ def main() -> None:
     if options.plot:
         options.plot.mkdir(parents=True, exist_ok=True)
         first = {arm: captured[f"seed {seeds[0]}"] for arm, captured in lines.items()}
-        for name, curves in (lines | {f"together-{seeds[0]}": first}).items():
-            (options.plot / f"{name}.svg").write_text(drawing(name, curves))
+        for name, curves in (lines | {f"seed-{seeds[0]}-of-every-arm": first}).items():
+            (options.plot / f"{name}.svg").write_text(drawing(name.replace("-", " "), curves))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 The same work for everybody: a vectorised environment that costs nothing (59 observations, 3 continuous actions),
 59 → 256 → 256 for actor and critic apart, 256 environments × 128 steps, 4 epochs, minibatches of 4 096. Decisions per
 second are wall time, medians over rounds, lowest and highest as interval. Whoever cannot be measured is named with the
-reason.
+reason. Beside them: the ceiling (gradients and nothing else, on all cores) and the products alone (the bound for
+whoever does this arithmetic).
 
     python benchmarks/train_throughput.py --install   # once: a virtual environment per peer, gigabytes in all
     python benchmarks/train_throughput.py             # tanh and relu, three rounds
@@ -129,6 +130,7 @@ class Session:
         self._rates: dict[str, list[float]] = defaultdict(list)
         self._per_core: dict[str, list[float]] = defaultdict(list)
         self._ceilings: dict[str, list[float]] = defaultdict(list)
+        self._bounds: dict[str, list[float]] = defaultdict(list)
         self._ludus: dict[str, list[Measured]] = defaultdict(list)
         self._peers = {peer.name: peer for peer in ALL_PEERS if peer.name in options.peers}
 
@@ -149,6 +151,7 @@ class Session:
             self._skip(f"ceiling {precision}", str(error))
             return
         self._ceilings[precision].append(found["samples_per_core_second"] * self._options.threads / EPOCHS)
+        self._bounds[precision].append(found["products_per_core_second"] * self._options.threads)
 
     def _run_ludus(self, precision: str) -> None:
         options = self._options
@@ -160,8 +163,7 @@ class Session:
                 self._skip(f"ludus {precision}", str(error))
                 return
         self._ludus[precision].append(found)
-        self._rates[f"ludus {precision}"].append(found.rate)
-        self._per_core[f"ludus {precision}"].append(found.decisions / sum(found.cpu_seconds.values()))
+        self._keep(f"ludus {precision}", found.decisions, found.wall_seconds, sum(found.cpu_seconds.values()))
 
     def _run_peer(self, peer: Peer, precision: str) -> None:
         options, name = self._options, f"{peer.name} {precision}"
@@ -177,8 +179,13 @@ class Session:
             self._skip(name, str(error))
             self._peers.pop(peer.name, None)
             return
-        self._rates[name].append(found["decisions"] / found["wall_seconds"])
-        self._per_core[name].append(found["decisions"] / found["cpu_seconds"])
+        self._keep(name, found["decisions"], found["wall_seconds"], found["cpu_seconds"])
+
+    def _keep(self, name: str, decisions: float, wall_seconds: float, cpu_seconds: float) -> None:
+        self._rates[name].append(decisions / wall_seconds)
+        self._per_core[name].append(decisions / cpu_seconds)
+        turn = f"{self._activation}, round {len(self._rates[name])} of {self._options.rounds}"
+        print(f"{turn}: {name} {self._rates[name][-1]:,.0f} decisions/s", file=sys.stderr, flush=True)
 
     def _skip(self, name: str, reason: str) -> None:
         print(f"skipped {name}, {self._activation}: {reason}", file=sys.stderr)
@@ -210,8 +217,15 @@ class Session:
         if not mine or not peers:
             return []
         best = max(peers, key=lambda name: median(peers[name]))
-        ratios = [one / two for one, two in zip(mine, peers[best], strict=False)]
-        return [_median(f"{self._activation}: ludus {own} / best {other} peer ({best})", ratios, "ratio", target)]
+
+        def against_best(name: str, rates: list[float], target: float | None) -> Row:
+            ratios = [one / two for one, two in zip(rates, peers[best], strict=False)]
+            return _median(f"{self._activation}: {name} / best {other} peer ({best})", ratios, "ratio", target)
+
+        found = [against_best(f"ludus {own}", mine, target)]
+        if bounds := self._bounds.get(own):  # whoever does this arithmetic cannot be further ahead
+            found.append(against_best(f"products alone {own}", bounds, None))
+        return found
 
     def _parts(self, precision: str, runs: list[Measured]) -> list[Row]:
         found, start = [], f"{self._activation}: ludus {precision}, CPU share of"
@@ -239,7 +253,7 @@ def main() -> None:
     parser.add_argument("--peers", nargs="*", choices=names, default=names, metavar="NAME", help=", ".join(names))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=10, help="measured updates of 32 768 decisions per round")
-    parser.add_argument("--warmup", type=int, default=3, help="updates before")
+    parser.add_argument("--warmup", type=int, default=10, help="updates before")
     parser.add_argument("--activations", nargs="+", choices=("tanh", "relu"), default=["tanh", "relu"])
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="cores for everybody")
     parser.add_argument("--patience", type=float, default=300.0, help="seconds a peer may take for a round")

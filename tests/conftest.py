@@ -8,9 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from ludus.kernel.bus import Bus
 from ludus.kernel.nats_server import NatsServer, ServerError, find, install
+
+# Tests share the cores with one another and with the processes they start: how long an example took says nothing.
+settings.register_profile("ludus", deadline=None)
+settings.load_profile("ludus")
 
 BusFactory = Callable[..., Awaitable[Bus]]
 

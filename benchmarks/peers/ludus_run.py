@@ -39,10 +39,6 @@ class Measured:
     cpu_seconds: dict[str, float]
     """by part; together all of the stack's CPU time"""
 
-    @property
-    def rate(self) -> float:
-        return self.decisions / self.wall_seconds
-
 
 def configuration(precision: str, activation: str, threads: int) -> str:
     """The peers' settings. Nothing is stopped early, so that everybody does the same work."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..kernel.nats_server import NatsServer, ServerError, free_port
 from .child import Child, ChildSpec
-from .deaths import cause_of, record_death
+from .deaths import MemoryKills, cause_of, record_death
 from .disk import ROOM_BYTES, disk_full, free_bytes
 from .errors import CommandError
 from .home import Home
@@ -31,8 +31,9 @@ DISK_SECONDS = 1.0
 class BusKeeper:
     """`ready` once the server answers. `error` says why it does not start."""
 
-    def __init__(self, home: Home, binary: Path, port: int) -> None:
+    def __init__(self, home: Home, binary: Path, port: int, memory_kills: MemoryKills) -> None:
         self.home = home
+        self._memory_kills = memory_kills
         self.binary = binary
         self.port = port
         self.ready = False
@@ -60,9 +61,9 @@ class BusKeeper:
         if exit_ := self.child.adopt(strays):
             record_death(self.home.deaths_file, NAME, exit_.pid, cause_of(None, {}), {}, restarted=True)
 
-    def tick(self, *, clients: bool, fixed_port: bool, memory_kills: int = 0) -> None:
+    def tick(self, *, clients: bool, fixed_port: bool) -> None:
         """`clients`: services are connected to this port, so that it cannot be changed; nor if the user chose it."""
-        self.poll(memory_kills)
+        self.poll()
         if time.monotonic() - self._disk_asked > DISK_SECONDS:
             self._watch_disk()
         if self.child.due:
@@ -70,7 +71,7 @@ class BusKeeper:
         elif self.child.alive and not self.ready and time.monotonic() - self._asked > 0.05:
             self._look()
 
-    def poll(self, memory_kills: int = 0) -> None:
+    def poll(self) -> None:
         """Notice that it has ended."""
         if exit_ := self.child.poll():
             self.ready = False
@@ -78,7 +79,7 @@ class BusKeeper:
                 self.child.settle(exit_.code or 0)
                 return
             words = self._last_words() if exit_.code is None or exit_.code > 0 else ""
-            cause = cause_of(exit_.code, {"error": words}, memory_kills=memory_kills)
+            cause = cause_of(exit_.code, {"error": words}, memory_kills=self._memory_kills.fresh)
             if exit_.lived_seconds < AT_ONCE_SECONDS:
                 self.error = f"{self.binary} ends at once: {words or cause}"
             record_death(self.home.deaths_file, NAME, exit_.pid, cause, {}, restarted=True)

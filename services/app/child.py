@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -49,10 +50,14 @@ def _give_way(pid: int, niceness: int) -> None:
     """So much less urgent than whoever supervises it. One that is already gone needs no priority.
 
     Linux may share out time among sessions first, and every service has a session of its own: that counts by the nice
-    value of the session (sched(7), autogroup).
+    value of the session (sched(7), autogroup). As a batch process it also waits for its turn when it wakes up, instead
+    of interrupting whoever computes.
     """
     with suppress(ProcessLookupError):
         os.setpriority(os.PRIO_PROCESS, pid, os.getpriority(os.PRIO_PROCESS, 0) + niceness)
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0))
     with suppress(OSError):
         Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
 
@@ -182,6 +187,8 @@ class Child:
         return self._asked_to_stop is not None
 
     def _save(self, *, ended: bool = False) -> None:
+        if ended and not self.spec.folder.exists():
+            return  # somebody has removed the run: it is not to come back as a folder of one file
         kept: Json = read_json(self.spec.process_file) if ended else {}
         if self.identity:
             kept |= self.identity.as_json()

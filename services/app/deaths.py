@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from .home import Json, append_row
-from .processes import describe_exit
+from .processes import describe_exit, out_of_memory_kills
 
 log = logging.getLogger(__name__)
 
@@ -17,8 +17,28 @@ UNSEEN = "killed (SIGKILL or the like: it left no word, and its exit was not see
 UNSEEN_ERROR = "ended; its exit was not seen"
 
 
+class MemoryKills:
+    """How many processes the kernel killed for memory around a death.
+
+    The kernel counts before it kills, so the count is read after the death was seen: one that was read before the look
+    at the processes may be older than the kill.
+    """
+
+    def __init__(self) -> None:
+        self._before = self._now = out_of_memory_kills()
+
+    def tick(self) -> None:
+        """Before each look at the processes: what died since the look before this one was alive at that count."""
+        self._before, self._now = self._now, out_of_memory_kills()
+
+    @property
+    def fresh(self) -> int:
+        """Kills since the look before this one began."""
+        return out_of_memory_kills() - self._before
+
+
 def cause_of(code: int | None, heartbeat: Json, *, memory_kills: int = 0) -> str:
-    """`killed by SIGKILL`, `exit code 1: <last error>`. `memory_kills`: kills for memory since the last look."""
+    """`killed by SIGKILL`, `exit code 1: <last error>`. `memory_kills`: kills for memory at that time."""
     unseen = UNSEEN_ERROR if heartbeat.get("error") else UNSEEN
     text = unseen if code is None else describe_exit(code)
     if code == -9 and memory_kills:

@@ -49,6 +49,8 @@ def headline(view: Json) -> Text:
         line.append(f"  phase {view['phase']}" + ("" if share is None else f", {percent(share)} scripted"))
         if view.get("randomisation"):
             line.append(f", randomisation {view['randomisation']}")
+        if view.get("on_trial"):
+            line.append(", the next stage on trial")
     if view.get("reason") and view["state"] in ("failed", "stopped"):
         line.append(f"  {view['reason']}")
     return line

@@ -136,7 +136,8 @@ class RunFolder:
             return load(self.config_file, environment={}).model_dump(mode="json")
         except ConfigError as error:
             raise CommandError(
-                f"the configuration of {self.name} cannot be used: {error}. Put the file back, or remove {self.path}"
+                f"the configuration of {self.name} cannot be used: {error}. Put the file back, or end with it: "
+                f"ludus remove {self.name}"
             ) from error
 
     def desired(self) -> Json:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from .child import Child, ChildSpec, Exit
-from .deaths import cause_of, record_death
+from .deaths import MemoryKills, cause_of, record_death
 from .errors import CommandError
 from .hangs import HangWatch
 from .home import Json, RunFolder, write_json
@@ -44,8 +44,9 @@ Environment = Callable[[RunFolder, str], Mapping[str, str]]
 class RunKeeper:
     """The services of one run. Call `tick` often."""
 
-    def __init__(self, run: RunFolder, argv: Argv, environment: Environment) -> None:
+    def __init__(self, run: RunFolder, argv: Argv, environment: Environment, memory_kills: MemoryKills) -> None:
         self.run = run
+        self._memory_kills = memory_kills
         self.children = [self._child(name, argv, environment) for name in run.services()]
         self._generation = int(run.desired().get("generation", 0))
         self._hangs = HangWatch(run)
@@ -85,12 +86,12 @@ class RunKeeper:
             if exit_ := child.adopt(strays):
                 self._bury(child, exit_)
 
-    def tick(self, *, may_start: bool, memory_kills: int = 0) -> None:
+    def tick(self, *, may_start: bool) -> None:
         """Look once and do what is needed. `may_start`: the bus is there."""
         self.stamp = self.run.stamp
         desired = self.run.desired()
         self._follow(int(desired.get("generation", 0)))
-        self.poll(memory_kills)
+        self.poll()
         self._hangs.look(self.children)
         outcome = self.run.outcome()
         if (
@@ -102,11 +103,11 @@ class RunKeeper:
         elif may_start:
             self._start_missing(bool(outcome))
 
-    def poll(self, memory_kills: int = 0) -> None:
+    def poll(self) -> None:
         """Notice who has ended."""
         for child in self.children:
             if exit_ := child.poll():
-                self._bury(child, exit_, memory_kills)
+                self._bury(child, exit_)
 
     def _lingers(self) -> bool:
         now = time.monotonic()
@@ -143,7 +144,7 @@ class RunKeeper:
         left = child.exit_code == 0 and child.generation == self._generation
         return not child.alive and (left or self._restarts_after_the_end >= RESTARTS_AFTER_THE_END)
 
-    def _bury(self, child: Child, exit_: Exit, memory_kills: int = 0) -> None:
+    def _bury(self, child: Child, exit_: Exit) -> None:
         desired, outcome = self.run.desired(), self.run.outcome()
         if exit_.code is None:
             # An adopted process: only what it wrote down itself is known.
@@ -158,7 +159,7 @@ class RunKeeper:
                 child.delay(SAW_THE_END_SECONDS if saw_the_end else SENT_AWAY_SECONDS)
             return
         heartbeat = self._heartbeat(child, exit_)
-        cause = cause_of(exit_.code, heartbeat, memory_kills=memory_kills)
+        cause = cause_of(exit_.code, heartbeat, memory_kills=self._memory_kills.fresh)
         fatal = exit_.code == FATAL
         self._record(child, exit_, cause, restarted=not fatal)
         if fatal:

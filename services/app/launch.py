@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from .. import __version__
 from ..kernel.config import ENV_PREFIX
 from .home import RunFolder
 
@@ -13,6 +15,11 @@ from .home import RunFolder
 #: limits it keeps them, which makes encoding a rollout several times cheaper.
 MALLOC = {"MALLOC_TRIM_THRESHOLD_": str(512 * 1024 * 1024), "MALLOC_MMAP_THRESHOLD_": str(256 * 1024 * 1024)}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def program() -> str:
+    """Version and place of the code that this process runs, and whose services it would start."""
+    return f"Ludus {__version__} in {Path(__file__).resolve().parents[1]}"
 
 
 def service_argv(run: RunFolder, name: str, resume: bool, nats_url: str) -> Sequence[str]:

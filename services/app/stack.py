@@ -13,6 +13,7 @@ from ..kernel.nats_server import ServerError, find
 from .daemon import AlreadySupervised, own_identity, sole_supervisor
 from .errors import CommandError, UsageError
 from .home import Home, Json, read_json, write_json
+from .launch import program
 from .processes import Identity, start_detached, wait_until_gone
 from .supervisor import Supervisor
 from .wire import check_server, port_is_free
@@ -75,6 +76,7 @@ def ensure_up(home: Home, *, nats_url: str = "", nats_port: int = 0, bus: bool =
     `bus`: the stack's nats-server is wanted even without a run. Raises CommandError.
     """
     _wait_while_stopping(home)
+    _check_program(home)
     wanted = {"state": "up", "bus": bus, "nats_url": nats_url, "nats_port": nats_port}
     before = read_json(home.desired_file)
     if is_up(home):
@@ -88,6 +90,16 @@ def ensure_up(home: Home, *, nats_url: str = "", nats_port: int = 0, bus: bool =
     if not is_up(home):
         _start_supervisor(home)
     return _wait_for_stack(home, bool(wanted["bus"]) and not wanted["nats_url"])
+
+
+def _check_program(home: Home) -> None:
+    """A supervisor of other code would start services of other code: they may not know this one's configuration."""
+    stack = read_json(home.stack_file)
+    if is_up(home) and stack.get("program") != program():
+        raise CommandError(
+            f"the stack of {home.root} was started by {stack.get('program', 'an earlier Ludus')}, and this is "
+            f"{program()}: ludus down first (runs go on with the next `ludus up`), or another --home"
+        )
 
 
 def _wait_while_stopping(home: Home) -> None:

@@ -15,12 +15,12 @@ from ..kernel.nats_server import ServerError, free_port
 from . import targets
 from .bus_keeper import BusKeeper
 from .child import find_strays
-from .deaths import record_death
+from .deaths import MemoryKills, record_death
 from .errors import CommandError
 from .home import Home, Json, RunFolder, read_json, write_json
 from .keeper import STOP_SECONDS, RunKeeper
-from .launch import service_argv, service_environment
-from .processes import Identity, out_of_memory_kills
+from .launch import program, service_argv, service_environment
+from .processes import Identity
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Supervisor:
         self._keepers: dict[str, RunKeeper] = {}
         self._idle: dict[str, tuple[int, int]] = {}
         self._bus: BusKeeper | None = None
-        self._memory_kills = out_of_memory_kills()
+        self._memory_kills = MemoryKills()
         self._error = ""
         self._beat = 0.0
         self._strays: Mapping[str, Identity] = {}
@@ -68,8 +68,7 @@ class Supervisor:
 
     def tick(self) -> None:
         """Look at everything once."""
-        kills = out_of_memory_kills()
-        fresh_kills, self._memory_kills = kills - self._memory_kills, kills
+        self._memory_kills.tick()
         for run in self.home.runs():
             if self._changed(run):
                 self._keeper(run)
@@ -77,9 +76,9 @@ class Supervisor:
             self._open_bus()
         if self._bus:
             fixed = bool(self._desired().get("nats_port"))
-            self._bus.tick(clients=self.alive, fixed_port=fixed, memory_kills=fresh_kills)
+            self._bus.tick(clients=self.alive, fixed_port=fixed)
         for keeper in list(self._keepers.values()):
-            keeper.tick(may_start=self._reachable(keeper.run), memory_kills=fresh_kills)
+            keeper.tick(may_start=self._reachable(keeper.run))
             self._forget_if_over(keeper)
         if time.monotonic() - self._beat > BEAT_SECONDS:
             self._announce("up")
@@ -119,7 +118,7 @@ class Supervisor:
         return run.name not in self._keepers and self._idle.get(run.name) != run.stamp
 
     def _keeper(self, run: RunFolder) -> RunKeeper:
-        keeper = RunKeeper(run, self._argv_of, service_environment)
+        keeper = RunKeeper(run, self._argv_of, service_environment, self._memory_kills)
         keeper.adopt(self._strays)
         self._keepers[run.name] = keeper
         return keeper
@@ -161,7 +160,8 @@ class Supervisor:
             self._error = str(error)
             return
         kept = read_json(self.home.stack_file).get("nats_port")
-        self._bus = BusKeeper(self.home, binary, int(self._desired().get("nats_port") or kept or free_port()))
+        port = int(self._desired().get("nats_port") or kept or free_port())
+        self._bus = BusKeeper(self.home, binary, port, self._memory_kills)
         self._bus.adopt(self._strays)
 
     def _announce(self, state: str) -> None:
@@ -175,6 +175,7 @@ class Supervisor:
                 {
                     **self._identity.as_json(),
                     "state": state,
+                    "program": program(),
                     "beat": time.time(),
                     "nats_url": bus.url if bus else desired.get("nats_url", ""),
                     "nats_port": bus.port if bus else read_json(self.home.stack_file).get("nats_port"),

@@ -7,9 +7,11 @@ The module must be cheap to import: it loads its engine inside `make`.
 
 from __future__ import annotations
 
+import sys
 from difflib import get_close_matches
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from numbers import Integral
 from types import ModuleType
 from typing import Any
@@ -23,7 +25,13 @@ ENTRY_POINT_GROUP = "ludus.games"
 
 def names() -> list[str]:
     """Names of all games that can be made, but for those of other libraries, which are made from their names."""
-    return sorted({*BUNDLED, *(point.name for point in entry_points(group=ENTRY_POINT_GROUP))})
+    return sorted({*BUNDLED, *_announced(tuple(sys.path))})
+
+
+@cache
+def _announced(path: tuple[str, ...]) -> dict[str, EntryPoint]:
+    """Entry points by name, as long as modules are looked for in the same places: finding them reads every package."""
+    return {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
 
 
 def expect(kind: str, value: str, known: list[str] | tuple[str, ...]) -> str:
@@ -45,7 +53,7 @@ def _module(name: str) -> ModuleType | Adapter:
         raise ValueError(f"{error} Environments of other libraries: {others}.") from error
     if name in BUNDLED:
         return import_module(BUNDLED[name])
-    (point,) = entry_points(group=ENTRY_POINT_GROUP, name=name)
+    point = _announced(tuple(sys.path))[name]
     try:
         module = point.load()
     except (ImportError, AttributeError) as error:

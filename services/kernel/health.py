@@ -26,6 +26,8 @@ PREFIX = "ludus_learner_"
 Verdict = Literal["suspect", "failed", "hard"]
 #: A constant series has no deviation; then this share of its mean counts as one.
 LEAST_DEVIATION_RATIO = 0.01
+#: Samples behind a baseline that are kept for a rollback, which goes back beyond the newest ones.
+REMEMBERED = 400
 
 
 class RuleError(ValueError):
@@ -103,14 +105,21 @@ class Evaluator:
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rows = [_Row(rule) for rule in rules]
 
-    def look(self, metrics: Mapping[str, float]) -> list[Firing]:
-        """The rules that fire now."""
-        found = [row.look(metrics) for row in self._rows]
+    def look(self, metrics: Mapping[str, float], step: int = 0) -> list[Firing]:
+        """The rules that fire now. `step`: number of the update."""
+        found = [row.look(metrics, step) for row in self._rows]
         return [firing for firing in found if firing is not None]
 
     def forget(self) -> None:
-        """After a rollback: nothing seen before it counts, neither as breach nor as baseline."""
+        """Nothing seen before counts, neither as breach nor as baseline."""
         self._rows = [_Row(row.rule) for row in self._rows]
+
+    def roll_back(self, step: int) -> None:
+        """After a rollback to this update: what came later does not count. Magnitudes that led to it stay the baseline,
+        or nobody would see the same collapse again soon, and the next baseline would be made of it. Rewards begin anew:
+        how much is usual depends on the stage."""
+        for row in self._rows:
+            row.roll_back(step)
 
     @property
     def conclusive(self) -> bool:
@@ -122,16 +131,22 @@ class _Row:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.seen = False
-        self._past: deque[float] = deque(maxlen=rule.baseline + rule.window - 1)
+        self._needed = rule.baseline + rule.window - 1
+        self._past: deque[tuple[int, float]] = deque(maxlen=self._needed + REMEMBERED)
         self._breaches: deque[bool] = deque(maxlen=rule.window)
 
-    def look(self, metrics: Mapping[str, float]) -> Firing | None:
+    def roll_back(self, step: int) -> None:
+        kept = () if self.rule.drop is not None else (one for one in self._past if one[0] <= step)
+        self._past = deque(kept, maxlen=self._past.maxlen)
+        self._breaches.clear()
+
+    def look(self, metrics: Mapping[str, float], step: int) -> Firing | None:
         value = _value(metrics, self.rule)
         if value is None:
             return None
         self.seen = True
         limit = self._limit(metrics)
-        self._past.append(value)  # the newest of them come into the baseline later: a drop must not hide itself
+        self._past.append((step, value))  # the newest of them come into the baseline later: a drop must not hide itself
         if limit is None:
             return None
         within = value <= limit if self.rule.above is not None else value >= limit
@@ -147,9 +162,9 @@ class _Row:
             return None if other is None or factor is None else factor * other
         if not rule.baseline:
             return factor
-        if len(self._past) < rule.baseline + rule.window - 1:
+        if len(self._past) < self._needed:
             return None
-        past = list(self._past)[: rule.baseline]
+        past = [value for _, value in list(self._past)[-self._needed :][: rule.baseline]]
         if rule.drop is not None:
             mean = statistics.fmean(past)
             deviation = math.sqrt(statistics.fmean((one - mean) ** 2 for one in past))

@@ -177,6 +177,15 @@ class Link:
     # -- keeping it ----------------------------------------------------------------------------------------------
 
     async def _dial(self) -> None:
+        """One attempt. Before Python 3.12 `asyncio.wait_for`, which nats-py uses, can swallow a cancellation."""
+        try:
+            await self._connect()
+        finally:
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                raise asyncio.CancelledError
+
+    async def _connect(self) -> None:
         client = Client()
         self._lost.clear()
 

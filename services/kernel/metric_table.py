@@ -88,7 +88,7 @@ _LEARNER = (
     _learner("kl_against_hash", "first 48 bits of its sha256, as in metrics.jsonl", reference=()),
     _learner("kl_penalty_coefficient", "of the KL penalty in the last update", "<= learner.kl_penalty.max_coefficient"),
     _learner("kl_lag", "k3 before the first gradient step: what the lag of the rollouts brought", "< target_kl"),
-    _learner("kl_last_minibatch", "k3 of the minibatch looked at last", "< target_kl + kl_lag"),
+    _learner("kl_last_minibatch", "k3 to the policy that the loss clips against, last minibatch", "< target_kl"),
     _learner("log_ratio_p99", "99th percentile of |log ratio| after the update", "< 1"),
     _learner("ratio_error_max", "largest |ratio - 1| before the first step: 0 if the reference is right", "< 0.01"),
     _learner("ratio_error_p99", "99th percentile of the same", "< 0.001"),

@@ -6,12 +6,15 @@ import logging
 
 from ..api.v1.standings_pb2 import Standings
 from ..kernel.bus import Bucket, Bus, Conflict
+from ..kernel.clock import Periodic
 from ..kernel.topology import RESULTS, RUN_BUCKET
 from .ledger import OutOfOrder, State, fold_bytes
 from .standings import FOLD_VERSION, from_proto, to_bytes, to_proto
 
 LEDGER_KEY = "ledger"
 BATCH = 500
+#: While nothing is folded, so often a look whether what is stored is still what was written.
+LOOK_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,7 @@ class Keeper:
         self._bucket = bucket
         self._k, self._key = k, key
         self._revision = 0
+        self._look = Periodic(LOOK_SECONDS)
         self.state = self._fresh = fresh
         """As stored."""
 
@@ -64,15 +68,26 @@ class Keeper:
             raise LedgerGap(f"{error}: records of {RESULTS.stream_name(self._bus.run)} are missing") from error
         if state is not self.state:
             await self._write(state)
+        elif self._look.due():
+            await self._check()
         return self.state
+
+    async def _check(self) -> None:
+        """A store that was thrown back is found out by the next write; while no result comes there is none."""
+        entry = await self._bucket.get(LEDGER_KEY)
+        if entry is not None and entry.revision != self._revision:
+            await self._give_in()
+
+    async def _give_in(self) -> None:
+        log.warning("somebody else wrote the standings: reading them again")
+        await self.reload()
 
     async def _write(self, state: State) -> None:
         try:
             self._revision = await self._bucket.update(LEDGER_KEY, to_bytes(state), self._revision)
             self.state = state
         except Conflict:
-            log.warning("somebody else wrote the standings: reading them again")
-            await self.reload()
+            await self._give_in()
 
     def standings(self) -> Standings:
         return to_proto(self.state)

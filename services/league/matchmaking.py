@@ -109,7 +109,8 @@ def weights(shares: Mapping[str, float], records: Sequence[Record]) -> list[floa
     found = [(share, part) for name, share in shares.items() if share and (part := SAMPLERS[name](records))]
     if not found:
         return uniform(records)
-    mixture = (sum(share * part[k] for share, part in found) for k in range(len(records)))
+    largest = max(share for share, _ in found)  # or shares near the smallest number there is would vanish in a product
+    mixture = (sum(share / largest * part[k] for share, part in found) for k in range(len(records)))
     return _normalised(list(mixture))
 
 

@@ -83,8 +83,8 @@ class Rollbacks:
         if intent.step == "aborted":
             await self._wards.apply(ward, *self._failed(ward, intent))
             return
-        ward.evaluator.forget()
         step = step_of(intent.checkpoint)
+        ward.evaluator.roll_back(step)
         await self._wards.save(ward, controller.resumed(ward.memory, intent.epoch, step, self._config))
         seconds = round(intent.ended - intent.began, 3)
         message = f"{ward.agent}: training again from {intent.checkpoint} as epoch {intent.epoch}, {seconds} s after"

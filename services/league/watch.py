@@ -127,7 +127,8 @@ class HealthWatch:
     async def _observe(self, ward: Ward, health: LearnerHealth, sequence: int) -> None:
         metrics = dict(health.metrics) | {"target_kl": self._ctx.config.learner.target_kl}
         stale = health.policy.epoch < ward.memory.epoch
-        firings = [] if health.rejected or stale or not health.metrics else ward.evaluator.look(metrics)
+        told = not (health.rejected or stale or not health.metrics)
+        firings = ward.evaluator.look(metrics, health.policy.step) if told else []
         checkpoint = f"{health.checkpoint_epoch}-{health.checkpoint_step}" if health.checkpoint_epoch else ""
         undone, stage = int(health.metrics.get("undone", 0)), stage_of(self._store.record)
         seen = Look(health.policy.epoch, health.policy.step, undone, health.rejected, checkpoint, stage, firings)

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from ..kernel.config import LearnerConfig
-from .crew import Crew
+from . import passes
+from .crew import Crew, Task
 from .gae import FloatArray, explained_variance, gae, normalised, with_final_values
-from .passes import distribution_columns, evaluate, log_probs
 from .rows import Rows
 from .slab import Slab
 from .state import State
@@ -59,15 +59,11 @@ class Batcher:
         state, config = self._state, self._config
         rows = self._pack(slabs)
         state.normaliser.see_observations(rows.observations, state.actor, state.critic)
-        device = rows.packed.device
-        values_N = evaluate(state.critic, rows.observations, self._crew)
-        last = torch.from_numpy(np.concatenate([slab.last_observations_BO for slab in slabs]))
-        last_values = evaluate(state.critic, last.to(device), self._crew)
+        values_N, last_values, ratios_N = self._look(slabs, rows)
         rewards = [slab.rewards_TB * np.float32(config.reward_scale) for slab in slabs]
         bonuses = self._bonuses(slabs) if state.rnd is not None else []
         rewards = [reward + bonus for reward, bonus in zip(rewards, bonuses, strict=True)] if bonuses else rewards
-        ratios = self._correct(slabs, rows) if self._corrected else None
-        advantages_N, returns_N = self._advantages(slabs, rewards, values_N, last_values, ratios)
+        advantages_N, returns_N = self._advantages(slabs, rewards, values_N, last_values, ratios_N)
         state.normaliser.see_returns(torch.from_numpy(returns_N), state.critic)
         facts = self._facts(slabs, values_N, advantages_N, returns_N)
         if self._corrected:
@@ -78,9 +74,11 @@ class Batcher:
         if config.advantage_clip:
             scaled_N = scaled_N.clip(-config.advantage_clip, config.advantage_clip)
         columns = np.stack((scaled_N, returns_N, values_N), axis=1)
-        rows.packed[:, -3:] = torch.from_numpy(columns).to(device)
+        rows.packed[:, -3:] = torch.from_numpy(columns).to(rows.packed.device)
         if rows.reference_size:
-            rows.reference.copy_(distribution_columns(state.reference or state.actor, rows.observations))
+            rows.reference.copy_(
+                passes.distribution_columns(state.reference or state.actor, rows.observations, self._crew)
+            )
         return rows, facts
 
     def _pack(self, slabs: Sequence[Slab]) -> Rows:
@@ -121,23 +119,38 @@ class Batcher:
             found.append(np.where(ended, np.float32(0), bonus.reshape(ended.shape)))
         return found
 
-    def _correct(self, slabs: Sequence[Slab], rows: Rows) -> FloatArray:
-        """Fill the columns of the correction; returns proximal over behaviour probability [N].
+    def _look(self, slabs: Sequence[Slab], rows: Rows) -> tuple[FloatArray, FloatArray, FloatArray | None]:
+        """Values [N] of the rows, and of what each slot saw last; with a correction its ratios [N], see `_correct`."""
+        state, device = self._state, rows.packed.device
+        last = torch.from_numpy(np.concatenate([slab.last_observations_BO for slab in slabs])).to(device)
+        found, last_found = (torch.empty(len(seen), device=device) for seen in (rows, last))
+        tasks = passes.values(state.critic, rows.observations, found) + passes.values(state.critic, last, last_found)
+        if self._corrected:
+            tasks += self._proximal(slabs, rows)
+        self._crew.run(tasks)
+        ratios_N = self._correct(rows) if self._corrected else None
+        return passes.numbers(found), passes.numbers(last_found), ratios_N
+
+    def _proximal(self, slabs: Sequence[Slab], rows: Rows) -> list[Task]:
+        """Tasks that fill the column of proximal log-probabilities.
 
         What the newest version played needs none: its own log-probabilities are those it was stamped with.
         """
         rows.packed[:, -6] = rows.log_probs
-        start = 0
+        tasks, start = [], 0
         for slab in slabs:
             part = slice(start, start + slab.decisions)
             start += slab.decisions
             if slab.behaviour.step != self._state.counters.step:
-                made = replace(rows, packed=rows.packed[part])
-                made.packed[:, -6] = log_probs(self._state.actor, made.observations, made.actions)
+                made = rows.cut(part)
+                tasks += passes.log_probs(self._state.actor, made.observations, made.actions, made.proximal_log_probs)
+        return tasks
+
+    def _correct(self, rows: Rows) -> FloatArray:
+        """Fill the column of weights; returns proximal over behaviour probability [N]."""
         ratios_N = (rows.proximal_log_probs - rows.log_probs).exp()
         rows.packed[:, -5] = ratios_N.clamp_max(self._config.vtrace.rho_max)
-        found: FloatArray = ratios_N.cpu().numpy()
-        return found
+        return passes.numbers(ratios_N)
 
     def _advantages(
         self,
@@ -174,7 +187,7 @@ class Batcher:
         if finals is None or not len(finals):
             return None
         critic = self._state.critic
-        return evaluate(critic, torch.from_numpy(finals.copy()).to(critic.head.weight.device), self._crew)
+        return passes.evaluate(critic, torch.from_numpy(finals.copy()).to(critic.head.weight.device), self._crew)
 
     def _facts(
         self, slabs: Sequence[Slab], values_N: FloatArray, advantages_N: FloatArray, returns_N: FloatArray

@@ -128,10 +128,11 @@ def restore_newest(root: Path, state: State, manifest: Manifest, proof: Proof | 
     return None
 
 
-def load(path: Path, state: State, manifest: Manifest, proof: Proof | None = None) -> Saved:
+def load(path: Path, state: State, manifest: Manifest, proof: Proof | None = None, *, epoch: int = 0) -> Saved:
     """Load one checkpoint into `state`, all of it or nothing. Raises CorruptCheckpoint, ArchitectureMismatch.
 
-    Without `proof` a person vouches for it: it only has to be undamaged.
+    Without `proof` a person vouches for it: it only has to be undamaged. `epoch`: what the counters say from then on
+    (0: what was saved). Rollouts are received meanwhile: for no moment may they seem to be of a later epoch.
     """
     found = read_description(path, proof)
     check_fit(path, found.manifest, manifest)
@@ -143,10 +144,10 @@ def load(path: Path, state: State, manifest: Manifest, proof: Proof | None = Non
     simulator = _read_bytes(path / SIMULATOR, found) if SIMULATOR in found.files else b""
     state.generator.set_state(moments.pop("generator"))
     state.restore(weights | moments)
-    state.counters = found.counters
+    state.counters = replace(found.counters, epoch=epoch or found.counters.epoch)
     state.settle()
     state.simulator_state = simulator
-    return Saved(path, state.counters.epoch, state.counters.step, found.pinned, found.digest)
+    return Saved(path, found.counters.epoch, found.counters.step, found.pinned, found.digest)
 
 
 def load_actor(path: Path) -> tuple[Actor, Manifest]:

@@ -51,7 +51,8 @@ class Terms:
     policy_loss: float = 0.0
     value_loss: float = 0.0
     kl: float = 0.0
-    """k3 of the behaviour policy against the actor"""
+    """k3 of the policy that the loss clips against, and the actor: how far the update has come. Rows of an older policy
+    count by their importance: alone they show twice as much where this update goes on in the direction of the last."""
     kl_penalty: float = 0.0
     """KL(reference ‖ actor), without its coefficient"""
 
@@ -67,9 +68,8 @@ def objective(config: LearnerConfig, scales: Scales, outputs: Outputs, rows: Row
     means, log_std, logits, choices = outputs.means, outputs.log_std, outputs.logits, outputs.categorical
     log_probs = distribution.log_prob(rows.actions, means, log_std, logits, choices)
     weights = rows.weights if rows.corrected else None
-    policy = ppo.policy_loss(
-        log_probs - rows.proximal_log_probs, rows.advantages, config.clip, config.log_ratio_clamp, weights
-    )
+    log_ratio = log_probs - rows.proximal_log_probs
+    policy = ppo.policy_loss(log_ratio, rows.advantages, config.clip, config.log_ratio_clamp, weights)
     value = ppo.value_loss(outputs.values, rows.returns, rows.values, config.value_clip)
     if scales.returns != 1.0:
         value = value / scales.returns**2
@@ -82,7 +82,7 @@ def objective(config: LearnerConfig, scales: Scales, outputs: Outputs, rows: Row
         mean_kl = distribution.kl(*reference, means, log_std, logits, choices).sum(-1).mean()
         penalty = float(mean_kl.detach())
         loss = loss + scales.kl_penalty * mean_kl
-    kl = distribution.k3((log_probs - rows.log_probs).detach())
+    kl = distribution.k3(log_ratio.detach(), weights)
     return loss, Terms(float(policy.detach()), float(value.detach()), float(kl), penalty)
 
 

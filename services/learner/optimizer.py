@@ -58,6 +58,12 @@ class FlatAdam:
         self.groups = _slices(groups)
         """where each group is in `flat`"""
 
+    def place(self, buffer: Tensor, parameter: nn.Parameter) -> Tensor:
+        """The part of a buffer like `gradient` that belongs to this parameter, in its shape: a view."""
+        assert parameter.grad is not None, "every parameter given here has its gradient in the buffer"
+        start = parameter.grad.storage_offset()
+        return buffer[start : start + parameter.numel()].view(parameter.shape)
+
     def zero_gradient(self) -> None:
         self.gradient.zero_()
 

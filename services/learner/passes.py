@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import torch
@@ -9,7 +11,7 @@ from torch import Tensor
 
 from ..play import distribution
 from ..play.network import Actor, Critic
-from .crew import Crew
+from .crew import Crew, Task
 from .gae import FloatArray
 
 #: Rows per pass of a network: large enough for the matrix products, small enough for the cache.
@@ -18,34 +20,60 @@ PASS_ROWS = 2048
 
 def evaluate(critic: Critic, observations: Tensor, crew: Crew) -> FloatArray:
     """V of every observation [N, obs] -> [N], on the CPU."""
-    values = torch.empty(len(observations), device=observations.device)
-    parts = zip(torch.split(observations, PASS_ROWS), torch.split(values, PASS_ROWS), strict=True)
-    crew.run([partial(_evaluate, critic, part, out) for part, out in parts])
-    found: FloatArray = values.cpu().numpy()
+    found = torch.empty(len(observations), device=observations.device)
+    crew.run(values(critic, observations, found))
+    return numbers(found)
+
+
+def numbers(tensor: Tensor) -> FloatArray:
+    """On the CPU, as NumPy has them."""
+    found: FloatArray = tensor.cpu().numpy()
     return found
 
 
-def _evaluate(critic: Critic, observations: Tensor, out: Tensor) -> None:
+def values(critic: Critic, observations: Tensor, out: Tensor) -> list[Task]:
+    """Tasks that fill `out` [N] with V of observations [N, obs]."""
+    return [partial(_values, critic, *part) for part in _parts(observations, out)]
+
+
+def log_probs(actor: Actor, observations: Tensor, actions: Tensor, out: Tensor) -> list[Task]:
+    """Tasks that fill `out` [N] with the log-probabilities of actions [N, act] at observations [N, obs]."""
+    return [partial(_log_probs, actor, *part) for part in _parts(observations, actions, out)]
+
+
+def _parts(*columns: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    return zip(*(torch.split(one, PASS_ROWS) for one in columns), strict=True)
+
+
+def _values(critic: Critic, observations: Tensor, out: Tensor) -> None:
     with torch.no_grad():
         out.copy_(critic(observations))
 
 
-def log_probs(actor: Actor, observations: Tensor, actions: Tensor) -> Tensor:
-    """[N] of actions [N, act] at observations [N, obs]."""
+def _log_probs(actor: Actor, observations: Tensor, actions: Tensor, out: Tensor) -> None:
     with torch.no_grad():
-        found = []
-        for seen, chosen in zip(*(torch.split(one, PASS_ROWS) for one in (observations, actions)), strict=True):
-            means, logits = actor(seen)
-            choices = actor.architecture.categorical
-            found.append(distribution.log_prob(chosen, means, actor.log_std, logits, choices))
-        return torch.cat(found)
+        means, logits = actor(observations)
+        out.copy_(distribution.log_prob(actions, means, actor.log_std, logits, actor.architecture.categorical))
 
 
-def distribution_columns(actor: Actor, observations: Tensor) -> Tensor:
-    """What the actor says about observations [N, obs]: means | log standard deviations | logits."""
-    with torch.no_grad():
-        found = []
-        for part in torch.split(observations, PASS_ROWS):
-            means, logits = actor(part)
-            found.append(torch.cat((means, actor.log_std.expand_as(means), logits), 1))
-        return torch.cat(found)
+def outputs(asked: Sequence[tuple[Actor, Tensor]], crew: Crew) -> list[tuple[Tensor, Tensor]]:
+    """What each actor says about its observations [N, obs]: means [N, C] and logits [N, K].
+
+    In passes of like sizes: a single row that is left over would round differently from the others.
+    """
+    split = [torch.tensor_split(seen, max(1, math.ceil(len(seen) / PASS_ROWS))) for _, seen in asked]
+    found: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+
+    def look(which: int, part: int) -> None:
+        with torch.no_grad():
+            found[which, part] = asked[which][0](split[which][part])
+
+    crew.run([partial(look, which, part) for which, parts in enumerate(split) for part in range(len(parts))])
+    said = [[found[which, part] for part in range(len(parts))] for which, parts in enumerate(split)]
+    return [(torch.cat([one[0] for one in parts]), torch.cat([one[1] for one in parts])) for parts in said]
+
+
+def distribution_columns(actor: Actor, observations: Tensor, crew: Crew) -> Tensor:
+    """The same of one actor side by side: means | log standard deviations | logits."""
+    ((means, logits),) = outputs([(actor, observations)], crew)
+    return torch.cat((means, actor.log_std.detach().expand_as(means), logits), 1)

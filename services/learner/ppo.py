@@ -5,6 +5,8 @@ Schulman et al., "Proximal Policy Optimization Algorithms", 2017, arXiv:1707.063
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -31,6 +33,15 @@ def value_loss(values_N: Tensor, returns_N: Tensor, old_values_N: Tensor, clip: 
         near_N = old_values_N + (values_N - old_values_N).clamp(-clip, clip)
         errors_N = torch.maximum(errors_N, (near_N - returns_N).square())
     return 0.5 * errors_N.mean()
+
+
+def stop_limit(target: float, kl_lag: float) -> float:
+    """KL to the policy that acted at which an update has come `target` far from the one before it, at the most.
+
+    (√target + √lag)²: KL goes with the square of the distance, and both ways may lead in the same direction. With the
+    sum of both instead, an update in the direction of the last one ends after a step or two, and so do all that follow.
+    """
+    return (math.sqrt(target) + math.sqrt(kl_lag)) ** 2
 
 
 def is_safe(kl: float, limit: float) -> bool:

@@ -16,7 +16,9 @@ from torch import Tensor
 
 from ..play import distribution
 from ..play.network import Actor
+from .crew import Crew
 from .objective import split
+from .passes import outputs
 from .rows import Rows
 from .slab import Slab
 from .state import Versions
@@ -68,25 +70,22 @@ class Moved:
         return sum(self.kl_components)
 
 
-def sample(slabs: Sequence[Slab], rows: Rows, versions: Versions) -> Sample:
+def sample(slabs: Sequence[Slab], rows: Rows, versions: Versions, crew: Crew) -> Sample:
     """Choose about SAMPLE_ROWS rows and evaluate the version of each slab on its own."""
-    parts = []
-    start = 0
+    parts, start = [], 0
     # an odd stride visits every match slot, whatever the number of slots
     stride = (len(rows) // SAMPLE_ROWS) | 1
     for slab in slabs:
         indices = torch.arange(start, start + slab.decisions, stride, device=rows.packed.device)
         start += slab.decisions
-        chosen = rows.select(indices)
-        actor = versions[slab.behaviour.step]
-        with torch.no_grad():
-            means, logits = actor(chosen.observations)
-            parts.append((chosen.packed, means, actor.log_std.expand_as(means), logits))
-    packed, means, log_std, logits = (torch.cat(column) for column in zip(*parts, strict=True))
-    dtypes = {versions[slab.behaviour.step].trunk.compute_dtype for slab in slabs}
-    coarsest = max(dtypes, key=TOLERANCE.__getitem__)
-    choices = actor.architecture.categorical
-    return Sample(replace(rows, packed=packed), means, log_std, logits, choices, coarsest)
+        parts.append(rows.select(indices))
+    actors = [versions[slab.behaviour.step] for slab in slabs]
+    found = outputs([(actor, part.observations) for actor, part in zip(actors, parts, strict=True)], crew)
+    means, logits = (torch.cat(column) for column in zip(*found, strict=True))
+    log_std = [actor.log_std.detach().expand(len(part), -1) for actor, part in zip(actors, parts, strict=True)]
+    coarsest = max({actor.trunk.compute_dtype for actor in actors}, key=TOLERANCE.__getitem__)
+    chosen = replace(rows, packed=torch.cat([part.packed for part in parts]))
+    return Sample(chosen, means, torch.cat(log_std), logits, actors[0].architecture.categorical, coarsest)
 
 
 def check(sampled: Sample) -> tuple[float, float]:
@@ -111,17 +110,23 @@ def check(sampled: Sample) -> tuple[float, float]:
     return p99, worst
 
 
-def measure(sampled: Sample, actor: Actor, clip: float, previous: Actor | None = None) -> Moved:
+def measure(sampled: Sample, actor: Actor, clip: float, crew: Crew, previous: Actor | None = None) -> Moved:
     """Closed-form KL(behaviour ‖ actor) and the sampled estimates beside it.
 
     `previous`: the policy before the update, if it is not the one that made all of the batch.
     """
     with torch.no_grad():
-        means, logits = actor(sampled.rows.observations)
+        seen = sampled.rows.observations
+        (means, logits), *before = outputs([(one, seen) for one in (actor, previous) if one is not None], crew)
         log_std, choices = actor.log_std, sampled.categorical
+        new = (means, log_std, logits)
         behaviour = (sampled.means, sampled.log_std, sampled.logits)
-        components = distribution.kl(*behaviour, means, log_std, logits, choices).mean(0)
-        new_log_probs = distribution.log_prob(sampled.rows.actions, means, log_std, logits, choices)
+        components = distribution.kl(*behaviour, *new, choices).mean(0)
+        kl_previous = float(components.sum())
+        if previous is not None:
+            ((old_means, old_logits),) = before
+            kl_previous = _mean_kl((old_means, previous.log_std, old_logits), new, choices)
+        new_log_probs = distribution.log_prob(sampled.rows.actions, *new, choices)
         log_ratio = new_log_probs - sampled.rows.log_probs
         return Moved(
             kl_components=tuple(components.tolist()),
@@ -130,23 +135,19 @@ def measure(sampled: Sample, actor: Actor, clip: float, previous: Actor | None =
             log_ratio_p99=float(torch.quantile(log_ratio.abs(), 0.99)),
             clip_fraction=float((torch.expm1(log_ratio).abs() > clip).float().mean()),
             entropy=float(distribution.entropy(log_std, logits, choices).mean()),
-            kl_previous=_kl_previous(sampled, previous, components, means, log_std, logits),
-            kl_reference=_kl_reference(sampled, means, log_std, logits),
+            kl_previous=kl_previous,
+            kl_reference=_kl_reference(sampled, new),
         )
 
 
-def _kl_previous(
-    sampled: Sample, previous: Actor | None, components: Tensor, means: Tensor, log_std: Tensor, logits: Tensor
-) -> float:
-    if previous is None:
-        return float(components.sum())
-    before, before_logits = previous(sampled.rows.observations)
-    old = (before, previous.log_std, before_logits)
-    return float(distribution.kl(*old, means, log_std, logits, sampled.categorical).sum(-1).mean())
-
-
-def _kl_reference(sampled: Sample, means: Tensor, log_std: Tensor, logits: Tensor) -> float:
+def _kl_reference(sampled: Sample, new: tuple[Tensor, Tensor, Tensor]) -> float:
     if not sampled.rows.reference_size:
         return math.nan
-    reference = split(sampled.rows.reference, means.shape[1])
-    return float(distribution.kl(*reference, means, log_std, logits, sampled.categorical).sum(-1).mean())
+    reference = split(sampled.rows.reference, new[0].shape[1])
+    return _mean_kl(reference, new, sampled.categorical)
+
+
+def _mean_kl(
+    old: tuple[Tensor, Tensor, Tensor], new: tuple[Tensor, Tensor, Tensor], categorical: tuple[int, ...]
+) -> float:
+    return float(distribution.kl(*old, *new, categorical).sum(-1).mean())

@@ -14,10 +14,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ..kernel.metrics import Metrics
+from .account import Report
 from .state import Counters
 from .tools import Against
 from .track import Track
-from .update import Report
 
 log = logging.getLogger(__name__)
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from ..play import distribution
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:
@@ -33,6 +35,10 @@ class Rows:
     def cut(self, part: slice) -> Rows:
         """A view of neighbouring rows."""
         return replace(self, packed=self.packed[part])
+
+    def outcomes(self) -> Rows:
+        """A copy without observations in which every column is contiguous: for what looks at columns, not at rows."""
+        return replace(self, packed=self.packed[:, self.obs_size :].t().contiguous().t(), obs_size=0)
 
     @property
     def observations(self) -> Tensor:
@@ -62,6 +68,11 @@ class Rows:
     def log_probs(self) -> Tensor:
         """Of the actions under the policy that chose them."""
         return self.packed[:, -4]
+
+    @property
+    def kl_lag(self) -> float:
+        """k3 of the policies that acted, and the one before the update; 0 where no columns say so."""
+        return float(distribution.k3(self.proximal_log_probs - self.log_probs)) if self.corrected else 0.0
 
     @property
     def advantages(self) -> Tensor:

@@ -24,6 +24,7 @@ from ..kernel.topology import ROLLOUTS
 from ..play.tuning import tune_process, tune_thread
 from ..play.weights import Manifest, to_bytes
 from . import tools
+from .account import Report
 from .archive import Archive
 from .beginning import begin_with
 from .checkpoint import CheckpointError, Saved
@@ -40,7 +41,7 @@ from .signing import Signer
 from .slab import Slab
 from .state import State, Versions
 from .track import open_tracks
-from .update import Report, Updater
+from .update import Updater
 from .vault import Vault
 
 T = TypeVar("T")
@@ -226,7 +227,7 @@ class Learner:
         """Carry out a fenced rollback. If the target cannot be loaded the state stays as it is."""
         ctx, counters = self._ctx, self.state.counters
         try:
-            await self._compute(lambda: self._vault.load(intent.checkpoint))
+            await self._compute(lambda: self._vault.load(intent.checkpoint, epoch))
         except CheckpointError as error:
             await self._recovery.aborted(str(error))
             await ctx.event("rollback_aborted", str(error))
@@ -236,7 +237,7 @@ class Learner:
         await self._recovery.verified()
         undone, seconds = counters.undone, counters.seconds
         counters = self.state.counters
-        counters.epoch, counters.undone, counters.seconds = epoch, undone, seconds
+        counters.undone, counters.seconds = undone, seconds
         settle(self.state, intent, lambda: tools.begin(self.state, ctx.config, "rollback"))
         await self._heed()
         await self._announce_epoch(None, self._turn())
@@ -345,8 +346,6 @@ class Learner:
             await self._archive.write(pinned=False)
         self._saved_at = time.monotonic()
         return self._saved_at - started
-
-    # -- small things --------------------------------------------------------------------------------------------
 
     def _manifest(self) -> Manifest:
         counters = self.state.counters

@@ -7,7 +7,7 @@ operations that autograd needs for the same numbers, and what is not covered is 
 from __future__ import annotations
 
 import math
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import NamedTuple
 
 import torch
@@ -15,92 +15,123 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..kernel.config import LearnerConfig
+from ..play.scripting import scripted
 from .objective import Outputs, Scales, Terms, objective
 from .rows import Rows
 
-_HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
-
 
 class Slopes(NamedTuple):
-    """Gradients of the sum of the rows' losses, and sums of what is watched."""
+    """Of the sum of the rows' losses with respect to what one network says, and sums of what is watched."""
 
-    means: Tensor
-    """[n, C]"""
-    log_std: Tensor
-    """[C]"""
-    logits: Tensor
-    """[n, K]"""
-    values: Tensor
-    """[n]"""
+    outputs: Tensor
+    """[n, C + K] of means and logits, or [n, 1] of values"""
     sums: Tensor
-    """[4]: the fields of `Terms`, summed over the rows"""
+    """[4]: the fields of `Terms`, summed over the rows; zero where they are the other network's"""
+    log_std: Tensor | None = None
+    """[C] of the actor's"""
 
 
-def slopes(config: LearnerConfig, scales: Scales, outputs: Outputs, rows: Rows) -> Slopes:
-    """The derivative of `len(rows) * objective(...)` with respect to the outputs, which carry no gradient."""
+def of_policy(config: LearnerConfig, scales: Scales, outputs: Outputs, rows: Rows) -> Slopes:
+    """The derivative of `len(rows) * objective(...)` with respect to what the actor says, which carries no gradient."""
     discrete_entropy = config.entropy_coefficient and outputs.logits.shape[1]
     if outputs.categorical or rows.reference_size or discrete_entropy:
         return _by_autograd(config, scales, outputs, rows)
-    return _by_hand(config, scales, outputs, rows)
-
-
-def _by_autograd(config: LearnerConfig, scales: Scales, outputs: Outputs, rows: Rows) -> Slopes:
-    given = (outputs.means, outputs.log_std, outputs.logits, outputs.values)
-    means, log_std, logits, values = leaves = [one.detach().requires_grad_() for one in given]
-    with torch.enable_grad():
-        leaf_outputs = Outputs(means, log_std, logits, values, outputs.categorical)
-        loss, terms = objective(config, scales, leaf_outputs, rows)
-        means, log_std, logits, values = torch.autograd.grad(loss * len(rows), leaves, materialize_grads=True)
-    sums = values.new_tensor([getattr(terms, one.name) * len(rows) for one in fields(Terms)])
-    return Slopes(means, log_std, logits, values, sums)
-
-
-def _by_hand(config: LearnerConfig, scales: Scales, outputs: Outputs, rows: Rows) -> Slopes:
-    """d log p / d μ = z / σ,  / d log σ = z² − 1,  / d logit = b − sigmoid(logit), with z = (a − μ) / σ."""
-    log_std, continuous = outputs.log_std, outputs.means.shape[1]
-    binary, precision = rows.actions[:, continuous:], (-log_std).exp()
-    standard = (rows.actions[:, :continuous] - outputs.means) * precision
-    square = standard.square()
-    log_probs = square.sum(1).mul_(-0.5).sub_(log_std.sum() + continuous * _HALF_LOG_TWO_PI)
-    if binary.shape[1]:
-        log_probs += (binary * outputs.logits - F.softplus(outputs.logits)).sum(1)
-    by_log_prob, policy_loss = _policy(config, log_probs - rows.proximal_log_probs, rows)
-    by_value, value_loss = _value(config, scales, outputs.values, rows)
-    log_ratio = log_probs.sub_(rows.log_probs)
-    kl = torch.expm1(log_ratio).sub_(log_ratio).sum()
-    by_log_std = torch.mv(square.t(), by_log_prob) - by_log_prob.sum()
-    column = by_log_prob.unsqueeze(1)
+    columns = rows.outcomes()
     return Slopes(
-        means=standard.mul_(precision).mul_(column),
-        log_std=by_log_std - config.entropy_coefficient * len(rows),
-        logits=(binary - outputs.logits.sigmoid()).mul_(column) if binary.shape[1] else outputs.logits,
-        values=by_value,
-        sums=torch.stack((policy_loss, value_loss, kl, torch.zeros_like(kl))),
+        *_policy(
+            (outputs.means, outputs.log_std, outputs.logits),
+            (columns.actions, columns.proximal_log_probs, columns.advantages),
+            columns.weights if rows.corrected else None,
+            (config.clip, config.log_ratio_clamp),
+            config.entropy_coefficient,
+        )
     )
 
 
-def _policy(config: LearnerConfig, log_ratio: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
+def of_value(config: LearnerConfig, scales: Scales, values: Tensor, rows: Rows) -> Slopes:
+    """The same with respect to what the critic says, [n]."""
+    unit = scales.returns**-2
+    known = (rows.returns, rows.values)
+    return Slopes(*_value(values, known, config.value_clip, config.value_coefficient * unit, unit))
+
+
+def _by_autograd(config: LearnerConfig, scales: Scales, outputs: Outputs, rows: Rows) -> Slopes:
+    means, log_std, logits = leaves = [
+        one.detach().requires_grad_() for one in (outputs.means, outputs.log_std, outputs.logits)
+    ]
+    with torch.enable_grad():
+        leaf_outputs = Outputs(means, log_std, logits, outputs.values, outputs.categorical)
+        loss, terms = objective(config, scales, leaf_outputs, rows)
+        means, log_std, logits = torch.autograd.grad(loss * len(rows), leaves, materialize_grads=True)
+    terms = replace(terms, value_loss=0.0)
+    sums = means.new_tensor([getattr(terms, one.name) * len(rows) for one in fields(Terms)])
+    return Slopes(torch.cat((means, logits), 1), sums, log_std)
+
+
+def _clipped(
+    log_ratio: Tensor, advantages: Tensor, weights: Tensor | None, clip: float, limit: float
+) -> tuple[Tensor, Tensor]:
     """d loss / d log p [n], and the sum of the losses: see `ppo.policy_loss`."""
-    limit, advantages = config.log_ratio_clamp, rows.advantages
     ratio = log_ratio.clamp(-limit, limit).exp_()
-    gain, clipped = ratio * advantages, ratio.clamp(1 - config.clip, 1 + config.clip).mul_(advantages)
+    gain, clipped = ratio * advantages, ratio.clamp(1 - clip, 1 + clip).mul_(advantages)
     # where the clipped gain is the smaller one, or the log ratio was clamped, nothing depends on the policy
     flat = (clipped < gain).logical_or_(log_ratio.abs() > limit)
     slope = gain.masked_fill(flat, 0.0).neg_()
     gains = torch.minimum(gain, clipped)
-    if rows.corrected:
-        slope, gains = slope * rows.weights, gains * rows.weights
+    if weights is not None:
+        slope, gains = slope * weights, gains * weights
     return slope, -gains.sum()
 
 
-def _value(config: LearnerConfig, scales: Scales, values: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
-    """d loss / d value [n], and the sum of the errors: see `ppo.value_loss`."""
-    slope = values - rows.returns
+@scripted
+def _value(
+    values: Tensor, known: tuple[Tensor, Tensor], clip: float, coefficient: float, unit: float
+) -> tuple[Tensor, Tensor]:
+    """d loss / d value [n, 1], and the sums: see `ppo.value_loss`."""
+    returns, old_values = known
+    slope = values - returns
     squares = slope.square()
-    if config.value_clip > 0:
-        moved = values - rows.values
-        near = rows.values + moved.clamp(-config.value_clip, config.value_clip)
-        far = (near - rows.returns).square_()
-        slope = slope.masked_fill((far > squares).logical_and_(moved.abs_() > config.value_clip), 0.0)
+    if clip > 0:
+        moved = values - old_values
+        near = old_values + moved.clamp(-clip, clip)
+        far = (near - returns).square_()
+        slope = slope.masked_fill((far > squares).logical_and_(moved.abs_() > clip), 0.0)
         squares = torch.maximum(squares, far)
-    return slope.mul_(config.value_coefficient / scales.returns**2), squares.sum() * (0.5 / scales.returns**2)
+    loss = squares.sum() * (0.5 * unit)
+    nothing = torch.zeros_like(loss)
+    return slope.mul_(coefficient).unsqueeze(1), torch.stack((nothing, loss, nothing, nothing))
+
+
+@scripted
+def _policy(
+    said: tuple[Tensor, Tensor, Tensor],
+    known: tuple[Tensor, Tensor, Tensor],
+    weights: Tensor | None,
+    limits: tuple[float, float],
+    entropy_coefficient: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The fields of `Slopes`.
+
+    d log p / d μ = z / σ,  / d log σ = z² − 1,  / d logit = b − sigmoid(logit), with z = (a − μ) / σ.
+    """
+    means, log_std, logits = said
+    actions, proximal_log_probs, advantages = known
+    clip, log_ratio_clamp = limits
+    continuous = means.shape[1]
+    binary, precision = actions[:, continuous:], (-log_std).exp()
+    standard = (actions[:, :continuous] - means) * precision
+    square = standard.square()
+    log_probs = square.sum(1).mul_(-0.5).sub_(log_std.sum() + continuous * 0.5 * math.log(2 * math.pi))
+    if binary.shape[1]:
+        log_probs += (binary * logits - F.softplus(logits)).sum(1)
+    log_ratio = log_probs.sub_(proximal_log_probs)
+    by_log_prob, loss = _clipped(log_ratio, advantages, weights, clip, log_ratio_clamp)
+    distance = torch.expm1(log_ratio).sub_(log_ratio)
+    kl = (distance if weights is None else distance.mul_(weights)).sum()
+    by_log_std = torch.mv(square.t(), by_log_prob) - by_log_prob.sum() - entropy_coefficient * len(means)
+    column = by_log_prob.unsqueeze(1)
+    by_outputs = standard.mul_(precision).mul_(column)
+    if binary.shape[1]:
+        by_outputs = torch.cat((by_outputs, (binary - logits.sigmoid()).mul_(column)), 1)
+    nothing = torch.zeros_like(kl)
+    return by_outputs, torch.stack((loss, nothing, kl, nothing)), by_log_std

@@ -110,7 +110,10 @@ def restore(state: State, before: dict[str, Tensor]) -> None:
 
 
 def adapt(config: LearnerConfig, state: State, kl: float, kl_reference: float) -> None:
-    """Coefficients follow what an update measured, whether it was kept or taken back. NaN counts as too far."""
+    """Coefficients follow what an update measured, whether it was kept or taken back. NaN counts as too far.
+
+    `kl`: to the policy before the update. That to the policy that acted is the way of several updates.
+    """
     controls = state.controls
     if config.kl_penalty.coefficient and config.kl_penalty.adaptive:
         coefficient = float(controls.kl_coefficient)

@@ -52,17 +52,21 @@ class Vault:
             )
         return saved
 
-    def load(self, name: str) -> Saved:
-        """Load the checkpoint of this name, all of it or nothing, and prove what was loaded. Raises CheckpointError."""
+    def load(self, name: str, epoch: int) -> Saved:
+        """Load the checkpoint of this name, all of it or nothing, to go on in `epoch`, and prove what was loaded.
+
+        Raises CheckpointError.
+        """
         path = self._root / name
-        before = self._state.remember()
+        before, counters = self._state.remember(), self._state.counters
         try:
-            saved = checkpoint.load(path, self._state, self._identity, self._proof)
+            saved = checkpoint.load(path, self._state, self._identity, self._proof, epoch=epoch)
             actor, _ = checkpoint.load_actor(path)
         except (CorruptCheckpoint, ArchitectureMismatch) as error:
             raise CheckpointError(f"checkpoint {name} cannot be loaded: {error}") from error
         if weights_sha256(actor) != weights_sha256(self._state.actor):
             self._state.restore(before)
+            self._state.counters = counters
             raise CheckpointError(f"what was loaded from {name} is not what the file holds")
         self._durable(saved)
         return saved

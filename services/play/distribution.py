@@ -135,9 +135,10 @@ def k1(log_ratio: Tensor) -> Tensor:
     return -log_ratio.mean()
 
 
-def k3(log_ratio: Tensor) -> Tensor:
-    """Unbiased, never negative estimate of KL(behaviour ‖ new): mean of r − 1 − log r.
+def k3(log_ratio: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Unbiased, never negative estimate of KL(behaviour ‖ new): mean of r − 1 − log r, times `weights` if given.
 
     Schulman, "Approximating KL divergence", 2020, http://joschu.net/blog/kl-approx.html
     """
-    return (torch.expm1(log_ratio) - log_ratio).mean()
+    distance = torch.expm1(log_ratio) - log_ratio
+    return (distance if weights is None else distance * weights).mean()

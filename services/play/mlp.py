@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .scripting import scripted
+
 
 class Layers(NamedTuple):
     """Weights and biases of both layers, all in one dtype."""
@@ -41,8 +43,7 @@ class Activations(NamedTuple):
 
 def forward(x: Tensor, layers: Layers, activation: str) -> Activations:
     """Both layers. `x` [n, obs] has the dtype of the layers. Not differentiable; see `Trunk` for that."""
-    hidden_1 = dense(x, layers.weight_1, layers.bias_1, activation)
-    return Activations(x, hidden_1, dense(hidden_1, layers.weight_2, layers.bias_2, activation))
+    return Activations(x, *run(x, layers, activation, fuses(x)))
 
 
 def backward(seen: Activations, layers: Layers, gradient: Tensor, activation: str) -> tuple[Layers, Tensor]:
@@ -50,19 +51,56 @@ def backward(seen: Activations, layers: Layers, gradient: Tensor, activation: st
 
     `gradient` [n, h] is that of h₂, in the dtype of the layers; it is overwritten.
     """
-    before_2 = _through(gradient, seen.hidden_2, activation)
-    weight_2, bias_2 = before_2.t() @ seen.hidden_1, before_2.sum(0)
-    before_1 = _through(before_2 @ layers.weight_2, seen.hidden_1, activation)
-    # the product the other way round is a third faster for few inputs
-    return Layers((seen.x.t() @ before_1).t(), before_1.sum(0), weight_2, bias_2), before_1
+    found, before_1 = run_back(seen, layers.weight_2, gradient, activation)
+    return Layers(*found), before_1
 
 
-def dense(x: Tensor, weight: Tensor, bias: Tensor, activation: str) -> Tensor:
-    """φ(x Wᵀ + b), [n, inputs] -> [n, outputs]."""
+def fuses(x: Tensor) -> bool:
+    """Whether oneDNN does a product, its bias and its activation in one where this is."""
+    return _fuses(x.device.type, x.dtype)
+
+
+def dense(x: Tensor, weight: Tensor, bias: Tensor, activation: str, fused: bool) -> Tensor:
+    """φ(x Wᵀ + b), [n, inputs] -> [n, outputs]. `fused`: what `fuses` says of x."""
+    if not fused:
+        out = F.linear(x, weight, bias)
+    elif activation == "tanh":
+        return torch.ops.mkldnn._linear_pointwise(x.contiguous(), weight, bias, "tanh", [], "")  # type: ignore[no-any-return]
+    else:
+        # oneDNN's ReLU turns NaN into 0, which would hide broken weights: the one below does not
+        out = torch.ops.mkldnn._linear_pointwise(x.contiguous(), weight, bias, "none", [], "")
+    return out.tanh_() if activation == "tanh" else out.relu_()
+
+
+def _through(gradient: Tensor, hidden: Tensor, activation: str) -> Tensor:
+    """The gradient before φ from that after it, in place; φ' follows from φ alone for both activations."""
     if activation == "tanh":
-        return _linear(x, weight, bias, "tanh") if _fuses(x.device.type, x.dtype) else F.linear(x, weight, bias).tanh_()
-    # oneDNN's ReLU turns NaN into 0, which would hide broken weights: this one does not
-    return _linear(x, weight, bias).relu_()
+        return torch.ops.aten.tanh_backward(gradient, hidden, grad_input=gradient)  # type: ignore[no-any-return]
+    return torch.ops.aten.threshold_backward(gradient, hidden, 0, grad_input=gradient)  # type: ignore[no-any-return]
+
+
+@scripted
+def run(
+    x: Tensor, layers: tuple[Tensor, Tensor, Tensor, Tensor], activation: str, fused: bool
+) -> tuple[Tensor, Tensor]:
+    """`forward` for other scripted functions: h₁ and h₂."""
+    weight_1, bias_1, weight_2, bias_2 = layers
+    hidden_1 = dense(x, weight_1, bias_1, activation, fused)
+    return hidden_1, dense(hidden_1, weight_2, bias_2, activation, fused)
+
+
+@scripted
+def run_back(
+    seen: tuple[Tensor, Tensor, Tensor], weight_2: Tensor, gradient: Tensor, activation: str
+) -> tuple[tuple[Tensor, Tensor, Tensor, Tensor], Tensor]:
+    """`backward` for other scripted functions."""
+    x, hidden_1, hidden_2 = seen
+    before_2 = _through(gradient, hidden_2, activation)
+    by_weight_2, by_bias_2 = before_2.t() @ hidden_1, before_2.sum(0)
+    before_1 = _through(before_2 @ weight_2, hidden_1, activation)
+    # the product the other way round is a third faster for few inputs
+    by_weight_1 = (x.t() @ before_1).t()
+    return (by_weight_1, before_1.sum(0), by_weight_2, by_bias_2), before_1
 
 
 class Trunk(torch.autograd.Function):
@@ -95,23 +133,8 @@ class Trunk(torch.autograd.Function):
         return obs, *(tensor.float() for tensor in found), None, None
 
 
-def _through(gradient: Tensor, hidden: Tensor, activation: str) -> Tensor:
-    """The gradient before φ from that after it, in place; φ' follows from φ alone for both activations."""
-    if activation == "tanh":
-        return torch.ops.aten.tanh_backward.grad_input(gradient, hidden, grad_input=gradient)  # type: ignore[no-any-return]
-    return torch.ops.aten.threshold_backward.grad_input(gradient, hidden, 0, grad_input=gradient)  # type: ignore[no-any-return]
-
-
-def _linear(x: Tensor, weight: Tensor, bias: Tensor | None, activation: str = "none") -> Tensor:
-    """x Wᵀ + b, with an activation where `_fuses` says so."""
-    if _fuses(x.device.type, x.dtype):
-        return torch.ops.mkldnn._linear_pointwise(x.contiguous(), weight, bias, activation, [], "")  # type: ignore[no-any-return]
-    return F.linear(x, weight, bias)
-
-
 @cache
 def _fuses(device: str, dtype: torch.dtype) -> bool:
-    """Whether oneDNN does the product, its bias and its activation in one there."""
     if device != "cpu" or not torch._C._has_mkldnn:
         return False
     if not hasattr(torch.ops.mkldnn, "_linear_pointwise"):

@@ -52,6 +52,17 @@ async def test_an_absent_server_is_waited_for_then_named() -> None:
     assert 0.5 < time.monotonic() - started < 4
 
 
+async def test_waiting_can_be_called_off_at_every_step_of_an_attempt() -> None:
+    url = f"nats://127.0.0.1:{free_port()}"
+    for steps in range(60):
+        waiting = asyncio.create_task(Bus.connect(url, "run", "test", patience_seconds=30))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait((waiting,), timeout=3)
+        assert waiting.cancelled(), f"cancelled after {steps} steps"
+
+
 @pytest.mark.parametrize(
     "url", ["", "nats://host:port", "http://127.0.0.1:4222", "nats://127.0.0.1:99999", "nats://[::1", "a:1,,b:2"]
 )

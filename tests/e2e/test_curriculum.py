@@ -11,7 +11,7 @@ import pytest
 from .conftest import Cli  # type: ignore[import-untyped]
 
 SMALL = (
-    *("--preset", "curriculum", "--decisions", "65536", "--detach"),
+    *("--preset", "curriculum", "--decisions", "131072", "--detach"),
     *("--set", "simulator.matches=32", "--set", "simulator.steps=64", "--set", "learner.batch_decisions=2048"),
     *("--set", "network.hidden=32", "--set", "game_parameters.physics.max_steps=100"),
     *("--set", "league.curriculum.advance.decisions=2048", "--set", "league.curriculum.advance.canary_updates=1"),

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from itertools import pairwise
 
 import pytest
 
@@ -37,8 +38,15 @@ def test_two_roles_take_turns_survive_a_kill_and_are_exploited(ludus: Cli) -> No
 
     summary = ludus.read("chase", "summary.json")
     assert [(one["agent"], one["steps"]) for one in summary["agents"]] == [("pursuer", 20), ("evader", 20)]
-    # A batch is at least 2048 decisions: where the other's turn ends, slabs are of odd sizes.
-    assert all(40960 <= one["decisions"] < 60000 for one in summary["agents"])
+    for one in summary["agents"]:
+        # What the summary says is what the updates were made of: after the kill step 1 comes a second time.
+        rows = ludus.rows("chase", f"agents/{one['agent']}/metrics.jsonl")
+        by_step = {row["step"]: row["decisions"] for row in rows}
+        batches = [later - earlier for earlier, later in pairwise([0, *by_step.values()])]
+        assert (list(by_step), sum(batches)) == ([*range(1, 21)], one["decisions"])
+        # Where a turn ends matches are cut, and a buffer full of short slabs is a batch too.
+        assert min(batches) > 0, batches
+        assert sum(batch >= 2048 for batch in batches) >= 14, batches
     log = (folder / "logs" / "league.log").read_text().splitlines()
     said = [json.loads(line)["message"] for line in log if line.startswith("{")]
     turns = [message.split(": ")[2].split()[0] for message in said if message.startswith("turn: phase")]

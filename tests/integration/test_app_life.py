@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,34 +14,17 @@ from typing import Any
 import psutil
 import pytest
 
-from ludus.app.home import Home, read_json
-from ludus.app.processes import Identity
+from ludus.app.home import Home
 from ludus.app.stack import supervisor_of
+
+from .app_kit import home_in, ludus
 
 
 @pytest.fixture
 def home(tmp_path: Path, nats_binary: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
     monkeypatch.setenv("NATS_SERVER", str(nats_binary))
-    made = Home(tmp_path / "home")
-    yield made
-    ludus(made, "down")
-    left = [pid for pid in processes(made) if Identity.of(pid)]
-    assert not left, "something still runs after `ludus down`"
-
-
-def ludus(home: Home, *argv: str, code: int = 0) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "ludus.app.cli", "--home", str(home.root), *argv],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-def processes(home: Home) -> list[int]:
-    stack = read_json(home.stack_file)
-    files = [*home.root.glob("runs/*/services/*.pid.json"), home.nats_folder / "process.json"]
-    return [int(one["pid"]) for one in [stack, *map(read_json, files)] if one.get("pid")]
+    with home_in(tmp_path) as made:
+        yield made
 
 
 def wait_for(what: str, home: Home, condition: Callable[[], object], seconds: float = 60.0) -> None:
@@ -77,8 +59,11 @@ def test_a_run_is_stopped_goes_on_and_says_why_it_fails(
     wait_for("two updates", home, lambda: step() >= 2)
     now = status(home)
     assert now["stack"]["state"] == "up"
-    nice = [psutil.Process(run.heartbeat(name)["pid"]).nice() for name in ("learner", "simulator-0", "evaluator")]
+    pids = [run.heartbeat(name)["pid"] for name in ("learner", "simulator-0", "evaluator")]
+    nice = [psutil.Process(pid).nice() for pid in pids]
     assert nice[0] < nice[1] < nice[2], "all give way to the learner, measuring most of all"
+    if sys.platform == "linux":
+        assert [os.sched_getscheduler(pid) for pid in pids] == [os.SCHED_OTHER, os.SCHED_BATCH, os.SCHED_BATCH]
     assert now["run"]["answering"] is True
     assert {one["state"] for one in now["run"]["services"]} <= {"ready", "waiting"}
     assert now["run"]["kl"] is not None

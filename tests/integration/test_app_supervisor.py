@@ -24,6 +24,7 @@ import pytest
 from ludus.app import keeper
 from ludus.app.child import find_strays
 from ludus.app.cli import run as cli
+from ludus.app.deaths import MemoryKills
 from ludus.app.home import Home, RunFolder, read_json, read_rows, write_json
 from ludus.app.processes import Identity
 from ludus.app.stack import down
@@ -350,6 +351,7 @@ def test_a_stubborn_service_is_killed_in_the_end(stack: Stack, monkeypatch: pyte
         run,
         lambda run, name, resume: [sys.executable, "-S", stand_in, str(run.path), name, ""],
         lambda run, name: {"OMP_NUM_THREADS": "1"},
+        MemoryKills(),
     )
 
     def until(condition: Callable[[], object], seconds: float) -> float:

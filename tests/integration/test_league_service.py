@@ -337,3 +337,6 @@ async def test_standings_thrown_back_to_an_older_state_are_folded_again(stack: S
                 await bucket.put("ledger", old.value)
     await asyncio.sleep(1)
     await check_ledger(stack, players)
+    # Once more, when there is no new result to make the league write.
+    await bucket.put("ledger", old.value)
+    await check_ledger(stack, players)

@@ -81,7 +81,7 @@ async def league(url: str, folder: Path, name: str, **health: int) -> AsyncItera
 async def tell(bus: Bus, epoch: int, step: int, durable: int = 0, **metrics: float) -> None:
     health = LearnerHealth(
         policy=PolicyRef(agent="main", epoch=epoch, step=step, sha256="ab"), run="demo", total_steps=400,
-        metrics={"kl": 0.01} | metrics, checkpoint_epoch=1, checkpoint_step=durable,
+        metrics={"kl": 0.01, "kl_previous": 0.01} | metrics, checkpoint_epoch=1, checkpoint_step=durable,
     )  # fmt: skip
     await bus.publish(HEALTH, health.SerializeToString(), token="main", msg_id=f"main.{epoch}.{step}")
 
@@ -138,7 +138,7 @@ async def test_killed_at_every_arrow(
             store = await RecordStore.open(ctx.bus)
             await store.change(lambda _: run.RunRecord(state=run.RUN_STATE_TRAINING, next_match=1, next_ticket=1))
             await tell(ctx.bus, 1, 0)
-            await tell(ctx.bus, 1, 1, kl=9.0)  # a hard limit
+            await tell(ctx.bus, 1, 1, kl_previous=9.0)  # a hard limit
             real = await ctx.bus.bucket(RUN_BUCKET)
             bucket = Deadly(real)
             bucket.kill_at, bucket.after = kill_at, after
@@ -164,7 +164,7 @@ async def test_a_target_that_is_gone_gives_way_to_an_older_one(url: str, tmp_pat
         await store.change(lambda _: begun)
         for step in range(13):
             await tell(ctx.bus, 1, step, durable=step // 3 * 3)
-        await tell(ctx.bus, 1, 13, durable=12, kl=9.0)
+        await tell(ctx.bus, 1, 13, durable=12, kl_previous=9.0)
         watch, recovery = await HealthWatch.open(ctx, store), await Recovery.open(ctx.bus, "main")
         refused = await until_pending(watch, recovery)
         assert store.record.trial_failure == "main was rolled back", "what was being tried is at fault"
@@ -178,12 +178,12 @@ async def test_a_target_that_is_gone_gives_way_to_an_older_one(url: str, tmp_pat
         assert ward.memory.phase == "probation"
         assert dict(ward.memory.checkpoints)["1-9"] == "quarantined"
         assert not store.record.reentry.updates
-        await tell(ctx.bus, taken.epoch, 7, durable=6, kl=9.0)
+        await tell(ctx.bus, taken.epoch, 7, durable=6, kl_previous=9.0)
         again = await until_pending(watch, recovery)
         assert again.remedy == "restore", "so soon after a rollback it is another collapse"
         await carry_out(recovery, again)
         await watch.look()
-        await tell(ctx.bus, again.epoch, 7, durable=6, kl=9.0)
+        await tell(ctx.bus, again.epoch, 7, durable=6, kl_previous=9.0)
         last = await until_pending(watch, recovery)
         assert (last.remedy, last.cause) == ("older_reset", "kl")
         assert store.record.reentry.updates == ctx.config.health.reentry_updates

@@ -96,7 +96,7 @@ async def test_an_old_checkpoint_put_in_the_place_of_the_newest_is_refused(stack
 
 
 async def test_a_full_disk_stops_with_one_clear_message_and_nothing_half_written(stack: Stack) -> None:
-    stack.configure(updates=400)
+    stack.configure(updates=50_000)  # more than there is time for: it must not be done before its disk is full
     error = await stack.exits(await stack.start(limit_bytes=40_000), 2)
     assert "no room for a checkpoint" in error
     assert "Make room" in error

@@ -155,6 +155,11 @@ def test_unknown_sampler_is_named() -> None:
         weights({"latest": -1}, [Record()])
 
 
+def test_the_smallest_share_there_is_is_one() -> None:
+    pair = [Record(0.0, 0.0, 0.0), Record(0.0, 0.0, 0.0)]
+    assert weights({"peers": 5e-324}, pair) == [0.5, 0.5]
+
+
 @given(records, mixtures, st.floats(0, 1, exclude_max=True))
 def test_choose_only_draws_what_has_probability(pool: list[Record], shares: dict[str, float], number: float) -> None:
     probabilities = weights(shares, pool)

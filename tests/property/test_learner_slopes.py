@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ludus.learner.objective import Outputs, Scales, objective
 from ludus.learner.rows import Rows
-from ludus.learner.slopes import slopes
+from ludus.learner.slopes import of_policy, of_value
 
 from ..unit.learner_kit import config
 
@@ -52,10 +52,13 @@ def test_it_is_autograds(
     rows, outputs = made(seed, continuous, max(binary, 1 - continuous), corrected, spread)
     leaves = [one.clone().requires_grad_() for one in (outputs.means, outputs.log_std, outputs.logits, outputs.values)]
     loss, terms = objective(learner, scales, Outputs(leaves[0], leaves[1], leaves[2], leaves[3]), rows)
-    exact = torch.autograd.grad(loss, leaves, materialize_grads=True)
+    means, log_std, logits, values = torch.autograd.grad(loss, leaves, materialize_grads=True)
     with torch.no_grad():
-        found = slopes(learner, scales, outputs, rows)
-    for one, other in zip(found, exact, strict=False):
+        actor, critic = of_policy(learner, scales, outputs, rows), of_value(learner, scales, outputs.values, rows)
+    assert actor.log_std is not None
+    assert critic.log_std is None
+    pairs = ((actor.outputs, torch.cat((means, logits), 1)), (actor.log_std, log_std), (critic.outputs[:, 0], values))
+    for one, other in pairs:
         assert torch.allclose(one / ROWS, other, rtol=1e-9, atol=1e-12)
     watched = torch.tensor([terms.policy_loss, terms.value_loss, terms.kl, terms.kl_penalty], dtype=torch.float64)
-    assert torch.allclose(found.sums / ROWS, watched, rtol=1e-9, atol=1e-12)
+    assert torch.allclose((actor.sums + critic.sums) / ROWS, watched, rtol=1e-9, atol=1e-12)

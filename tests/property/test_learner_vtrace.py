@@ -101,6 +101,8 @@ def test_an_update_without_lag_is_ppo_with_gae_bit_for_bit() -> None:
         found.append((state.remember(), report.metrics))
     assert all(torch.equal(found[0][0][name], tensor) for name, tensor in found[1][0].items())
     assert found[1][1].pop("importance_weight") == 1.0
+    assert found[1][1].pop("kl_lag") == 0.0
+    assert found[0][1].pop("kl_lag") < 1e-12, "rounding: there it is what the network says of the first minibatch"
     assert found[0][1] == found[1][1]
 
 

@@ -82,11 +82,12 @@ def test_bfloat16_points_where_the_exact_result_does(activation: str, shape: tup
 def test_tanh_is_within_its_stated_error_and_lets_nan_through() -> None:
     x = torch.cat((torch.linspace(-12, 12, 200_001), torch.logspace(-30, 0, 10_001)))[:, None]
     identity, zero = torch.eye(1), torch.zeros(1)
-    error = mlp.dense(x, identity, zero, "tanh").double() - torch.tanh(x.double())
+    error = mlp.dense(x, identity, zero, "tanh", mlp.fuses(x)).double() - torch.tanh(x.double())
     assert error.abs().max() < 1.5e-7
     for activation in ("tanh", "relu"):
-        assert mlp.dense(torch.tensor([[math.nan]]), identity, zero, activation).isnan().all()
-    assert mlp.dense(torch.tensor([[math.inf], [-math.inf]]), identity, zero, "tanh").flatten().tolist() == [1, -1]
+        assert mlp.dense(torch.tensor([[math.nan]]), identity, zero, activation, mlp.fuses(x)).isnan().all()
+    ends = torch.tensor([[math.inf], [-math.inf]])
+    assert mlp.dense(ends, identity, zero, "tanh", mlp.fuses(x)).flatten().tolist() == [1, -1]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -43,7 +43,7 @@ def test_a_garbage_configuration_is_named(home: Home, text: str, capsys: pytest.
     path.write_text(text)
     listed = said(capsys, "runs")
     assert f"the configuration of duel cannot be used: {path}" in listed
-    assert f"Put the file back, or remove {path.parent}" in listed
+    assert f"Put the file back, or end with it: ludus remove {path.parent.name}" in listed
     (line,) = [line for line in listed.splitlines() if line.lstrip("│ ").startswith("other")]
     assert "dogfight" in line
     assert "the configuration of duel cannot be used" in said(capsys, "league", "replay", "duel", code=1)

@@ -17,12 +17,12 @@ from ludus.api.v1.health_pb2 import LearnerHealth
 from ludus.api.v1.policy_pb2 import PolicyRef
 from ludus.api.v1.run_pb2 import RUN_STATE_TRAINING, RunRecord, RunStatus
 from ludus.api.v1.standings_pb2 import PairRow, PlayerRow, Standings
-from ludus.app import attach
+from ludus.app import attach, deaths
 from ludus.app.attach import line
 from ludus.app.backoff import FIRST_SECONDS, HEALTHY_SECONDS, LONGEST_SECONDS, Backoff
 from ludus.app.create import Request, choose_name, create, resolve
 from ludus.app.deaths import cause_of
-from ludus.app.draw import deaths_table, live, services_table
+from ludus.app.draw import deaths_table, headline, live, services_table
 from ludus.app.errors import UsageError, unknown
 from ludus.app.home import Home, RunFolder, append_row, last_row, read_rows, write_json
 from ludus.app.presets import preset_file, presets
@@ -125,6 +125,13 @@ def test_the_live_picture_says_everything_in_80_columns(home: Home, run: RunFold
         assert part in text, part
 
 
+def test_a_stage_on_trial_is_said(home: Home, run: RunFolder) -> None:
+    found = status(run)
+    assert "on trial" not in headline(run_view(home, run, found)).plain
+    found.record.stages.trial.on = True
+    assert "phase curriculum, 60 % scripted, the next stage on trial" in headline(run_view(home, run, found)).plain
+
+
 def test_one_line_for_logs(home: Home, run: RunFolder) -> None:
     text = line(run_view(home, run, status(run)))
     assert "\n" not in text
@@ -211,6 +218,22 @@ def test_the_final_table_shows_step_0_beside_the_final_policy(run: RunFolder) ->
     whole = console.file.getvalue()  # type: ignore[attr-defined]
     for part in ("9.00 M decisions", "5 min 00 s", "/w/final.safetensors", str(run.path / "report.html"), "main@1.274"):
         assert part in whole, part
+
+
+def test_a_kill_for_memory_after_the_look_began_belongs_to_the_death_that_it_sees(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted = [7]
+    monkeypatch.setattr(deaths, "out_of_memory_kills", lambda: counted[0])
+    kills = deaths.MemoryKills()
+    kills.tick()
+    assert kills.fresh == 0
+    counted[0] += 1
+    assert kills.fresh == 1, "killed between the count and the look"
+    kills.tick()
+    assert kills.fresh == 1, "killed after the look before this one"
+    kills.tick()
+    assert kills.fresh == 0, "a later death has nothing to do with it"
 
 
 def test_causes_of_death() -> None:

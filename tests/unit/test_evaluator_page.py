@@ -110,8 +110,8 @@ def test_two_agents_have_a_table_and_curves_each(tmp_path: Path) -> None:
     results = next(section for section in report.sections if section.title == "Results")
     assert sum(isinstance(block, Table) for block in results.blocks) == 2
     text = page(report)
-    assert "pursuer update" in text
-    assert "evader update" in text
+    assert "pursuer to who played" in text
+    assert "evader to who played" in text
     assert "Roles keep their seats" in text
 
 

@@ -76,6 +76,21 @@ def test_baselines_are_of_the_samples_before() -> None:
     assert fired(drop, [1.0, 1.1] * 12 + [0.7] * 5)[-5:] == [False] * 4 + [True]
 
 
+def test_a_collapse_is_seen_again_at_once_after_a_rollback() -> None:
+    """The baseline is that of the updates which the rollback keeps: neither none at all, nor one of the collapse."""
+    norm, drop = rule("gradient_explosion"), rule("return_collapse")
+    evaluator = Evaluator([norm, drop])
+    for step in range(1, 61):
+        assert evaluator.look({"gradient_norm": 1.0, "reward_mean": 1.0}, step) == []
+    for step in range(61, 90):
+        found = evaluator.look({"gradient_norm": 1e6, "reward_mean": 1.0}, step)
+        assert bool(found) == (step < 71), "after half a window the collapse itself is the baseline"
+    evaluator.roll_back(57)
+    assert evaluator.look({"gradient_norm": 1.0, "reward_mean": -9.0}, 58) == [], "rewards begin anew"
+    (again,) = evaluator.look({"gradient_norm": 1e6, "reward_mean": -9.0}, 59)
+    assert (again.rule, again.limit) == (norm, 50.0)
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -111,9 +126,9 @@ def series() -> list[dict[str, float]]:
     noise = random.Random(7)
     rows = [{name: value * noise.uniform(0.9, 1.1) for name, value in HEALTHY.items()} for _ in range(160)]
     ill = {
-        50: {"kl": 0.5}, 54: {"kl": NAN, "kl_previous": NAN}, 58: {"log_ratio_p99": 6.0}, 60: {"action_std_1": 0.005},
-        62: {"action_std_0": NAN}, 64: {"gradient_norm": 60.0}, 66: {"update_norm": 9.0}, 68: {"value_loss": 5.0},
-        70: {"reward_mean": NAN},
+        50: {"kl_previous": 0.5}, 54: {"kl": NAN, "kl_previous": NAN}, 58: {"log_ratio_p99": 6.0},
+        60: {"action_std_1": 0.005}, 62: {"action_std_0": NAN}, 64: {"gradient_norm": 60.0}, 66: {"update_norm": 9.0},
+        68: {"value_loss": 5.0}, 70: {"reward_mean": NAN},
     }  # fmt: skip
     ill |= {step: {"clip_fraction": 0.7} for step in (72, 73, 74)}
     ill |= {step: {"kl_previous": 0.1} for step in (76, 78, 80)}

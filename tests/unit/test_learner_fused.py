@@ -46,7 +46,7 @@ def gradient(engine: Gradients, state: State, rows: Rows) -> torch.Tensor:
 def test_it_is_autograds_gradient(
     activation: str, dtype: torch.dtype, tolerance: float, entropy_coefficient: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fused, "CHUNK_ROWS", 256)  # three chunks, the last one short
+    monkeypatch.setattr(fused, "PART_BYTES", 256 * dtype.itemsize)  # three parts, the last one short
     run = config(entropy_coefficient=entropy_coefficient)
     architecture = Architecture(59, 2, 1, 64, 0, activation, -1.0, -2.0, 0.0)
     state = State(architecture, run.learner, dtype, seed=2)
@@ -63,7 +63,7 @@ def test_it_is_autograds_gradient(
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_any_number_of_threads_gives_the_same_bits(dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused, "CHUNK_ROWS", 128)
+    monkeypatch.setattr(fused, "PART_BYTES", 128 * dtype.itemsize)
     run = config()
     state = State(Architecture(59, 2, 1, 64, 0, "tanh", -1.0, -2.0, 0.0), run.learner, dtype, seed=2)
     rows = rows_for(state)

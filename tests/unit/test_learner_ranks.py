@@ -16,11 +16,12 @@ import torch
 from ludus.kernel.config import ConfigError, RunConfig
 from ludus.kernel.service import Fatal
 from ludus.learner import muster
+from ludus.learner.account import Report
 from ludus.learner.muster import Muster
 from ludus.learner.ranks import RankLost, RanksDiffer
 from ludus.learner.slab import Slab
 from ludus.learner.state import State
-from ludus.learner.update import Report, Updater
+from ludus.learner.update import Updater
 
 from .learner_kit import batch, config, learner
 from .ranks_kit import company

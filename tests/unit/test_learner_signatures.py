@@ -164,8 +164,26 @@ def test_one_that_was_tampered_with_is_refused_and_the_one_before_is_taken(run: 
         checkpoint.load(run.root / "1-40", state, MANIFEST, run.proof())
     assert all(torch.equal(tensor, before[name]) for name, tensor in state.tensors().items()), "nothing came in"
     with pytest.raises(CheckpointError, match="1-40 cannot be loaded"):
-        run.vault().load("1-40")
+        run.vault().load("1-40", 2)
     assert run.recovered() == "1-30"
+
+
+def test_a_learner_that_goes_back_is_in_the_new_epoch_from_the_first_moment(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+    settle = State.settle
+
+    def look(state: State) -> None:
+        seen.append((state.counters.epoch, state.counters.step))
+        settle(state)
+
+    run.state.counters.epoch = 3
+    monkeypatch.setattr(State, "settle", look)
+    saved = run.vault().load("1-30", 4)
+    assert seen[-1] == (4, 30)
+    assert min(seen)[0] == 3, "rollouts of epoch 3 that arrive meanwhile must not look like those of somebody newer"
+    assert (saved.epoch, saved.step) == (1, 30)
 
 
 def test_an_old_one_is_refused_wherever_it_is_put(run: Run) -> None:
@@ -181,7 +199,7 @@ def test_an_old_one_is_refused_wherever_it_is_put(run: Run) -> None:
     with pytest.raises(Fatal, match=r"none of the 1 checkpoints .* older than 1-40 and not on its list"):
         run.recovered()
     with pytest.raises(CheckpointError, match="not on its list"):
-        run.vault().load("1-20")
+        run.vault().load("1-20", 2)
 
 
 def test_an_empty_folder_is_not_a_new_run(run: Run) -> None:
@@ -222,7 +240,7 @@ def test_killed_between_writing_and_entering(run: Run) -> None:
 
 
 def test_after_a_rollback_what_was_rolled_back_is_no_longer_the_newest(run: Run) -> None:
-    run.vault().load("1-30")
+    run.vault().load("1-30", 2)
     run.save(30, epoch=2)
     assert run.recovered() == "2-30"
     run.save(40, epoch=2)

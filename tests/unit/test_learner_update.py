@@ -10,11 +10,12 @@ import pytest
 import torch
 
 from ludus.learner import ppo
+from ludus.learner.account import Progress
 from ludus.learner.objective import Scales
 from ludus.learner.reference import WrongReference
 from ludus.learner.rows import Rows
-from ludus.learner.state import State
-from ludus.learner.update import Progress, Updater
+from ludus.learner.state import State, Versions
+from ludus.learner.update import Updater
 from ludus.play import distribution
 from ludus.play.network import Actor
 
@@ -94,23 +95,49 @@ def test_the_early_stop_comes_before_the_minibatch_that_is_too_far() -> None:
     assert int(state.optimizer.steps) == report.metrics["minibatches"], "the last one was not applied"
 
 
-def test_the_limit_is_on_what_the_update_adds_to_the_lag() -> None:
-    """With rollouts one version old the KL is not zero to begin with; that alone must not waste the batch."""
-    state, versions, updater = learner(config(target_kl=2e-3, learning_rate=1e-6))
-    slabs = batch(versions, 0, seed=1)
+def moved_on(state: State, versions: Versions, by: float) -> None:
+    """A new version whose means are `by` larger."""
     with torch.no_grad():
-        state.actor.head.bias.add_(0.05)
+        state.actor.head.bias.add_(by)
+    state.counters.step += 1
+    versions.add(state.counters.step, state.actor)
+
+
+@pytest.mark.parametrize("correction", ["none", "vtrace"])
+def test_the_limit_is_on_what_the_update_adds_to_the_lag(correction: str) -> None:
+    """With rollouts one version old the KL is not zero to begin with; that alone must not waste the batch."""
+    state, versions, updater = learner(config(target_kl=2e-3, learning_rate=1e-6, correction=correction))
+    slabs = batch(versions, 0, seed=1)
+    moved_on(state, versions, 0.05)
     report = updater.update(slabs)
     assert report.committed
     assert report.metrics["kl_lag"] > 2e-3
     assert report.metrics["early_stop"] == 0
 
 
-def test_if_the_first_minibatch_is_too_far_already_nothing_happens() -> None:
+@pytest.mark.parametrize("correction", ["none", "vtrace"])
+def test_an_update_may_go_the_way_of_the_last_one(correction: str) -> None:
+    """Adam's momentum leads on in the direction of the lag. KL to the policy that acted is then that of both ways
+    together, far above the sum of the two, and still the update is no longer than it may be."""
+    run = config(target_kl=0.05, learning_rate=1e-3, epochs=1, minibatch=32, correction=correction)
+    state, versions, updater = learner(run)
+    slabs = batch(versions, 0, seed=1)
+    moved_on(state, versions, 0.09)
+    state.optimizer.steps += 10
+    bias = state.moments()["mean.actor.head.bias"]
+    bias.fill_(-1.0)  # as after ten steps that made the means larger
+    state.moments()["square.actor.head.bias"].fill_(1e-4)
+    report = updater.update(slabs)
+    assert report.metrics["early_stop"] == 0
+    assert report.metrics["minibatches"] == 8
+    assert report.metrics["kl_previous"] < 0.05
+    assert report.metrics["kl"] > report.metrics["kl_lag"] + 0.05
+
+
+def test_if_the_rollouts_are_too_far_already_nothing_happens() -> None:
     state, versions, updater = learner(config(target_kl=1e-12))
     slabs = batch(versions, 0, seed=1)
-    with torch.no_grad():
-        state.actor.head.bias.add_(0.3)  # as if several versions had passed since
+    moved_on(state, versions, 0.3)  # as if several versions had passed since
     before = snapshot(state)
     report = updater.update(slabs)
     assert report.reason == "no_minibatch"

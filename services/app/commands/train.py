@@ -15,6 +15,7 @@ from ..create import Request, choose_name, create, resolve
 from ..errors import UsageError
 from ..guests import Files, invite
 from ..home import Home, RunFolder, read_json
+from ..run_bus import check_unknown
 from ..stack import check_bus, ensure_up, is_up
 from ..words import count_text, percent, seconds_text
 
@@ -68,6 +69,7 @@ def launch(
     check_bus(home, config.bus.url, nats_port)
     others = [run.name for run in home.runs() if run.wanted]
     ensure_up(home, nats_port=0 if is_up(home) else nats_port, bus=not config.bus.url)
+    check_unknown(home, home.run(name), config.bus.model_dump())
     run = create(home, config, name, guests, initial)
     announce(console, home, config, run, others)
     if detach:

@@ -54,6 +54,7 @@ SETTINGS: dict[str, Any] = {
     "learner.learning_rate_schedule": "constant",
     "learner.reward_scale": 1.0,
     "learner.checkpoint_seconds": 0.1,
+    "learner.checkpoints_kept": 30,  # three seconds of them: the controller looks twice in one
     "health.survive_updates": 12,
     "health.margin_updates": 2,
     "health.calm_updates": 8,

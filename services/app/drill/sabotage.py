@@ -12,13 +12,14 @@ import torch
 from ...api.v1.policy_pb2 import PolicyRef
 from ...kernel.bus import Bus
 from ...kernel.config import RunConfig
+from ...learner.account import Progress, Report
 from ...learner.ppo import is_safe
 from ...learner.publisher import Publisher, Turn
 from ...learner.reference import WrongReference
 from ...learner.rows import Rows
 from ...learner.slab import Slab
 from ...learner.state import State, Versions
-from ...learner.update import KL_REJECT_FACTOR, Progress, Report, Updater
+from ...learner.update import KL_REJECT_FACTOR, Updater
 from ...play import distribution
 from ...play.network import Actor
 from ...play.weights import Manifest, from_bytes, non_finite

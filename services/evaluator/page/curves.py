@@ -13,7 +13,7 @@ from .words import short_name
 
 #: File name, title, and the curves: name -> key of a row of metrics.jsonl.
 LEARNING = (
-    ("kl", "KL to the policy that played", {"update": "kl", "lag alone": "kl_lag"}),
+    ("kl", "KL of an update", {"to who played": "kl", "to the version before": "kl_previous", "the lag": "kl_lag"}),
     ("entropy", "Entropy of the policy", {"": "entropy"}),
     ("value_loss", "Value loss", {"": "value_loss"}),
     ("explained_variance", "Explained variance of the critic", {"": "explained_variance"}),
