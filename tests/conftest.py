@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import secrets
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from ludus.kernel.nats_server import NatsServer, ServerError, find, install
 # Tests share the cores with one another and with the processes they start: how long an example took says nothing.
 settings.register_profile("ludus", deadline=None)
 settings.load_profile("ludus")
+
+# Started in the background, a shell's children ignore Ctrl-C, and pass that on: some tests press it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BusFactory = Callable[..., Awaitable[Bus]]
 
