@@ -1,8 +1,8 @@
 """The gradient of a minibatch without autograd inside the networks, by several threads.
 
-A task takes one network and a part of the rows all the way: gathered from the batch, forward, the slope of the
-objective, and back. The parts do not depend on the number of threads and each leaves its gradient in an array of its
-own, which are added up afterwards: one thread and two give the same bits.
+A task takes one network and a part of the rows all the way: forward, the slope of the objective, and back. The parts do
+not depend on the number of threads and each leaves its gradient in an array of its own, which are added up afterwards:
+one thread and two give the same bits.
 """
 
 from __future__ import annotations
@@ -53,15 +53,12 @@ class FusedGradients(Gradients):
         self._places: list[_Place] = []
         """by part; the first one's gradient is the optimizer's"""
 
-    def compute(self, rows: Rows, scales: Scales, chosen: Tensor | None = None) -> Terms:
-        total = len(rows) if chosen is None else len(chosen)
-        networks = self._renewed()
+    def compute(self, rows: Rows, scales: Scales) -> Terms:
+        total, networks = len(rows), self._renewed()
         size = PART_BYTES // networks.dtype.itemsize if rows.packed.is_cpu else total
-        parts: Sequence[Tensor | slice] = [slice(at, at + size) for at in range(0, total, size)]
-        if chosen is not None:
-            parts = torch.split(chosen, size)
+        parts = [rows.cut(slice(at, at + size)) for at in range(0, total, size)]
         self._make_room(len(parts))
-        minibatch = _Minibatch(self._config, self._state, networks, rows, scales, scales.loss / total)
+        minibatch = _Minibatch(self._config, self._state, networks, scales, scales.loss / total)
         sums = rows.packed.new_empty(2, len(parts), len(fields(Terms)))
         tasks: list[Task] = []
         for part, place, actor_sums, critic_sums in zip(parts, self._places, *sums, strict=False):
@@ -109,19 +106,17 @@ class _Minibatch:
     """What the tasks of one minibatch have in common."""
 
     def __init__(
-        self, config: LearnerConfig, state: State, networks: _Networks, rows: Rows, scales: Scales, scale: float
+        self, config: LearnerConfig, state: State, networks: _Networks, scales: Scales, scale: float
     ) -> None:
         """`scale`: what the gradient of a row's loss is multiplied with."""
-        self._config, self._state, self._rows, self._scales, self._scale = config, state, rows, scales, scale
-        self._networks = networks
+        self._config, self._state, self._networks, self._scales, self._scale = config, state, networks, scales, scale
         raw, limits = state.actor.log_std_raw.detach(), state.architecture
         self._log_std = state.actor.log_std.detach()
         self._log_std_scale = ((raw >= limits.log_std_min) & (raw <= limits.log_std_max)) * scale
 
-    def actor(self, part: Tensor | slice, place: _Place, sums: Tensor) -> None:
+    def actor(self, rows: Rows, place: _Place, sums: Tensor) -> None:
         """Fill the actor's part of `place` with its gradients, and `sums` with its fields of `Terms`."""
         with torch.no_grad():
-            rows = self._select(part)
             seen, out = self._networks.actor.forward(rows.observations)
             means, logits = self._state.actor.split(out)
             choices = self._state.architecture.categorical
@@ -132,18 +127,15 @@ class _Minibatch:
             torch.mul(slope.log_std, self._log_std_scale, out=place.log_std)
             sums.copy_(slope.sums)
 
-    def critic(self, part: Tensor | slice, place: _Place, sums: Tensor) -> None:
+    def critic(self, rows: Rows, place: _Place, sums: Tensor) -> None:
         """The same for the critic."""
         with torch.no_grad():
-            rows, critic = self._select(part), self._state.critic
+            critic = self._state.critic
             seen, out = self._networks.critic.forward(rows.observations)
             slope = of_value(self._config, self._scales, critic.finish(out), rows)
             scale = self._scale * float(critic.output_scale)
             self._networks.critic.backward(seen, slope.outputs, scale, place.critic)
             sums.copy_(slope.sums)
-
-    def _select(self, part: Tensor | slice) -> Rows:
-        return self._rows.select(part) if isinstance(part, Tensor) else self._rows.cut(part)
 
 
 class _Networks:

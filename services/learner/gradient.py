@@ -17,13 +17,9 @@ class Gradients:
         self._config = config
         self._state = state
 
-    def compute(self, rows: Rows, scales: Scales, chosen: Tensor | None = None) -> Terms:
-        """Replace `state.optimizer.gradient` by the gradient over these rows, or the `chosen` ones of them.
-
-        No weight is changed.
-        """
+    def compute(self, rows: Rows, scales: Scales) -> Terms:
+        """Replace `state.optimizer.gradient` by the gradient over these rows. No weight is changed."""
         state = self._state
-        rows = rows if chosen is None else rows.select(chosen)
         means, logits = state.actor(rows.observations)
         loss, terms = self._loss(means, logits, state.critic(rows.observations), rows, scales)
         state.optimizer.zero_gradient()

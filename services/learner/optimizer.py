@@ -1,5 +1,7 @@
 """The optimizer: Adam on one flat buffer, its learning-rate schedule and gradient clipping.
 
+A step is torch's fused one: a single pass over weights, gradients and moments.
+
 Kingma and Ba, "Adam: A Method for Stochastic Optimization", 2014, arXiv:1412.6980, algorithm 1.
 """
 
@@ -38,7 +40,7 @@ def _decay(config: LearnerConfig, progress: float) -> float:
 
 
 class FlatAdam:
-    """Adam over parameters that live side by side in one buffer: a step is a handful of passes over one array.
+    """Adam over parameters that live side by side in one buffer.
 
     The parameters given here become views of that buffer, and their gradients views of another; they must not be moved
     or given new gradients afterwards. `groups` are clipped apart or together.
@@ -83,14 +85,17 @@ class FlatAdam:
                 part.mul_(scale)
         return whole
 
-    def step(self, rate: float, moving: slice = slice(None)) -> None:
-        """One update with the gradients as they are. Weights outside `moving` stay; their moments keep up."""
+    def step(self, rate: float, moving: Sequence[slice] | None = None) -> None:
+        """One update with the gradients as they are. Weights of groups not in `moving` stay; their moments keep up."""
         self.steps += 1
-        count = int(self.steps)
-        self.mean.lerp_(self.gradient, 1 - BETA_1)
-        self.square.mul_(BETA_2).addcmul_(self.gradient, self.gradient, value=1 - BETA_2)
-        root = self.square.sqrt().mul_(1 / math.sqrt(1 - BETA_2**count)).add_(self._epsilon)
-        self.flat[moving].addcdiv_(self.mean[moving], root[moving], value=-rate / (1 - BETA_1**count))
+        count = self.steps.to(self.flat.device, torch.float32)
+        for part in self.groups:
+            moves = moving is None or part in moving
+            torch._fused_adam_(
+                [self.flat[part]], [self.gradient[part]], [self.mean[part]], [self.square[part]], [], [count],
+                lr=rate if moves else 0.0, beta1=BETA_1, beta2=BETA_2, weight_decay=0.0, eps=self._epsilon,
+                amsgrad=False, maximize=False,
+            )  # fmt: skip
 
     def moments(self, names: Sequence[str]) -> dict[str, Tensor]:
         """Adam's state by parameter name, in the order of the parameters: live views of it."""

@@ -1,17 +1,23 @@
 """One packed array of training rows.
 
 N decisions. A row is: observation | raw action | [reference's distribution] | [proximal log-probability, weight] |
-behaviour log-probability | advantage | return | old value. Keeping them side by side makes a minibatch one
+behaviour log-probability | advantage | return | old value. Side by side they are put into another order by one
 `index_select` instead of six. What is in brackets is there when a KL penalty or a correction for staleness is on.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
+import torch
 from torch import Tensor
 
 from ..play import distribution
+from .crew import Crew
+
+#: Rows that one thread copies at a time.
+SHUFFLED_ROWS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +91,25 @@ class Rows:
     @property
     def values(self) -> Tensor:
         return self.packed[:, -1]
+
+
+class Shuffler:
+    """Puts rows into another order, by several threads; keeps its buffer from one time to the next."""
+
+    def __init__(self, crew: Crew) -> None:
+        self._crew = crew
+        self._buffer = torch.empty(0, 0)
+
+    def shuffle(self, rows: Rows, order: Tensor) -> Rows:
+        """Copies of the rows of these numbers [N], valid until the next call."""
+        packed, room = rows.packed, self._buffer
+        if len(room) < len(order) or (room.shape[1], room.device) != (packed.shape[1], packed.device):
+            self._buffer = packed.new_empty(len(order), packed.shape[1])
+        target = self._buffer[: len(order)]
+        parts = zip(torch.split(order, SHUFFLED_ROWS), torch.split(target, SHUFFLED_ROWS), strict=True)
+        self._crew.run([partial(_copy, packed, *part) for part in parts])
+        return replace(rows, packed=target)
+
+
+def _copy(source: Tensor, numbers: Tensor, target: Tensor) -> None:
+    torch.index_select(source, 0, numbers, out=target)

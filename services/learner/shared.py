@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import torch
-from torch import Tensor
 
 from ..kernel.config import LearnerConfig
 from .gradient import Gradients
@@ -22,13 +21,12 @@ class SharedGradients(Gradients):
         super().__init__(config, state)
         self._engine, self._ranks = engine, ranks
 
-    def compute(self, rows: Rows, scales: Scales, chosen: Tensor | None = None) -> Terms:
+    def compute(self, rows: Rows, scales: Scales) -> Terms:
         ranks, gradient = self._ranks, self._state.optimizer.gradient
-        whole = torch.arange(len(rows), device=rows.packed.device) if chosen is None else chosen
-        part = torch.tensor_split(whole, ranks.count)[ranks.number]
+        part = replace(rows, packed=torch.tensor_split(rows.packed, ranks.count)[ranks.number])
         if len(part):
-            terms = self._engine.compute(rows, scales, part).weighted(len(part) / len(whole))
-            gradient.mul_(len(part) / len(whole))
+            terms = self._engine.compute(part, scales).weighted(len(part) / len(rows))
+            gradient.mul_(len(part) / len(rows))
         else:
             terms = Terms()
             gradient.zero_()

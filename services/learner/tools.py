@@ -72,9 +72,10 @@ def rate(config: LearnerConfig, state: State, total_updates: int) -> float:
     return scheduled * float(state.controls.rate_factor) if config.adaptive_rate.target else scheduled
 
 
-def moving(state: State) -> slice:
-    """Which part of all weights the optimizer moves."""
-    return state.optimizer.groups[1] if int(state.controls.critic_only_updates) else slice(None)
+def moving(state: State) -> list[slice]:
+    """Which of its groups of weights the optimizer moves."""
+    groups = state.optimizer.groups
+    return groups[1:] if int(state.controls.critic_only_updates) else groups
 
 
 def is_half(state: State) -> bool:

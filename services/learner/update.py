@@ -19,7 +19,7 @@ from .crew import Crew
 from .fused import fits, gradients
 from .objective import Scales
 from .ranks import Order, Ranks
-from .rows import Rows
+from .rows import Rows, Shuffler
 from .shared import SharedGradients
 from .slab import Slab
 from .state import State, Versions
@@ -51,6 +51,7 @@ class Updater:
         self.overrides = Overrides()
         """what a remedy multiplies the configuration by; not part of the state, so that no checkpoint brings it back"""
         self._batcher = Batcher(config.learner, state, self._crew)
+        self._shuffler = Shuffler(self._crew)
 
     def update(self, slabs: Sequence[Slab]) -> Report:
         """Learn from the slabs; afterwards the state is either a new committed version or what it was.
@@ -124,17 +125,19 @@ class Updater:
             return progress
         for _ in range(max(1, round(self._config.epochs * self.overrides.epochs))):
             order = torch.randperm(len(rows), generator=self._state.generator)
-            for indices in torch.split(order.to(rows.packed.device), self._config.minibatch):
-                if not self._step(rows, indices, rate, scales, progress):
+            shuffled = self._shuffler.shuffle(rows, order.to(rows.packed.device))
+            for start in range(0, len(rows), self._config.minibatch):
+                minibatch = shuffled.cut(slice(start, start + self._config.minibatch))
+                if not self._step(minibatch, rate, scales, progress):
                     return progress
         return progress
 
-    def _step(self, rows: Rows, chosen: torch.Tensor, rate: float, scales: Scales, progress: Progress) -> bool:
+    def _step(self, rows: Rows, rate: float, scales: Scales, progress: Progress) -> bool:
         """One minibatch. False if the passes end here; then it was not applied."""
         config, state, optimizer = self._config, self._state, self._state.optimizer
         if scales.loss != 1.0:
             scales = replace(scales, loss=float(state.controls.loss_scale))
-        terms = self._gradients.compute(rows, scales, chosen)
+        terms = self._gradients.compute(rows, scales)
         progress.kl_last = terms.kl
         if not rows.corrected and not progress.minibatches:
             progress.kl_lag = min(terms.kl, KL_REJECT_FACTOR * config.target_kl)

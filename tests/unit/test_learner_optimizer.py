@@ -54,6 +54,17 @@ def test_groups_are_clipped_apart_or_together() -> None:
     assert clipped(False) == pytest.approx([0.5 * 3 / 9.16**0.5, 0.5 * 0.4 / 9.16**0.5], abs=1e-5)
 
 
+def test_a_group_that_does_not_move_keeps_its_moments_up() -> None:
+    first, second = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(3))
+    optimizer = FlatAdam([[first], [second]], 1e-5)
+    optimizer.gradient.fill_(0.5)
+    optimizer.step(0.1, optimizer.groups[1:])
+    assert torch.equal(first, torch.ones(2))
+    torch.testing.assert_close(second.detach(), torch.full((3,), 0.9), atol=1e-5, rtol=0)
+    torch.testing.assert_close(optimizer.mean, torch.full((5,), 0.05))
+    torch.testing.assert_close(optimizer.square, torch.full((5,), 0.00025))
+
+
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_a_gradient_that_is_not_finite_shows_in_the_norm(bad: float) -> None:
     parameter = nn.Parameter(torch.zeros(3))
