@@ -288,15 +288,15 @@ class Learner:
         started = time.monotonic()
         await self.publisher.publish(data, self._manifest(), self.publisher.ref, self._turn())
         report.wall_seconds["publish"] = time.monotonic() - started
-        if counters.step >= self._total:
-            await self._finish(report)
-        else:
+        if counters.step < self._total:
             await self.publisher.health(self._health(report.metrics))
             overdue = time.monotonic() - self._saved_at >= self._config.checkpoint_seconds
             if overdue or await self._archive.asked(counters.step):
                 report.wall_seconds["checkpoint"] = await self._save()
         self._reporter.published(report, counters, self._vault.durable_step)
         self._beat()
+        if counters.step >= self._total:
+            await self._finish(report)
 
     def _update(self, slabs: list[Slab]) -> tuple[Report, bytes | None]:
         report = self.updater.update(slabs)
@@ -323,7 +323,7 @@ class Learner:
     # -- end -----------------------------------------------------------------------------------------------------
 
     async def _finish(self, report: Report | None = None) -> None:
-        """The last update is durable and exported; only then does the learner say that it has finished."""
+        """The last update is written down, durable and exported; only then does the learner say that it is done."""
         if self._vault.durable_step < self.state.counters.step:
             await self._save()
         try:
