@@ -94,7 +94,7 @@ class Rows:
 
 
 class Shuffler:
-    """Puts rows into another order, by several threads; keeps its buffer from one time to the next."""
+    """Puts rows of one kind into another order, by several threads; keeps its buffer from one time to the next."""
 
     def __init__(self, crew: Crew) -> None:
         self._crew = crew
@@ -102,8 +102,8 @@ class Shuffler:
 
     def shuffle(self, rows: Rows, order: Tensor) -> Rows:
         """Copies of the rows of these numbers [N], valid until the next call."""
-        packed, room = rows.packed, self._buffer
-        if len(room) < len(order) or (room.shape[1], room.device) != (packed.shape[1], packed.device):
+        packed = rows.packed
+        if len(self._buffer) < len(order):
             self._buffer = packed.new_empty(len(order), packed.shape[1])
         target = self._buffer[: len(order)]
         parts = zip(torch.split(order, SHUFFLED_ROWS), torch.split(target, SHUFFLED_ROWS), strict=True)
